@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# Folder = namespace = target. roost_library(broker/mqtt DEPS roost_base) makes target roost_mqtt
+# of every .cc file in that folder; DEPS lists what it may include (tests/tidy checks the includes).
+
+function(roost_library folder)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  get_filename_component(name ${folder} NAME)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(sources)
+    add_library(roost_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(roost_${name} PRIVATE roost_warnings)
+  else()
+    add_library(roost_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(roost_${name} ${scope} ${CMAKE_SOURCE_DIR})
+  target_link_libraries(roost_${name} ${scope} roost_options ${ARG_DEPS} ${ARG_LIBS})
+endfunction()
+
+# roost_test(mqtt DEPS roost_mqtt): tests/mqtt/*_test.cc become one binary mqtt_tests, known to CTest.
+function(roost_test name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_tests ${sources})
+  target_link_libraries(${name}_tests PRIVATE roost_warnings roost_options ${ARG_DEPS} ${ARG_LIBS}
+                        GTest::gtest GTest::gmock GTest::gtest_main)
+  target_include_directories(${name}_tests PRIVATE ${CMAKE_SOURCE_DIR})
+  gtest_discover_tests(${name}_tests DISCOVERY_TIMEOUT 60
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 120)
+endfunction()
+
+# Each tests/fuzz/NAME_fuzz.cc becomes one libFuzzer binary NAME_fuzz; the target `fuzzers` is all of them.
+function(roost_fuzzers)
+  add_custom_target(fuzzers)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE roost_options roost_support roost_mqtt roost_routing roost_net)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${name})
+  endforeach()
+endfunction()
