@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// One client's connection: a socket, the filters on it (PROXY prelude, TLS, WebSocket) and the
+// bytes that wait to be written. Upwards there are only plain MQTT bytes. An idle one holds no
+// buffer: reads go through the core's scratch, what is left over is kept only while a packet is
+// incomplete. Writes are gathered and leave at the end of the core's turn.
+// Thread: core-bound; detach() and attach() carry it to another core.
+// Owner: whoever made it (gates); it may delete it inside any callback but must not touch it after.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/base/bytes.h"
+#include "broker/base/shared.h"
+#include "broker/core/core.h"
+#include "broker/net/byte_filter.h"
+#include "broker/net/counters.h"
+#include "broker/net/write_queue.h"
+
+namespace roost::net {
+
+// Who is at the other end.
+struct PeerInfo {
+  std::string address;      // "192.0.2.7:51234", "[::1]:50000", "unix"; PROXY protocol's word wins
+  bool is_loopback = false; // the socket's own peer (a Unix socket counts); false behind PROXY
+                            // unless the proxied source is loopback too
+  bool tls = false;
+  std::string certificate_common_name;  // verified client certificate, else empty
+  std::string certificate_subject;
+};
+
+enum class CloseReason : std::uint8_t {
+  peer_closed,      // FIN
+  peer_reset,       // RST or another socket error
+  closed_by_us,     // close() ran to its end
+  transport_error,  // TLS, WebSocket or PROXY broken or refused
+  timeout,          // handshake or lingering took too long
+};
+
+class ConnectionEvents {
+ public:
+  // Plain bytes have come. Returns how many were consumed; the rest comes again with more behind
+  // it. `wanted` (out): total bytes needed in front before it makes sense to call again, 0 unknown.
+  // May write, close or delete the connection (then returns anything).
+  virtual std::size_t on_bytes(ByteView bytes, std::uint64_t& wanted) = 0;
+  // The backlog fell to the low watermark after having been above the high one.
+  virtual void on_drained() = 0;
+  // The end; nothing comes after it. Not called after detach() or abort().
+  virtual void on_closed(CloseReason reason) = 0;
+
+ protected:
+  ~ConnectionEvents() = default;
+};
+
+struct ConnectionLimits {
+  std::uint32_t write_high_bytes = 1024 * 1024;  // above: is_congested()
+  std::uint32_t write_low_bytes = 256 * 1024;    // at or under: on_drained()
+  std::uint32_t read_budget_bytes = 256 * 1024;  // per turn, then others get their turn
+  std::uint32_t linger_ms = 2000;                // after close(): time for the peer to read and close
+};
+
+// A socket with its filters and unread bytes, belonging to no core.
+struct DetachedConnection {
+  int fd = -1;                                     // owned; closed by the destructor
+  std::vector<std::unique_ptr<ByteFilter>> filters;  // socket side first
+  std::vector<std::uint8_t> unread;                // plain bytes not consumed yet
+  WriteQueue to_write;
+  PeerInfo peer;
+  ConnectionLimits limits;
+
+  DetachedConnection() = default;
+  DetachedConnection(DetachedConnection&&) noexcept;
+  DetachedConnection& operator=(DetachedConnection&&) noexcept;
+  ~DetachedConnection();
+};
+
+class Connection final : private core::Watcher, private core::TurnEnd, private core::Timer {
+ public:
+  // Takes the socket over and begins reading; bytes in `from.unread` are offered at the end of
+  // this turn. `events` and `counters` must outlive the connection.
+  Connection(core::Core& core, DetachedConnection from, ConnectionEvents& events,
+             NetCounters& counters);
+  ~Connection() override;  // closes the socket at once, silently
+
+  const PeerInfo& peer() const { return peer_; }
+
+  // --- writing: nothing leaves before the turn's end (or flush_now) ---
+  // Copies.
+  void write(ByteView bytes);
+  // Contiguous room for `size` bytes to fill before any other call. Small packets go this way.
+  std::uint8_t* write_room(std::size_t size);
+  // Not copied: `bytes` belong to `owner`, which is kept until they are sent. For large payloads.
+  void write_shared(ByteView bytes, SharedPtr<const SharedBlock> owner);
+  // Bytes not yet taken by the kernel.
+  std::size_t backlog() const { return write_queue_.size(); }
+  bool is_congested() const { return congested_; }
+
+  // --- reading ---
+  void pause_reading();
+  void resume_reading();
+
+  // --- ending ---
+  // Sends what waits, then FIN; reads and throws away until the peer closes or linger_ms is over,
+  // so that the peer can still read our last packet (no RST); then on_closed(closed_by_us).
+  // on_bytes isn't called any more.
+  void close();
+  bool is_closing() const { return closing_; }
+  // RST-free immediate end without any callback.
+  void abort();
+  // Leaves this core. Requires: called from within on_bytes' consumer or outside callbacks;
+  // `consumed` bytes of the ones just offered don't travel.
+  DetachedConnection detach(std::size_t consumed = 0);
+
+ private:
+  void on_ready(std::uint32_t events) override;
+  void on_turn_end() override;
+  void on_timer() override;
+  // (the rest of the private part belongs to the implementer)
+};
+
+}  // namespace roost::net

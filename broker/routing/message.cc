@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/routing/message.h"
+
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "broker/base/check.h"
+
+namespace roost::routing {
+
+MessagePtr Message::make(const MessageParts& parts) {
+  const std::size_t forwarded =
+      parts.properties == nullptr ? parts.forwarded.size()
+                                  : mqtt::forwarded_size(*parts.properties);
+  const std::size_t body = parts.topic.size() + forwarded + parts.payload.size();
+  void* room = ::operator new(sizeof(Message) + body);
+  auto* message = ::new (room) Message();
+  message->payload_size_ = static_cast<std::uint32_t>(parts.payload.size());
+  message->forwarded_size_ = static_cast<std::uint32_t>(forwarded);
+  message->origin_ = parts.origin;
+  message->received_ms_ = parts.received_ms;
+  message->expiry_s_ = parts.expiry_s;
+  message->topic_size_ = static_cast<std::uint16_t>(parts.topic.size());
+  message->qos_ = parts.qos;
+  message->retain_ = parts.retain;
+  auto* out = static_cast<std::uint8_t*>(room) + sizeof(Message);
+  std::memcpy(out, parts.topic.data(), parts.topic.size());
+  out += parts.topic.size();
+  if (parts.properties == nullptr && forwarded > 0) {
+    std::memcpy(out, parts.forwarded.data(), forwarded);
+    out += forwarded;
+  } else if (forwarded > 0) {
+    std::vector<std::uint8_t> bytes;
+    bytes.reserve(forwarded);
+    mqtt::append_forwarded(*parts.properties, bytes);
+    DCHECK(bytes.size() == forwarded);
+    std::memcpy(out, bytes.data(), forwarded);
+    out += forwarded;
+  }
+  if (!parts.payload.empty()) std::memcpy(out, parts.payload.data(), parts.payload.size());
+  return MessagePtr::adopt(message);
+}
+
+std::uint32_t Message::remaining_s(SteadyMs now_ms) const {
+  const std::int64_t left_ms = expires_at_ms() - now_ms;
+  return left_ms <= 0 ? 0 : static_cast<std::uint32_t>((left_ms + 999) / 1000);
+}
+
+std::size_t Message::memory_size() const {
+  return sizeof(Message) + topic_size_ + forwarded_size_ + payload_size_;
+}
+
+void Message::destroy() const {
+  this->~Message();
+  ::operator delete(const_cast<Message*>(this));
+}
+
+}  // namespace roost::routing

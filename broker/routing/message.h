@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A published message as the broker keeps it: immutable, one allocation, shared by everybody who
+// waits for it. The only copy of the payload that is made on its way. DESIGN section 6.
+// Thread: immutable; may cross cores.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "broker/base/bytes.h"
+#include "broker/base/clock.h"
+#include "broker/base/shared.h"
+#include "broker/mqtt/packet.h"
+
+namespace roost::routing {
+
+// What a message is made of. Views are copied by Message::make.
+struct MessageParts {
+  std::string_view topic;  // a valid topic name
+  ByteView payload;
+  mqtt::Qos qos = mqtt::Qos::at_most_once;
+  bool retain = false;
+  // Who published, for No Local: hash64(client id); 0: nobody's own (wills, HTTP).
+  std::uint64_t origin = 0;
+  // When it was published, on the steady clock of this process.
+  SteadyMs received_ms = 0;
+  // Seconds to live from then; kNeverExpires without Message Expiry Interval. [MQTT-3.3.2-5]
+  std::uint32_t expiry_s = mqtt::kNeverExpires;
+  // May be null: the properties to forward are read from it (mqtt::append_forwarded).
+  const mqtt::Properties* properties = nullptr;
+  ByteView forwarded;  // where properties is null: what another Message forwards
+};
+
+class Message final : public SharedBlock {
+ public:
+  static SharedPtr<const Message> make(const MessageParts& parts);
+
+  std::string_view topic() const { return as_text({body(), topic_size_}); }
+  ByteView forwarded() const { return {body() + topic_size_, forwarded_size_}; }  // wire form
+  ByteView payload() const { return {body() + topic_size_ + forwarded_size_, payload_size_}; }
+  mqtt::Qos qos() const { return qos_; }
+  bool retain() const { return retain_; }
+  std::uint64_t origin() const { return origin_; }
+  SteadyMs received_ms() const { return received_ms_; }
+  std::uint32_t expiry_s() const { return expiry_s_; }
+
+  bool expires() const { return expiry_s_ != mqtt::kNeverExpires; }
+  bool is_expired(SteadyMs now_ms) const { return expires() && now_ms >= expires_at_ms(); }
+  // Requires: expires().
+  SteadyMs expires_at_ms() const { return received_ms_ + std::int64_t{expiry_s_} * 1000; }
+  // Seconds left at `now_ms`, rounded up. Requires: expires(). [MQTT-3.3.2-6]
+  std::uint32_t remaining_s(SteadyMs now_ms) const;
+
+  // Bytes that this message holds in memory.
+  std::size_t memory_size() const;
+
+ private:
+  Message() = default;
+  void destroy() const override;
+  const std::uint8_t* body() const { return reinterpret_cast<const std::uint8_t*>(this + 1); }
+
+  std::uint32_t payload_size_ = 0;
+  std::uint32_t forwarded_size_ = 0;
+  std::uint64_t origin_ = 0;
+  SteadyMs received_ms_ = 0;
+  std::uint32_t expiry_s_ = mqtt::kNeverExpires;
+  std::uint16_t topic_size_ = 0;
+  mqtt::Qos qos_ = mqtt::Qos::at_most_once;
+  bool retain_ = false;
+};
+
+using MessagePtr = SharedPtr<const Message>;
+
+}  // namespace roost::routing

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/routing/router.h"
+
+#include <bit>
+#include <utility>
+
+#include "broker/base/check.h"
+
+namespace roost::routing {
+
+Router::Router(core::Core& core, core::Cores& cores, RoutingTable& table, LocalDelivery& local)
+    : core_(core), cores_(cores), table_(table), local_(local), outboxes_(cores.size()) {}
+
+Publication* Router::new_publication(PublicationWaiter* waiter, std::uint64_t tag) {
+  Publication* publication = nullptr;
+  if (spare_.empty()) {
+    publication = new Publication();
+  } else {
+    publication = spare_.back();
+    spare_.pop_back();
+  }
+  // One door stands for publish() itself, so that nothing completes before it returns.
+  *publication = Publication{waiter, tag, 1};
+  return publication;
+}
+
+Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* waiter,
+                                  std::uint64_t tag) {
+  DCHECK(core_.is_current());
+  counters_.published.add();
+  const std::uint64_t durable = table_.durables.candidates(message->topic());
+  const std::uint64_t wanted = durable | table_.volatiles.candidates(message->topic());
+  const CoreId retain_core =
+      message->retain() ? cores_.of(shard_of(message->topic(), table_.shard_count)).id()
+                        : CoreId{0xFFFF};
+  std::uint64_t targets = wanted;
+  if (message->retain()) targets |= std::uint64_t{1} << retain_core.value;
+  if (targets == 0) {
+    counters_.unmatched.add();
+    return {Outcome::unmatched, nullptr};
+  }
+  // Only what is stored makes an ack wait: durable sessions and the retained topic's shard.
+  Publication* publication = waiter != nullptr && (durable != 0 || message->retain())
+                                 ? new_publication(waiter, tag)
+                                 : nullptr;
+  for (; targets != 0; targets &= targets - 1) {
+    const CoreId to{static_cast<std::uint16_t>(std::countr_zero(targets))};
+    Parcel parcel{message, publication, to == retain_core, ((wanted >> to.value) & 1U) != 0,
+                  ((durable >> to.value) & 1U) != 0};
+    if (publication != nullptr) publication->doors += parcel.retain + parcel.deliver_waits;
+    if (to == core_.id()) {
+      open(core_.id(), parcel);
+    } else {
+      send(to, std::move(parcel));
+    }
+  }
+  if (publication == nullptr) return {};
+  if (--publication->doors == 0) {
+    spare_.push_back(publication);
+    return {};
+  }
+  return {Outcome::pending, publication};
+}
+
+void Router::open(CoreId from, const Parcel& parcel) {
+  const ConfirmTo confirm_to{parcel.publication, from};
+  // Retained first: whoever subscribes after this message was delivered must find it kept.
+  if (parcel.retain && local_.store_retained(parcel.message, confirm_to) && confirm_to) {
+    confirm(confirm_to);
+  }
+  if (!parcel.deliver) return;
+  const ConfirmTo deliver_to = parcel.deliver_waits ? confirm_to : ConfirmTo{};
+  if (local_.deliver_local(parcel.message, deliver_to) && deliver_to) confirm(deliver_to);
+}
+
+void Router::send(CoreId to, Parcel parcel) {
+  counters_.sent_to_cores.add();
+  outboxes_[to.value].parcels.push_back(std::move(parcel));
+  core_.at_turn_end(*this);
+}
+
+void Router::on_turn_end() {
+  for (std::uint16_t to = 0; to < outboxes_.size(); ++to) {
+    Outbox& outbox = outboxes_[to];
+    Router* peer = table_.routers[to];
+    if (!outbox.parcels.empty()) {
+      cores_.at(CoreId{to}).post(
+          [peer, from = core_.id(), parcels = std::exchange(outbox.parcels, {})] {
+            for (const Parcel& parcel : parcels) peer->open(from, parcel);
+          });
+    }
+    if (!outbox.confirms.empty()) {
+      cores_.at(CoreId{to}).post([peer, confirms = std::exchange(outbox.confirms, {})] {
+        for (Publication* publication : confirms) peer->door_confirmed(*publication);
+      });
+    }
+  }
+}
+
+void Router::confirm(ConfirmTo confirm) {
+  if (confirm.origin == core_.id()) {
+    door_confirmed(*confirm.publication);
+    return;
+  }
+  outboxes_[confirm.origin.value].confirms.push_back(confirm.publication);
+  core_.at_turn_end(*this);
+}
+
+void Router::door_confirmed(Publication& publication) {
+  DCHECK(core_.is_current());
+  DCHECK(publication.doors > 0);
+  if (--publication.doors > 0) return;
+  PublicationWaiter* waiter = publication.waiter;
+  const std::uint64_t tag = publication.tag;
+  spare_.push_back(&publication);
+  if (waiter != nullptr) waiter->on_confirmed(tag);
+}
+
+bool Router::is_congested() const {
+  for (std::uint16_t to = 0; to < outboxes_.size(); ++to) {
+    if (CoreId{to} == core_.id()) continue;
+    if (cores_.at(CoreId{to}).mail_waiting() > kMailWaitingMax) return true;
+  }
+  return false;
+}
+
+}  // namespace roost::routing

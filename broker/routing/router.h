@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends a message to the cores that may want it and gathers their confirmations. One per core.
+// Messages for another core collect in an outbox that leaves at the end of the turn as one mail.
+// Thread: core-bound.
+// Owner: the server's per-core wiring.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "broker/base/counter.h"
+#include "broker/core/cores.h"
+#include "broker/routing/interest.h"
+#include "broker/routing/message.h"
+#include "broker/routing/publication.h"
+
+namespace roost::routing {
+
+// What a core does with a message; declared here, implemented by the session layer.
+class LocalDelivery {
+ public:
+  // Delivers to everyone on this core who wants it. True: stored as promised already; false: the
+  // promise is kept later, then Router::confirm(confirm) is called. `confirm` may be empty.
+  virtual bool deliver_local(const MessagePtr& message, ConfirmTo confirm) = 0;
+  // Keeps (or, with an empty payload, clears) the retained message of a topic of this core.
+  virtual bool store_retained(const MessagePtr& message, ConfirmTo confirm) = 0;
+
+ protected:
+  ~LocalDelivery() = default;
+};
+
+// What all routers of a node share.
+struct RoutingTable {
+  SharedInterest volatiles;  // filters of sessions that live in memory only, share groups
+  SharedInterest durables;   // filters of sessions that live in a shard
+  std::vector<class Router*> routers;  // by core; filled before the cores start
+  std::uint16_t shard_count = kShardCountDefault;
+};
+
+struct RouterCounters {
+  Counter published;      // messages given to publish()
+  Counter sent_to_cores;  // copies (pointers) sent to other cores
+  Counter unmatched;      // nobody can have wanted it
+};
+
+class Router final : private core::TurnEnd {
+ public:
+  Router(core::Core& core, core::Cores& cores, RoutingTable& table, LocalDelivery& local);
+
+  enum class Outcome : std::uint8_t {
+    unmatched,  // no subscriber anywhere, nothing stored: ack at once
+    done,       // every door has confirmed: ack at once
+    pending,    // waiter->on_confirmed(tag) will come, never before publish returns
+  };
+  struct Published {
+    Outcome outcome = Outcome::done;
+    Publication* publication = nullptr;  // pending: forget() it if the waiter dies first
+  };
+  // `waiter` null: nobody waits (QoS 0, wills). The retain flag of the message is acted upon.
+  Published publish(const MessagePtr& message, PublicationWaiter* waiter, std::uint64_t tag);
+  // The waiter is gone; confirmations are swallowed from now on.
+  static void forget(Publication& publication) { publication.waiter = nullptr; }
+
+  // A door that answered "later" has kept its promise. Any router; finds the way to the origin.
+  void confirm(ConfirmTo confirm);
+
+  // True while another core has so much unread mail that publishers should wait (back-pressure).
+  bool is_congested() const;
+
+  const RouterCounters& counters() const { return counters_; }
+  core::Core& core() { return core_; }
+  core::Cores& cores() { return cores_; }
+  RoutingTable& table() { return table_; }
+  std::uint16_t shard_count() const { return table_.shard_count; }
+
+ private:
+  struct Parcel {
+    MessagePtr message;
+    Publication* publication = nullptr;  // null: nobody waits
+    bool retain = false;                 // store_retained; a door where somebody waits
+    bool deliver = false;                // deliver_local
+    bool deliver_waits = false;          // ... and that is a door as well
+  };
+  struct Outbox {
+    std::vector<Parcel> parcels;
+    std::vector<Publication*> confirms;
+  };
+  static constexpr std::size_t kMailWaitingMax = 64;  // mails, each up to a turn's parcels
+
+  void on_turn_end() override;
+  void send(CoreId to, Parcel parcel);
+  void open(CoreId from, const Parcel& parcel);
+  void door_confirmed(Publication& publication);
+  Publication* new_publication(PublicationWaiter* waiter, std::uint64_t tag);
+
+  core::Core& core_;
+  core::Cores& cores_;
+  RoutingTable& table_;
+  LocalDelivery& local_;
+  std::vector<Outbox> outboxes_;  // by core
+  std::vector<Publication*> spare_;
+  RouterCounters counters_;
+};
+
+}  // namespace roost::routing

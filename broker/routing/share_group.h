@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The members of one shared subscription and whose turn it is. [MQTT5-4.8.2] Connected members are
+// preferred; without one, a message waits with an offline member (its queue). A group lives on the
+// core of shard_of("group/filter"); members may be anywhere and are known by their client id.
+// Thread: core-bound.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/base/ids.h"
+#include "broker/mqtt/types.h"
+
+namespace roost::routing {
+
+struct ShareMember {
+  std::string client_id;
+  CoreId core;                        // where its session is
+  bool connected = false;
+  std::uint32_t subscription_id = 0;
+  mqtt::SubscriptionOptions options;
+};
+
+class ShareGroup {
+ public:
+  ShareGroup(std::string_view group, std::string_view filter);
+
+  const std::string& name() const { return name_; }      // "group"
+  const std::string& filter() const { return filter_; }  // without "$share/group/"
+
+  // Adds or replaces by client id. True: it is new.
+  bool join(ShareMember member);
+  // True if it was there.
+  bool leave(std::string_view client_id);
+  void set_connected(std::string_view client_id, bool connected);
+  bool empty() const { return members_.empty(); }
+  std::size_t size() const { return members_.size(); }
+  bool has_connected() const { return connected_count_ > 0; }
+
+  // The next member in turn: connected ones round robin; else offline ones round robin; null when
+  // empty or when only `except` (may be empty) is left. The pointer lives until the next change.
+  const ShareMember* next(std::string_view except = {});
+
+ private:
+  std::string name_, filter_;
+  std::vector<ShareMember> members_;
+  std::size_t turn_ = 0;
+  std::size_t connected_count_ = 0;
+};
+
+}  // namespace roost::routing
