@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may connect. Gates ask an Authenticator once per CONNECT and go on when it answers.
+// Thread: any thread.
+// Owner: the server; outlives the gates.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/mqtt/reason_code.h"
+
+namespace roost::auth {
+
+struct AuthRequest {
+  std::string client_id;
+  std::optional<std::string> user_name;
+  std::optional<std::string> password;  // bytes; wiped by the authenticator
+  std::string peer_address;             // for the log
+  bool peer_is_loopback = false;
+  std::string listener;                 // its name
+  std::string certificate_common_name;  // of a verified client certificate, else empty
+  // The listener's allow_anonymous. Unset: with a password file nobody anonymous, without one
+  // loopback only.
+  std::optional<bool> allow_anonymous;
+};
+
+// A refused client learns the code only; the reason is for our log.
+struct AuthResult {
+  mqtt::ReasonCode code = mqtt::ReasonCode::success;
+  std::string_view reason;  // of static life, e.g. "wrong password"; empty on success
+  // The refusal is the closed door of a broker without authentication: the log line must name
+  // auth.password_file and auth.allow_anonymous.
+  bool door_closed = false;
+};
+
+class Authenticator {
+ public:
+  using Answer = std::function<void(AuthResult)>;
+
+  virtual ~Authenticator() = default;
+  // `answer` is called exactly once: before this returns when nothing expensive is needed, else on
+  // a thread of the authenticator's (post to your core). Never blocks.
+  virtual void authenticate(AuthRequest request, Answer answer) = 0;
+};
+
+// MQTT 5 enhanced authentication (AUTH packets). No method is implemented yet: sessions ask
+// knows_method and answer 0x8C where it is false. Steps join this interface with the first method.
+class EnhancedAuthenticator {
+ public:
+  virtual ~EnhancedAuthenticator() = default;
+  virtual bool knows_method(std::string_view method) const = 0;
+};
+
+class NoEnhancedAuthenticator final : public EnhancedAuthenticator {
+ public:
+  bool knows_method(std::string_view) const override { return false; }
+};
+
+}  // namespace roost::auth

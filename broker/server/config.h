@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operator decides. Read once at start: file < ROOST_... environment < flags. Every field
+// is filled from the one table in settings_table.cc, which also has defaults, checks and texts.
+// Thread: immutable once loaded.
+// Owner: the server.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/base/log.h"
+#include "broker/mqtt/limits.h"
+#include "broker/mqtt/types.h"
+
+namespace roost::server {
+
+struct TlsConfig {
+  std::string certificate_file;  // both empty: no TLS
+  std::string key_file;
+  std::string ca_file;
+  std::string client_certificate;  // "none", "optional", "required"
+  std::string min_version;         // "1.2", "1.3"
+  std::string ciphers;
+};
+
+struct ListenerConfig {
+  std::string name;  // never empty and unique after load
+  bool websocket = false;
+  std::string address;
+  std::uint16_t port = 0;
+  std::string unix_path;  // not empty: instead of address and port
+  TlsConfig tls;
+  std::string websocket_path;
+  bool proxy_protocol = false;
+  std::optional<bool> allow_anonymous;  // auth's value where the listener says nothing
+  std::uint32_t max_connections = 0;    // 0: unlimited
+  std::uint32_t max_packet_size = 0;    // never 0 after load
+
+  bool has_tls() const { return !tls.certificate_file.empty(); }
+};
+
+struct AuthConfig {
+  std::string password_file;            // empty: none
+  // unset: with a password file nobody anonymous, without one loopback only.
+  std::optional<bool> allow_anonymous;
+  std::uint32_t threads = 0;            // never 0 after load
+  std::uint32_t max_pending = 0;
+};
+
+struct HttpConfig {
+  std::string address;
+  std::uint16_t port = 0;  // 0: off
+  std::uint32_t max_connections = 0;
+};
+
+// Durations in ms or, where MQTT counts so, in s; mqtt::kNeverExpires is "never".
+struct MqttConfig {
+  std::uint32_t max_packet_size = 0;
+  std::uint16_t receive_maximum = 0;      // what we grant v5 publishers
+  std::uint16_t max_inflight = 0;         // window towards a client; v5 may ask for less
+  std::uint16_t topic_alias_maximum = 0;
+  std::uint32_t max_topic_levels = 0;
+  std::uint16_t keep_alive_max_s = 0;     // 0: no cap; v5 only
+  std::uint64_t connect_timeout_ms = 0;   // from accept to CONNECT
+  std::uint32_t max_queued_messages = 0;  // per session
+  std::uint64_t max_queued_bytes = 0;     // per session; never 0 after load
+  std::uint64_t max_queued_bytes_total = 0;  // all sessions of this node; never 0 after load
+  std::uint32_t max_subscriptions_per_client = 0;
+  std::uint32_t session_expiry_max_s = 0;         // cap of v5's wish
+  std::uint32_t persistent_session_expiry_s = 0;  // 3.x with clean session 0
+  std::uint64_t sys_interval_ms = 0;              // $SYS; 0: off
+
+  mqtt::Limits limits() const { return {max_packet_size, max_topic_levels}; }
+};
+
+struct LogConfig {
+  LogLevel level = LogLevel::info;
+  bool json = false;
+  std::uint32_t max_connection_lines = 0;  // per second; 0: no bound
+};
+
+struct Config {
+  std::vector<ListenerConfig> listeners;
+  AuthConfig auth;
+  HttpConfig http;
+  MqttConfig mqtt;
+  LogConfig log;
+  std::string data_dir;
+  std::uint16_t shards = 0;
+  std::uint32_t threads = 0;  // never 0 after load
+
+  // Worth a line in the log although the broker starts, e.g. an unknown ROOST_ variable.
+  std::vector<std::string> warnings;
+};
+
+struct ConfigSources {
+  std::optional<std::string> file;  // a path; none: defaults
+  // NAME=value as in environ; others than ROOST_ are skipped.
+  std::vector<std::string> environment;
+  // path and value in rising order: {"http.port", "0"}, {"listeners.0.port", "1884"}.
+  std::vector<std::pair<std::string, std::string>> overrides;
+};
+
+struct ConfigOutcome {
+  Config config;                    // meaningful when errors is empty
+  std::vector<std::string> errors;  // all of them, one sentence each, with file, line and key
+};
+
+// Reads, merges and checks everything. Reads files, opens no socket.
+ConfigOutcome load_config(const ConfigSources& sources);
+
+// This process's environment in the form of ConfigSources.
+std::vector<std::string> process_environment();
+
+// deploy/roost.yaml: every setting with its comment, defaults commented in.
+std::string default_config_text();
+// The same as a Markdown table: key, environment variable, default, meaning.
+std::string settings_markdown();
+
+}  // namespace roost::server
