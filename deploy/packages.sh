@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034,SC2015
+# shellcheck shell=bash disable=SC2034,SC2015,SC2153
 # Sourced by deploy/run and tests/run: which Debian packages a job needs, how they get installed,
 # and how many compilers this machine carries at once. bash; expects `set -euo pipefail`.
 
@@ -101,17 +101,23 @@ leave_sudo() {
     HOME="$home" USER="$user" LOGNAME="$user" bash "$@"
 }
 
-# configure_and_build PRESET [TARGET...] into build/PRESET.
-configure_and_build() {
+# configure PRESET: into build/PRESET; CMake's words are shown only when it fails.
+configure() {
   local preset=$1
-  shift
   mkdir -p build 2>/dev/null || true
   [[ -w build && (! -e build/$preset || -w build/$preset) ]] ||
     die "build/$preset is not writable for $(id -un): an earlier run as root made it." \
       "sudo rm -r build      then start again"
-  cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
-    cat "build/$preset.log" >&2
+  cmake --preset "$preset" >"build/$preset-configure.log" 2>&1 || {
+    cat "build/$preset-configure.log" >&2
     return 1
   }
+}
+
+# configure_and_build PRESET [TARGET...]
+configure_and_build() {
+  local preset=$1
+  shift
+  configure "$preset" || return
   cmake --build --preset "$preset" --parallel "$(build_jobs)" ${1:+--target "$@"}
 }
