@@ -23,10 +23,10 @@ struct Frame {
 };
 
 enum class FrameStatus : std::uint8_t {
-  complete,   // `frame` is set
-  incomplete, // more bytes are needed; `wanted` says how many in all, 0 while unknown
-  malformed,  // remaining length of five bytes or longer than needed: 0x81; type 0: 0x82
-  too_large,  // over the limit; nothing behind the header was looked at: 0x95
+  complete,    // `frame` is set
+  incomplete,  // more bytes are needed; `wanted` says how many in all, 0 while unknown
+  malformed,   // remaining length of five bytes or longer than needed: 0x81; type 0: 0x82
+  too_large,   // over the limit; nothing behind the header was looked at: 0x95
 };
 
 struct FrameResult {

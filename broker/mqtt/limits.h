@@ -7,14 +7,14 @@
 
 namespace roost::mqtt {
 
-inline constexpr std::uint32_t kRemainingLengthMax = 268'435'455;       // [MQTT5-1.5.5]
-inline constexpr std::uint32_t kPacketSizeMax = kRemainingLengthMax + 5; // header included
+inline constexpr std::uint32_t kRemainingLengthMax = 268'435'455;         // [MQTT5-1.5.5]
+inline constexpr std::uint32_t kPacketSizeMax = kRemainingLengthMax + 5;  // header included
 inline constexpr std::uint32_t kPacketSizeDefault = 10 * 1024 * 1024;
 inline constexpr std::uint32_t kTopicLevelsDefault = 128;
 
 struct Limits {
-  std::uint32_t packet_size_max = kPacketSizeDefault;   // bytes, fixed header included
-  std::uint32_t topic_levels_max = kTopicLevelsDefault; // levels of a topic name or filter
+  std::uint32_t packet_size_max = kPacketSizeDefault;    // bytes, fixed header included
+  std::uint32_t topic_levels_max = kTopicLevelsDefault;  // levels of a topic name or filter
 };
 
 }  // namespace roost::mqtt

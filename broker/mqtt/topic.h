@@ -37,9 +37,9 @@ class TopicFilter {
   static Result<TopicFilter, ReasonCode> parse(std::string_view text,
                                                std::uint32_t levels_max = kTopicLevelsDefault);
 
-  std::string_view whole() const { return whole_; }    // as the client sent it
-  std::string_view text() const { return text_; }      // without "$share/group/"
-  std::string_view group() const { return group_; }    // empty: not shared
+  std::string_view whole() const { return whole_; }  // as the client sent it
+  std::string_view text() const { return text_; }    // without "$share/group/"
+  std::string_view group() const { return group_; }  // empty: not shared
   bool is_shared() const { return !group_.empty(); }
   bool has_wildcard() const { return has_wildcard_; }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/mqtt/properties.h"
+
+#include "broker/mqtt/property_table.h"
+#include "broker/mqtt/reader.h"
+
+namespace roost::mqtt {
+namespace {
+
+constexpr std::uint64_t bit(PropertyId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
+
+constexpr std::uint64_t kForwarded =
+    bit(PropertyId::payload_format_indicator) | bit(PropertyId::content_type) |
+    bit(PropertyId::response_topic) | bit(PropertyId::correlation_data) |
+    bit(PropertyId::user_property);
+
+void skip_value(Reader& reader, PropertyType type) {
+  switch (type) {
+    case PropertyType::byte:
+      reader.take(1);
+      break;
+    case PropertyType::two_bytes:
+      reader.take(2);
+      break;
+    case PropertyType::four_bytes:
+      reader.take(4);
+      break;
+    case PropertyType::varint:
+      reader.varint();
+      break;
+    case PropertyType::text_pair:
+      reader.binary();
+      [[fallthrough]];
+    case PropertyType::text:
+    case PropertyType::binary:
+      reader.binary();
+      break;
+  }
+}
+
+// Calls `take` with each property of the block that is forwarded, identifier included.
+template <typename Take>
+void each_forwarded(const Properties& properties, Take take) {
+  if ((properties.present & kForwarded) == 0) return;
+  const ByteView raw = properties.raw;
+  Reader reader(raw, ProtocolVersion::v5);
+  while (!reader.at_end()) {
+    const std::size_t start = raw.size() - reader.left();
+    const PropertyRule* rule = find_property(reader.byte());
+    if (rule == nullptr) return;
+    skip_value(reader, rule->type);
+    if (bit(rule->id) & kForwarded) {
+      take(raw.subspan(start, raw.size() - reader.left() - start));
+    }
+  }
+}
+
+}  // namespace
+
+void Properties::reset() {
+  auto identifiers = std::move(subscription_identifiers);
+  auto pairs = std::move(user_properties);
+  *this = Properties{};
+  identifiers.clear();
+  pairs.clear();
+  subscription_identifiers = std::move(identifiers);
+  user_properties = std::move(pairs);
+}
+
+void append_forwarded(const Properties& properties, std::vector<std::uint8_t>& out) {
+  each_forwarded(properties, [&out](ByteView property) {
+    out.insert(out.end(), property.begin(), property.end());
+  });
+}
+
+std::size_t forwarded_size(const Properties& properties) {
+  std::size_t size = 0;
+  each_forwarded(properties, [&size](ByteView property) { size += property.size(); });
+  return size;
+}
+
+}  // namespace roost::mqtt
