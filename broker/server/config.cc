@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/server/config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "broker/base/check.h"
+#include "broker/base/file.h"
+#include "broker/server/config_check.h"
+#include "broker/server/config_yaml.h"
+#include "broker/server/settings.h"
+
+namespace roost::server {
+
+namespace {
+
+constexpr std::string_view kPrefix = "ROOST_";
+constexpr std::string_view kConfigVariable = "ROOST_CONFIG";
+constexpr std::size_t kListenersMax = 1000;
+
+// Kubernetes sets ROOST_SERVICE_HOST, ROOST_PORT_1883_TCP_ADDR and the like, and
+// ROOST_HTTP_PORT=tcp://10.0.0.1:80 for a service "roost-http", in every pod beside a service.
+bool is_from_kubernetes(std::string_view name, std::string_view value) {
+  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  return name.ends_with("_SERVICE_HOST") || has("_SERVICE_PORT") || has("_TCP_") || has("_UDP_") ||
+         value.starts_with("tcp://") || value.starts_with("udp://");
+}
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+class Loader {
+ public:
+  Loader() {
+    for (const Setting& setting : settings()) {
+      if (setting.path.starts_with(kListenerPrefix)) continue;
+      CHECK(assign(setting, setting.default_text, config(), nullptr));
+    }
+    add_listener();
+    config().listeners[0].name = "main";
+  }
+
+  void read_file(const std::string& path) {
+    const auto text = base::read_file(path);
+    if (!text) {
+      fail("", text.error().message);
+      return;
+    }
+    const YamlOutcome yaml = flatten_yaml(*text);
+    for (const YamlFault& fault : yaml.faults) {
+      fail(path + ":" + std::to_string(fault.line), fault.text);
+    }
+    const bool has_listeners = std::any_of(
+        yaml.entries.begin(), yaml.entries.end(), [](const YamlEntry& entry) {
+          return entry.path.starts_with("listeners.") ||
+                 (entry.path == "listeners" && entry.kind == YamlEntry::Kind::empty_list);
+        });
+    if (has_listeners) config().listeners.clear();
+    for (const YamlEntry& entry : yaml.entries) {
+      apply_entry(entry, path + ":" + std::to_string(entry.line));
+    }
+  }
+
+  void read_environment(const std::vector<std::string>& environment) {
+    // Sorted, so that listener 0 comes before listener 1.
+    std::map<std::string, std::string> paths;
+    for (const std::string& pair : environment) {
+      const std::size_t equals = pair.find('=');
+      if (!pair.starts_with(kPrefix) || equals == std::string::npos) continue;
+      const std::string name = pair.substr(0, equals), value = pair.substr(equals + 1);
+      if (name == kConfigVariable || is_from_kubernetes(name, value)) continue;
+      if (const auto path = path_of_variable(name)) {
+        paths[*path] = value;
+      } else {
+        warn_unknown(name);
+      }
+    }
+    for (const auto& [path, value] : paths) {
+      apply(path, value, "environment variable " + variable_of_path(path));
+    }
+  }
+
+  void apply(std::string_view path, std::string_view text, const std::string& source) {
+    const SettingPath found = find_setting(path);
+    if (found.setting == nullptr) {
+      fail(source, unknown_path_text(path));
+      return;
+    }
+    ListenerConfig* listener = nullptr;
+    if (found.listener) {
+      listener = listener_at(*found.listener, source);
+      if (listener == nullptr) return;
+    }
+    if (!assign(*found.setting, text, config(), listener)) {
+      fail(source, std::string(path) + " is " + quoted(text) + "; allowed is " +
+                       allowed_text(*found.setting));
+      return;
+    }
+    origins_[std::string(path)] = source;
+  }
+
+  ConfigOutcome finish() {
+    derive(config());
+    const auto origin = [this](std::string_view path) {
+      const auto found = origins_.find(std::string(path));
+      return found == origins_.end() ? std::string() : found->second;
+    };
+    // What belongs together is looked at only where each alone is understood.
+    if (outcome_.errors.empty()) outcome_.errors = check_config(config(), origin);
+    for (std::string& line : warn_config(config())) config().warnings.push_back(std::move(line));
+    return std::move(outcome_);
+  }
+
+ private:
+  Config& config() { return outcome_.config; }
+
+  void fail(const std::string& source, const std::string& text) {
+    std::string line = source.empty() ? text : source + ": " + text;
+    auto& errors = outcome_.errors;  // a list in a wrong place says the same for every item
+    if (errors.empty() || errors.back() != line) errors.push_back(std::move(line));
+  }
+
+  void apply_entry(const YamlEntry& entry, const std::string& source) {
+    switch (entry.kind) {
+      case YamlEntry::Kind::scalar:
+        apply(entry.path, entry.text, source);
+        return;
+      case YamlEntry::Kind::empty_list:
+        if (entry.path == "listeners") {
+          origins_[entry.path] = source;
+          return;
+        }
+        break;
+      case YamlEntry::Kind::nothing:
+      case YamlEntry::Kind::empty_map:
+        break;
+    }
+    // `name:` with nothing behind it says nothing, but must be a name.
+    if (entry.path.empty() || is_group(entry.path) || find_setting(entry.path).setting) {
+      if (const auto listener = listener_index(entry.path)) listener_at(*listener, source);
+      return;
+    }
+    fail(source, unknown_path_text(entry.path));
+  }
+
+  static std::optional<std::size_t> listener_index(const std::string& path) {
+    const SettingPath inside = find_setting(path + ".port");
+    return inside.setting != nullptr ? inside.listener : std::nullopt;
+  }
+
+  static bool is_group(const std::string& path) {
+    if (path == "listeners" || listener_index(path)) return true;
+    if (path.starts_with("listeners.")) return path.ends_with(".tls");
+    return std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) {
+      return setting.path.starts_with(path + ".");
+    });
+  }
+
+  void add_listener() {
+    ListenerConfig& listener = config().listeners.emplace_back();
+    for (const Setting& setting : settings()) {
+      if (!setting.path.starts_with(kListenerPrefix)) continue;
+      CHECK(assign(setting, setting.default_text, config(), &listener));
+    }
+  }
+
+  ListenerConfig* listener_at(std::size_t index, const std::string& source) {
+    auto& listeners = config().listeners;
+    if (index == listeners.size() && index < kListenersMax) add_listener();
+    if (index < listeners.size()) return &listeners[index];
+    fail(source, "listeners." + std::to_string(index) + " doesn't exist; the next one would be " +
+                     "listeners." + std::to_string(listeners.size()));
+    return nullptr;
+  }
+
+  void warn_unknown(const std::string& name) {
+    std::string path = name.substr(kPrefix.size());
+    std::transform(path.begin(), path.end(), path.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::size_t group_end = path.find('_');
+    std::string line = "environment variable " + name + " is not a setting of Roost";
+    if (group_end != std::string::npos) path[group_end] = '.';
+    const std::string text = unknown_path_text(path);
+    const std::size_t hint = text.find("did you mean ");
+    if (hint != std::string::npos) {
+      const std::string meant = text.substr(hint + 13, text.size() - hint - 14);
+      line += "; did you mean " + variable_of_path(meant) + "?";
+    }
+    config().warnings.push_back(line);
+  }
+
+  ConfigOutcome outcome_;
+  std::map<std::string, std::string> origins_;  // path -> who set it last
+};
+
+}  // namespace
+
+ConfigOutcome load_config(const ConfigSources& sources) {
+  std::optional<std::string> file = sources.file;
+  for (const std::string& pair : sources.environment) {
+    const std::string prefix = std::string(kConfigVariable) + "=";
+    if (!file && pair.starts_with(prefix) && pair.size() > prefix.size()) {
+      file = pair.substr(prefix.size());
+    }
+  }
+  Loader loader;
+  if (file) loader.read_file(*file);
+  loader.read_environment(sources.environment);
+  for (const auto& [path, value] : sources.overrides) {
+    loader.apply(path, value, "--set " + path + "=" + value);
+  }
+  return loader.finish();
+}
+
+std::vector<std::string> process_environment() {
+  std::vector<std::string> result;
+  for (char** pair = environ; pair != nullptr && *pair != nullptr; ++pair) {
+    result.emplace_back(*pair);
+  }
+  return result;
+}
+
+}  // namespace roost::server

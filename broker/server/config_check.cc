@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/server/config_check.h"
+
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "broker/server/memory_size.h"
+#include "broker/server/settings.h"
+
+namespace roost::server {
+
+namespace {
+
+constexpr std::size_t kUnixPathMax = sizeof(sockaddr_un::sun_path) - 1;
+
+std::string path_of(std::size_t listener, std::string_view name) {
+  return "listeners." + std::to_string(listener) + "." + std::string(name);
+}
+
+class Checker {
+ public:
+  Checker(const Config& config, const Origin& origin) : config_(config), origin_(origin) {}
+
+  std::vector<std::string> run() {
+    if (config_.listeners.empty()) add("listeners", "at least one listener is needed");
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
+    check_unique();
+    check_files();
+    return std::move(errors_);
+  }
+
+ private:
+  void add(const std::string& path, const std::string& text) {
+    const std::string origin = origin_(path);
+    errors_.push_back((origin.empty() ? "" : origin + ": ") + path + ": " + text);
+  }
+
+  void check_listener(std::size_t i) {
+    const ListenerConfig& l = config_.listeners[i];
+    const bool has_key = !l.tls.key_file.empty();
+    if (l.has_tls() && !has_key) {
+      add(path_of(i, "tls.cert"), "a certificate needs its private key in tls.key");
+    }
+    if (has_key && !l.has_tls()) {
+      add(path_of(i, "tls.key"), "a private key needs its certificate in tls.cert");
+    }
+    if (!l.has_tls() && l.tls.client_certificate != "none") {
+      add(path_of(i, "tls.client_certificate"), "only a listener with tls.cert and tls.key has it");
+    }
+    if (l.tls.client_certificate != "none" && l.tls.ca_file.empty()) {
+      add(path_of(i, "tls.client_certificate"),
+          "\"" + l.tls.client_certificate + "\" needs tls.ca to check certificates against");
+    }
+    if (!l.websocket_path.empty() && !l.websocket) {
+      add(path_of(i, "websocket_path"), "only a listener with protocol: ws has it");
+    }
+    if (!l.websocket_path.empty() && l.websocket_path.front() != '/') {
+      add(path_of(i, "websocket_path"),
+          "\"" + l.websocket_path + "\" must begin with \"/\", like /mqtt");
+    }
+    if (l.unix_path.size() > kUnixPathMax) {
+      add(path_of(i, "unix"), "a Unix socket's path has at most " + std::to_string(kUnixPathMax) +
+                                  " bytes, this one has " + std::to_string(l.unix_path.size()));
+    }
+    if (l.unix_path.empty() && l.address.empty()) {
+      add(path_of(i, "address"), "is empty; allowed is an address, a host name or \"*\" for all");
+    }
+  }
+
+  void check_unique() {
+    std::map<std::string, std::string> names, places;
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+      const ListenerConfig& l = config_.listeners[i];
+      claim(names, l.name, path_of(i, "name"), "the name");
+      if (!l.unix_path.empty()) {
+        claim(places, l.unix_path, path_of(i, "unix"), "the socket");
+      } else if (l.port != 0) {
+        claim(places, l.address + " port " + std::to_string(l.port), path_of(i, "port"),
+              "the address");
+      }
+    }
+    const HttpConfig& http = config_.http;
+    if (http.port != 0) {
+      claim(places, http.address + " port " + std::to_string(http.port), "http.port",
+            "the address");
+    }
+  }
+
+  void claim(std::map<std::string, std::string>& claimed, const std::string& what,
+             const std::string& path, const char* kind) {
+    const auto [owner, added] = claimed.emplace(what, path);
+    if (added) return;
+    add(path, std::string(kind) + " " + what + " is taken by " + owner->second + " already");
+  }
+
+  void check_files() {
+    Config copy = config_;
+    for (const Setting& setting : settings()) {
+      if (setting.kind != ValueKind::file) continue;
+      if (!setting.path.starts_with(kListenerPrefix)) {
+        check_readable(setting, copy, nullptr, std::string(setting.path));
+        continue;
+      }
+      for (std::size_t i = 0; i < copy.listeners.size(); ++i) {
+        check_readable(setting, copy, &copy.listeners[i],
+                       path_of(i, setting.path.substr(kListenerPrefix.size())));
+      }
+    }
+  }
+
+  void check_readable(const Setting& setting, Config& config, ListenerConfig* listener,
+                      const std::string& path) {
+    const std::string& file = *std::get<std::string*>(setting.field(config, listener));
+    if (file.empty() || ::access(file.c_str(), R_OK) == 0) return;
+    const bool missing = errno == ENOENT;
+    std::string text = "\"" + file + "\" can't be read: " + std::strerror(errno);
+    if (missing && path == "auth.password_file") {
+      text += "; make it with: roost passwd " + file + " USER";
+    }
+    add(path, text);
+  }
+
+  const Config& config_;
+  const Origin& origin_;
+  std::vector<std::string> errors_;
+};
+
+std::string name_of(const ListenerConfig& listener) {
+  if (!listener.unix_path.empty()) return "unix:" + listener.unix_path;
+  std::string name = listener.websocket ? "ws" : "mqtt";
+  if (listener.has_tls()) name += "s";
+  return name + "-" + std::to_string(listener.port);
+}
+
+}  // namespace
+
+void derive(Config& config) {
+  std::set<std::string> names;
+  for (ListenerConfig& listener : config.listeners) {
+    if (listener.name.empty()) {
+      const std::string name = listener.name = name_of(listener);
+      for (int n = 2; names.contains(listener.name); ++n) {
+        listener.name = name + "-" + std::to_string(n);
+      }
+    }
+    names.insert(listener.name);
+    if (!listener.allow_anonymous) listener.allow_anonymous = config.auth.allow_anonymous;
+    if (listener.max_packet_size == 0) listener.max_packet_size = config.mqtt.max_packet_size;
+  }
+  MqttConfig& mqtt = config.mqtt;
+  if (mqtt.max_queued_bytes_total == 0) mqtt.max_queued_bytes_total = memory_size().bytes / 2;
+  if (mqtt.max_queued_bytes == 0) mqtt.max_queued_bytes = mqtt.max_queued_bytes_total / 8;
+  if (config.threads == 0) config.threads = cpu_count();
+  if (config.auth.threads == 0) config.auth.threads = std::max(1U, cpu_count() / 2);
+}
+
+std::vector<std::string> check_config(const Config& config, const Origin& origin) {
+  return Checker(config, origin).run();
+}
+
+std::vector<std::string> warn_config(const Config& config) {
+  if (!config.auth.password_file.empty() || config.listeners.empty()) return {};
+  const bool closed =
+      std::all_of(config.listeners.begin(), config.listeners.end(),
+                  [](const ListenerConfig& l) { return l.allow_anonymous == false; });
+  if (!closed) return {};
+  return {"nobody can connect: allow_anonymous is false and auth.password_file is not set"};
+}
+
+}  // namespace roost::server

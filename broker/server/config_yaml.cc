@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/server/config_yaml.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <map>
+
+namespace roost::server {
+
+namespace {
+
+constexpr int kDepthMax = 16;
+
+int line_of(const YAML::Mark& mark) { return mark.line + 1; }
+
+class Flattener {
+ public:
+  explicit Flattener(YamlOutcome& outcome) : outcome_(outcome) {}
+
+  void add(const YAML::Node& node, const std::string& path, int depth) {
+    const int line = line_of(node.Mark());
+    if (depth > kDepthMax) {
+      outcome_.faults.push_back({line, path + " is nested too deeply"});
+    } else if (node.IsMap()) {
+      add_map(node, path, depth);
+    } else if (node.IsSequence()) {
+      add_list(node, path, depth);
+    } else if (node.IsScalar()) {
+      outcome_.entries.push_back({path, node.Scalar(), line, YamlEntry::Kind::scalar});
+    } else {
+      outcome_.entries.push_back({path, "", line, YamlEntry::Kind::nothing});
+    }
+  }
+
+ private:
+  static std::string join(const std::string& path, const std::string& name) {
+    return path.empty() ? name : path + "." + name;
+  }
+
+  void add_map(const YAML::Node& node, const std::string& path, int depth) {
+    if (node.size() == 0) {
+      outcome_.entries.push_back({path, "", line_of(node.Mark()), YamlEntry::Kind::empty_map});
+    }
+    std::map<std::string, int> seen;
+    for (const auto& pair : node) {
+      const int line = line_of(pair.first.Mark());
+      if (!pair.first.IsScalar()) {
+        outcome_.faults.push_back({line, "a key must be a plain word"});
+        continue;
+      }
+      const std::string inner = join(path, pair.first.Scalar());
+      const auto [first, added] = seen.emplace(pair.first.Scalar(), line);
+      if (!added) {
+        outcome_.faults.push_back(
+            {line, inner + " is given twice, first in line " + std::to_string(first->second)});
+        continue;
+      }
+      const std::size_t before = outcome_.entries.size();
+      add(pair.second, inner, depth + 1);
+      // A null has no place of its own; its key has.
+      if (outcome_.entries.size() > before && pair.second.IsNull()) {
+        outcome_.entries.back().line = line;
+      }
+    }
+  }
+
+  void add_list(const YAML::Node& node, const std::string& path, int depth) {
+    if (node.size() == 0) {
+      outcome_.entries.push_back({path, "", line_of(node.Mark()), YamlEntry::Kind::empty_list});
+    }
+    std::size_t index = 0;
+    for (const auto& item : node) add(item, join(path, std::to_string(index++)), depth + 1);
+  }
+
+  YamlOutcome& outcome_;
+};
+
+}  // namespace
+
+YamlOutcome flatten_yaml(const std::string& text) {
+  YamlOutcome outcome;
+  try {
+    const YAML::Node root = YAML::Load(text);
+    if (root.IsMap()) {
+      Flattener(outcome).add(root, "", 0);
+    } else if (root.IsDefined() && !root.IsNull()) {
+      outcome.faults.push_back({line_of(root.Mark()), "expected settings as \"name: value\""});
+    }
+  } catch (const YAML::Exception& fault) {
+    outcome.faults.push_back({line_of(fault.mark), "not YAML: " + fault.msg});
+  }
+  return outcome;
+}
+
+}  // namespace roost::server

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/server/settings.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+
+#include "broker/server/settings_value.h"
+
+namespace roost::server {
+
+namespace {
+
+constexpr std::string_view kListeners = "listeners";
+constexpr std::string_view kVariablePrefix = "ROOST_";
+
+// "listeners.2.port" -> 2 and "listeners.*.port"; other paths stay.
+struct Generic {
+  std::string path;
+  std::optional<std::size_t> listener;
+};
+
+Generic generic_of(std::string_view path) {
+  if (!path.starts_with("listeners.")) return {std::string(path), std::nullopt};
+  const std::string_view rest = path.substr(kListeners.size() + 1);
+  const std::size_t dot = rest.find('.');
+  const auto index = parse_number(rest.substr(0, dot));
+  if (!index || dot == std::string_view::npos) return {std::string(path), std::nullopt};
+  return {std::string(kListenerPrefix) + std::string(rest.substr(dot + 1)), *index};
+}
+
+// A duration carries its unit in the value; keep_alive_max_s is understood too.
+bool names(const Setting& setting, std::string_view path) {
+  if (setting.path == path) return true;
+  return setting.kind == ValueKind::duration_s || setting.kind == ValueKind::duration_ms
+             ? path.ends_with("_s") && setting.path == path.substr(0, path.size() - 2)
+             : false;
+}
+
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
+
+// The nearest path by spelling, or one with the right last word in the wrong place; the latter is
+// a weaker hint where a group was named.
+const Setting* nearest(std::string_view path) {
+  const Setting* best = nullptr;
+  const std::size_t elsewhere = path.find('.') == std::string_view::npos ? 1 : 3;
+  std::size_t best_distance = std::max<std::size_t>(2, last_part(path).size() / 3) + 2;
+  for (const Setting& setting : settings()) {
+    const std::size_t whole = distance(path, setting.path);
+    const std::size_t part = distance(last_part(path), last_part(setting.path)) + elsewhere;
+    const std::size_t d = std::min(whole, part);
+    if (d < best_distance) {
+      best = &setting;
+      best_distance = d;
+    }
+  }
+  return best;
+}
+
+std::string with_index(std::string_view path, std::size_t index) {
+  std::string result(path);
+  if (path.starts_with(kListenerPrefix)) {
+    result.replace(kListeners.size() + 1, 1, std::to_string(index));
+  }
+  return result;
+}
+
+std::string upper_variable(std::string_view path) {
+  std::string result(kVariablePrefix);
+  for (const char c : path) {
+    result += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return result;
+}
+
+std::optional<std::uint64_t> parse_by_kind(ValueKind kind, std::string_view text) {
+  switch (kind) {
+    case ValueKind::number: return parse_number(text);
+    case ValueKind::size: return parse_size(text);
+    case ValueKind::duration_ms: return parse_duration_ms(text);
+    case ValueKind::duration_s: {
+      const auto ms = parse_duration_ms(text);
+      if (!ms || *ms % 1000 != 0) return std::nullopt;
+      return *ms / 1000;
+    }
+    default: return std::nullopt;
+  }
+}
+
+void store_number(const Field& field, std::uint64_t value) {
+  std::visit(
+      [&](auto* target) {
+        using Target = std::remove_pointer_t<decltype(target)>;
+        if constexpr (std::is_integral_v<Target>) *target = static_cast<Target>(value);
+      },
+      field);
+}
+
+bool assign_number(const Setting& setting, std::string_view text, const Field& field) {
+  if (!setting.word.empty() && text == setting.word) {
+    store_number(field, setting.word_value);
+    return true;
+  }
+  const auto value = parse_by_kind(setting.kind, text);
+  if (!value || *value < setting.min || *value > setting.max) return false;
+  store_number(field, *value);
+  return true;
+}
+
+bool assign_choice(const Setting& setting, std::string_view text, const Field& field) {
+  const auto found = std::find(setting.choices.begin(), setting.choices.end(), text);
+  if (found == setting.choices.end()) return false;
+  const auto index = found - setting.choices.begin();
+  if (auto* const* word = std::get_if<std::string*>(&field)) **word = text;
+  if (auto* const* flag = std::get_if<bool*>(&field)) **flag = index == 1;
+  if (auto* const* level = std::get_if<LogLevel*>(&field)) **level = static_cast<LogLevel>(index);
+  return true;
+}
+
+std::string range_text(const Setting& setting, std::string (*format)(std::uint64_t)) {
+  const bool bounded = setting.max < std::numeric_limits<std::uint32_t>::max();
+  if (!bounded) return setting.min == 0 ? "" : " from " + format(setting.min) + " up";
+  return " from " + format(setting.min) + " to " + format(setting.max);
+}
+
+}  // namespace
+
+SettingPath find_setting(std::string_view path) {
+  const Generic generic = generic_of(path);
+  for (const Setting& setting : settings()) {
+    const bool in_listener = setting.path.starts_with(kListenerPrefix);
+    if (in_listener == generic.listener.has_value() && names(setting, generic.path)) {
+      return {&setting, generic.listener};
+    }
+  }
+  return {};
+}
+
+std::string variable_of_path(std::string_view path) { return upper_variable(path); }
+
+std::optional<std::string> path_of_variable(std::string_view name) {
+  for (const Setting& setting : settings()) {
+    const std::string pattern = upper_variable(setting.path);
+    const std::size_t star = pattern.find('*');
+    if (star == std::string::npos) {
+      if (pattern == name) return std::string(setting.path);
+      continue;
+    }
+    const std::string_view tail = std::string_view(pattern).substr(star + 1);
+    if (!name.starts_with(std::string_view(pattern).substr(0, star)) || !name.ends_with(tail) ||
+        name.size() <= star + tail.size()) {
+      continue;
+    }
+    const auto index = parse_number(name.substr(star, name.size() - tail.size() - star));
+    if (index) return with_index(setting.path, *index);
+  }
+  return std::nullopt;
+}
+
+std::string unknown_path_text(std::string_view path) {
+  const Generic generic = generic_of(path);
+  std::string group;
+  for (const Setting& setting : settings()) {
+    if (generic.path.starts_with(std::string(setting.path) + ".")) {
+      return with_index(setting.path, generic.listener.value_or(0)) + " takes one value: " +
+             allowed_text(setting);
+    }
+    if (setting.path.starts_with(generic.path + ".")) {
+      group += (group.empty() ? "" : ", ") +
+               std::string(setting.path.substr(generic.path.size() + 1));
+    }
+  }
+  if (path == kListeners || (path.starts_with("listeners.") && !generic.listener)) {
+    return "listeners is a list of groups, each beginning with \"- \": - port: 1883";
+  }
+  if (!group.empty()) return std::string(path) + " is a group of settings: " + group;
+  std::string text = "there is no setting " + std::string(path);
+  if (const Setting* meant = nearest(generic.path)) {
+    text += "; did you mean " + with_index(meant->path, generic.listener.value_or(0)) + "?";
+  }
+  return text;
+}
+
+std::string allowed_text(const Setting& setting) {
+  std::string text;
+  switch (setting.kind) {
+    case ValueKind::text: return "a text";
+    case ValueKind::file: return "the path of a readable file";
+    case ValueKind::boolean:
+    case ValueKind::tri_state: return "true or false";
+    case ValueKind::number:
+      text = "a number" + range_text(setting, [](std::uint64_t n) { return std::to_string(n); });
+      break;
+    case ValueKind::size: text = "a size like 10MB" + range_text(setting, format_size); break;
+    case ValueKind::duration_ms:
+      text = "a duration like 90s or 5m" + range_text(setting, format_duration_ms);
+      break;
+    case ValueKind::duration_s:
+      text = "a duration like 90s or 5m" +
+             range_text(setting, [](std::uint64_t s) { return format_duration_ms(s * 1000); });
+      break;
+    case ValueKind::choice:
+      text = "one of";
+      for (const auto choice : setting.choices) {
+        text += (choice == setting.choices.front() ? " " : ", ") + std::string(choice);
+      }
+      break;
+  }
+  if (!setting.word.empty()) text += ", or " + std::string(setting.word);
+  return text;
+}
+
+bool assign(const Setting& setting, std::string_view text, Config& config,
+            ListenerConfig* listener) {
+  const Field field = setting.field(config, listener);
+  switch (setting.kind) {
+    case ValueKind::text:
+    case ValueKind::file:
+      if (text.find('\0') != std::string_view::npos) return false;
+      *std::get<std::string*>(field) = text;
+      return true;
+    case ValueKind::boolean: {
+      const auto value = parse_bool(text);
+      if (value) *std::get<bool*>(field) = *value;
+      return value.has_value();
+    }
+    case ValueKind::tri_state: {
+      const auto value = parse_bool(text);
+      if (value || text.empty()) *std::get<std::optional<bool>*>(field) = value;
+      return value || text.empty();
+    }
+    case ValueKind::choice: return assign_choice(setting, text, field);
+    default:
+      // Nothing said where nothing is the default: what stands for it is derived later.
+      if (text.empty() && setting.default_text.empty()) return true;
+      return assign_number(setting, text, field);
+  }
+}
+
+}  // namespace roost::server

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of settings: path, kind, default, bounds, text. It drives the YAML reader, the
+// environment, the flags, deploy/roost.yaml and the documentation.
+// Thread: immutable.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "broker/server/config.h"
+
+namespace roost::server {
+
+enum class ValueKind {
+  text,
+  file,         // a file that must be readable
+  boolean,
+  tri_state,    // true, false, or nothing said
+  number,
+  size,         // bytes
+  duration_s,
+  duration_ms,
+  choice,
+};
+
+// Where a value goes. For a choice: its index into bool or LogLevel, or its word into a string.
+using Field = std::variant<std::string*, bool*, std::optional<bool>*, std::uint16_t*,
+                           std::uint32_t*, std::uint64_t*, LogLevel*>;
+
+struct Setting {
+  std::string_view path;  // "http.port"; in listeners "listeners.*.port"
+  ValueKind kind;
+  std::string_view default_text;  // empty: nothing
+  Field (*field)(Config&, ListenerConfig*);
+  std::string_view doc;
+  std::uint64_t min = 0;  // numbers, sizes and durations, in the field's unit
+  std::uint64_t max = 0;
+  std::string_view word = {};  // a word that stands for word_value, e.g. "never"
+  std::uint64_t word_value = 0;
+  std::vector<std::string_view> choices = {};
+};
+
+inline constexpr std::string_view kListenerPrefix = "listeners.*.";
+
+// In the order of deploy/roost.yaml: groups together, listeners first.
+std::span<const Setting> settings();
+
+// A path as people give it, "listeners.2.port", taken apart.
+struct SettingPath {
+  const Setting* setting = nullptr;      // null: unknown
+  std::optional<std::size_t> listener;   // its index
+};
+SettingPath find_setting(std::string_view path);
+
+// The path of ROOST_HTTP_PORT or ROOST_LISTENERS_0_PORT; nothing where no setting has that name.
+std::optional<std::string> path_of_variable(std::string_view name);
+std::string variable_of_path(std::string_view path);
+
+// What is wrong with an unknown path, and what was probably meant.
+std::string unknown_path_text(std::string_view path);
+
+// "a number from 1 to 65535"
+std::string allowed_text(const Setting& setting);
+
+// Stores `text` in the setting's field; false when it is not allowed.
+bool assign(const Setting& setting, std::string_view text, Config& config,
+            ListenerConfig* listener);
+
+}  // namespace roost::server

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+
+#include "broker/server/settings.h"
+
+namespace roost::server {
+
+namespace {
+
+using L = ListenerConfig;
+using Kind = ValueKind;
+
+constexpr std::uint64_t kAny16 = std::numeric_limits<std::uint16_t>::max();
+constexpr std::uint64_t kAny32 = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t kAny64 = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kDayMs = 86'400'000;
+
+// Rows stay in the order of deploy/roost.yaml. A capture-less lambda names the field.
+#define CONFIG_FIELD(member) [](Config& c, L*) -> Field { return &c.member; }
+#define LISTENER_FIELD(member) [](Config&, L* l) -> Field { return &l->member; }
+
+std::vector<Setting> listener_settings() {
+  return {
+      {"listeners.*.name", Kind::text, "", LISTENER_FIELD(name),
+       "For logs and metrics; without one it is made of protocol and port."},
+      {"listeners.*.protocol", Kind::choice, "mqtt", LISTENER_FIELD(websocket),
+       "MQTT on the bare connection, or inside WebSocket. With tls below: mqtts and wss.",
+       0, 0, {}, 0, {"mqtt", "ws"}},
+      {"listeners.*.address", Kind::text, "*", LISTENER_FIELD(address),
+       "IPv4 or IPv6 address or host name; \"*\" is every address of this machine."},
+      {"listeners.*.port", Kind::number, "1883", LISTENER_FIELD(port),
+       "TCP port; 0 takes a free one and says which.", 0, kAny16},
+      {"listeners.*.unix", Kind::text, "", LISTENER_FIELD(unix_path),
+       "Path of a Unix socket, instead of address and port."},
+      {"listeners.*.tls.cert", Kind::file, "", LISTENER_FIELD(tls.certificate_file),
+       "PEM file with the certificate and its chain; with key it switches TLS on."},
+      {"listeners.*.tls.key", Kind::file, "", LISTENER_FIELD(tls.key_file),
+       "PEM file with the private key."},
+      {"listeners.*.tls.ca", Kind::file, "", LISTENER_FIELD(tls.ca_file),
+       "PEM file with the authorities that client certificates must come from."},
+      {"listeners.*.tls.client_certificate", Kind::choice, "none",
+       LISTENER_FIELD(tls.client_certificate), "Whether clients show a certificate.", 0, 0, {}, 0,
+       {"none", "optional", "required"}},
+      {"listeners.*.tls.min_version", Kind::choice, "1.2", LISTENER_FIELD(tls.min_version),
+       "Oldest TLS version that is accepted.", 0, 0, {}, 0, {"1.2", "1.3"}},
+      {"listeners.*.tls.ciphers", Kind::text, "", LISTENER_FIELD(tls.ciphers),
+       "Cipher list in OpenSSL's words, for TLS 1.2; empty: OpenSSL's default."},
+      {"listeners.*.websocket_path", Kind::text, "", LISTENER_FIELD(websocket_path),
+       "The only path that WebSocket clients may ask for, e.g. /mqtt; empty: any."},
+      {"listeners.*.proxy_protocol", Kind::boolean, "false", LISTENER_FIELD(proxy_protocol),
+       "Expect a PROXY protocol header (v1 or v2) in front of every connection, as load balancers "
+       "send it. Without the header a connection is refused."},
+      {"listeners.*.allow_anonymous", Kind::tri_state, "", LISTENER_FIELD(allow_anonymous),
+       "Overrides auth.allow_anonymous for this listener."},
+      {"listeners.*.max_connections", Kind::number, "0", LISTENER_FIELD(max_connections),
+       "Connections at once; 0: no limit of its own.", 0, kAny32},
+      {"listeners.*.max_packet_size", Kind::size, "", LISTENER_FIELD(max_packet_size),
+       "Overrides mqtt.max_packet_size for this listener.", 1024, mqtt::kPacketSizeMax},
+  };
+}
+
+std::vector<Setting> service_settings() {
+  return {
+      {"auth.password_file", Kind::file, "", CONFIG_FIELD(auth.password_file),
+       "Users and their password hashes; `roost passwd FILE USER` writes it, SIGHUP reads it "
+       "again. With a file, names and passwords are checked."},
+      {"auth.allow_anonymous", Kind::tri_state, "", CONFIG_FIELD(auth.allow_anonymous),
+       "Whether clients without a user name may connect. Nothing said: with a password file "
+       "nobody, without one only clients on this machine (loopback)."},
+      {"auth.threads", Kind::number, "0", CONFIG_FIELD(auth.threads),
+       "Threads that check passwords; 0: half the CPUs. Each needs 19 MiB while it checks.",
+       0, 1024},
+      {"auth.max_pending", Kind::number, "10000", CONFIG_FIELD(auth.max_pending),
+       "Password checks waiting; a client beyond that is told server busy and comes again.",
+       1, 10'000'000},
+      {"http.address", Kind::text, "127.0.0.1", CONFIG_FIELD(http.address),
+       "Where /metrics, /livez and /readyz are served; \"*\" is every address. They have no "
+       "password: keep them inside."},
+      {"http.port", Kind::number, "8080", CONFIG_FIELD(http.port), "Its TCP port; 0: off.", 0,
+       kAny16},
+      {"http.max_connections", Kind::number, "64", CONFIG_FIELD(http.max_connections),
+       "HTTP connections at once; one more is answered 503.", 1, 65535},
+      {"data_dir", Kind::text, "./roost-data", CONFIG_FIELD(data_dir),
+       "Where the broker keeps what must survive; made when missing."},
+      {"shards", Kind::number, "64", CONFIG_FIELD(shards),
+       "Units that sessions and retained messages are divided into. Chosen once, for life.", 1,
+       4096},
+      {"threads", Kind::number, "0", CONFIG_FIELD(threads),
+       "Threads that serve clients; 0: one per CPU.", 0, 1024},
+  };
+}
+
+std::vector<Setting> mqtt_settings() {
+  return {
+      {"mqtt.max_packet_size", Kind::size, "10MiB", CONFIG_FIELD(mqtt.max_packet_size),
+       "Largest packet a client may send; larger: v5 clients are told 0x95.", 1024,
+       mqtt::kPacketSizeMax},
+      {"mqtt.receive_maximum", Kind::number, "1000", CONFIG_FIELD(mqtt.receive_maximum),
+       "QoS 1 and 2 messages that a v5 client may have under way to us (0x93 beyond).", 1, kAny16},
+      {"mqtt.max_inflight", Kind::number, "1000", CONFIG_FIELD(mqtt.max_inflight),
+       "QoS 1 and 2 messages under way to one client; v5 clients may ask for fewer.", 1, kAny16},
+      {"mqtt.topic_alias_maximum", Kind::number, "32", CONFIG_FIELD(mqtt.topic_alias_maximum),
+       "Topic aliases per connection and direction; 0: none.", 0, kAny16},
+      {"mqtt.max_topic_levels", Kind::number, "128", CONFIG_FIELD(mqtt.max_topic_levels),
+       "Levels of a topic or filter.", 1, 65535},
+      {"mqtt.keep_alive_max", Kind::duration_s, "0", CONFIG_FIELD(mqtt.keep_alive_max_s),
+       "Longest keep alive; who asks for more or for none gets this one. v5 only, 3.x clients "
+       "can't be told. 0: no cap.", 0, kAny16},
+      {"mqtt.connect_timeout", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.connect_timeout_ms),
+       "Time for handshakes and CONNECT after the connection is there.", 100, kDayMs},
+      {"mqtt.max_queued_messages", Kind::number, "100000", CONFIG_FIELD(mqtt.max_queued_messages),
+       "Messages waiting for one session; beyond, new ones for it are dropped and counted.", 1,
+       kAny32},
+      {"mqtt.max_queued_bytes", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes),
+       "Bytes waiting for one session. auto: an eighth of max_queued_bytes_total.", 1024, kAny64,
+       "auto", 0},
+      {"mqtt.max_queued_bytes_total", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes_total),
+       "Bytes waiting for all sessions of this node. auto: half of the memory that the machine or "
+       "the cgroup has.", 1024, kAny64, "auto", 0},
+      {"mqtt.max_subscriptions_per_client", Kind::number, "200000",
+       CONFIG_FIELD(mqtt.max_subscriptions_per_client),
+       "Filters of one client (0x97 beyond).", 1, kAny32},
+      {"mqtt.session_expiry_max", Kind::duration_s, "never", CONFIG_FIELD(mqtt.session_expiry_max_s),
+       "Longest session expiry interval that a v5 client gets.", 0, mqtt::kNeverExpires - 1,
+       "never", mqtt::kNeverExpires},
+      {"mqtt.persistent_session_expiry", Kind::duration_s, "never",
+       CONFIG_FIELD(mqtt.persistent_session_expiry_s),
+       "How long a 3.x session with clean session 0 waits for its client.", 1,
+       mqtt::kNeverExpires - 1, "never", mqtt::kNeverExpires},
+      {"mqtt.sys_interval", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.sys_interval_ms),
+       "How often $SYS/broker/... is published; 0: never.", 0, kDayMs},
+      {"log.level", Kind::choice, "info", CONFIG_FIELD(log.level),
+       "The least important lines that are written.", 0, 0, {}, 0,
+       {"trace", "debug", "info", "warn", "error"}},
+      {"log.format", Kind::choice, "text", CONFIG_FIELD(log.json),
+       "Lines for people, or one JSON object a line.", 0, 0, {}, 0, {"text", "json"}},
+      {"log.max_connection_lines", Kind::number, "100", CONFIG_FIELD(log.max_connection_lines),
+       "Lines per second about connects, refusals and disconnects; the rest is summed up in one "
+       "line. 0: no bound.", 0, kAny32},
+  };
+}
+
+#undef CONFIG_FIELD
+#undef LISTENER_FIELD
+
+std::vector<Setting> build_table() {
+  std::vector<Setting> table = listener_settings();
+  for (auto& part : {service_settings(), mqtt_settings()}) {
+    table.insert(table.end(), part.begin(), part.end());
+  }
+  return table;
+}
+
+}  // namespace
+
+std::span<const Setting> settings() {
+  static const std::vector<Setting> kTable = build_table();
+  return kTable;
+}
+
+}  // namespace roost::server
