@@ -8,11 +8,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 namespace roost::routing {
+
+class RepeatCounts;
 
 // Thread: each bit has one writer (its core); reading from any thread.
 class SharedInterest {
@@ -25,8 +27,15 @@ class SharedInterest {
 
  private:
   friend class InterestWriter;
-  std::unique_ptr<std::atomic<std::uint64_t>[]> buckets_;
-  std::atomic<std::uint32_t> wildcard_depth_{0};  // deepest literal front of a wildcard filter, +1
+  struct Free {
+    void operator()(std::uint64_t* words) const { std::free(words); }
+  };
+
+  // Zero pages from calloc, reached through atomic_ref: a bucket that was never used costs no
+  // memory, which an array of std::atomic (constructed, so written) would.
+  std::unique_ptr<std::uint64_t[], Free> buckets_;
+  std::atomic<std::uint32_t> depths_{
+      0};  // lengths of literal fronts in use; bits are never cleared
 };
 
 // Counts the filters of one bit (a core), and shows the bit while there is one.
@@ -36,21 +45,32 @@ class InterestWriter {
  public:
   // Requires: bit < 64, one writer a bit.
   InterestWriter(SharedInterest& shared, unsigned bit);
+  InterestWriter(InterestWriter&&) noexcept;
+  ~InterestWriter();                     // leaves its bits as they are
   void add(std::string_view filter);     // without "$share/group/"
   void remove(std::string_view filter);  // Requires: added before
 
  private:
   SharedInterest& shared_;
   std::uint64_t mask_;
-  std::vector<std::uint32_t> counts_;
+  std::unique_ptr<RepeatCounts> repeats_;  // by bucket; beyond the one that the bit stands for
 };
 
 // The same without sharing: slots are a core's own shards. Thread: core-bound.
 class SlotInterest {
  public:
+  SlotInterest();
+  ~SlotInterest();
+  SlotInterest(const SlotInterest&) = delete;
+  SlotInterest& operator=(const SlotInterest&) = delete;
+
   void add(std::string_view filter, unsigned slot);     // Requires: slot < 64
-  void remove(std::string_view filter, unsigned slot);
+  void remove(std::string_view filter, unsigned slot);  // Requires: added before
   std::uint64_t candidates(std::string_view topic) const;
+
+ private:
+  struct Table;
+  std::unique_ptr<Table> table_;  // null while nothing was ever added
 };
 
 }  // namespace roost::routing

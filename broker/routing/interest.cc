@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/routing/interest.h"
+
+#include <new>
+
+#include "broker/base/check.h"
+#include "broker/routing/interest_key.h"
+#include "broker/routing/repeat_counts.h"
+
+namespace roost::routing {
+
+namespace {
+
+std::size_t shared_bucket(std::uint64_t hash) { return hash % SharedInterest::kBuckets; }
+
+std::uint64_t* zero_words(std::size_t count) {
+  void* words = std::calloc(count, sizeof(std::uint64_t));
+  if (words == nullptr) throw std::bad_alloc();
+  return static_cast<std::uint64_t*>(words);
+}
+
+}  // namespace
+
+static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
+
+// All accesses are relaxed: a bit carries no data besides itself, and each operation on one word is
+// in that word's single order. What a reader must see is told it by its mailbox (release by the
+// writer after add(), acquire by the reader), and a load that comes after such a message cannot
+// read anything older than the bit, in the bucket as in depths_.
+
+SharedInterest::SharedInterest() : buckets_(zero_words(kBuckets)) {}
+
+std::uint64_t SharedInterest::candidates(std::string_view topic) const {
+  std::uint64_t bits = 0;
+  for_topic_keys(topic, depths_.load(std::memory_order_relaxed), [&](std::uint64_t hash) {
+    const std::atomic_ref<std::uint64_t> bucket(buckets_[shared_bucket(hash)]);
+    bits |= bucket.load(std::memory_order_relaxed);
+  });
+  return bits;
+}
+
+InterestWriter::InterestWriter(SharedInterest& shared, unsigned bit)
+    : shared_(shared), mask_(std::uint64_t{1} << bit), repeats_(std::make_unique<RepeatCounts>()) {
+  DCHECK(bit < 64);
+}
+
+InterestWriter::InterestWriter(InterestWriter&&) noexcept = default;
+InterestWriter::~InterestWriter() = default;
+
+void InterestWriter::add(std::string_view filter) {
+  const FilterKey key = filter_key(filter);
+  if ((shared_.depths_.load(std::memory_order_relaxed) & key.depth_bit) != key.depth_bit) {
+    shared_.depths_.fetch_or(key.depth_bit, std::memory_order_relaxed);
+  }
+  const std::size_t at = shared_bucket(key.hash);
+  const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);
+  if ((bucket.load(std::memory_order_relaxed) & mask_) != 0) {
+    repeats_->add(at);
+  } else {
+    bucket.fetch_or(mask_, std::memory_order_relaxed);
+  }
+}
+
+void InterestWriter::remove(std::string_view filter) {
+  const std::size_t at = shared_bucket(filter_key(filter).hash);
+  if (repeats_->remove(at)) return;
+  const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);
+  const std::uint64_t before = bucket.fetch_and(~mask_, std::memory_order_relaxed);
+  CHECK((before & mask_) != 0);
+}
+
+struct SlotInterest::Table {
+  // 32 bits of hash are enough to tell filters apart; a collision only says yes too often.
+  static std::uint32_t key(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  static std::uint64_t repeat_key(std::uint64_t hash, unsigned slot) {
+    return std::uint64_t{key(hash)} << 6 | slot;
+  }
+
+  boost::unordered_flat_map<std::uint32_t, std::uint64_t, KeyedHash> masks;
+  RepeatCounts repeats;
+  std::uint32_t depths = 0;  // as in SharedInterest
+};
+
+SlotInterest::SlotInterest() = default;
+SlotInterest::~SlotInterest() = default;
+
+void SlotInterest::add(std::string_view filter, unsigned slot) {
+  DCHECK(slot < 64);
+  if (table_ == nullptr) table_ = std::make_unique<Table>();
+  const FilterKey key = filter_key(filter);
+  table_->depths |= key.depth_bit;
+  std::uint64_t& mask = table_->masks[Table::key(key.hash)];
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  if ((mask & bit) != 0) table_->repeats.add(Table::repeat_key(key.hash, slot));
+  mask |= bit;
+}
+
+void SlotInterest::remove(std::string_view filter, unsigned slot) {
+  DCHECK(slot < 64 && table_ != nullptr);
+  const std::uint64_t hash = filter_key(filter).hash;
+  if (table_->repeats.remove(Table::repeat_key(hash, slot))) return;
+  const auto at = table_->masks.find(Table::key(hash));
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  CHECK(at != table_->masks.end() && (at->second & bit) != 0);
+  at->second &= ~bit;
+  if (at->second == 0) table_->masks.erase(at);
+}
+
+std::uint64_t SlotInterest::candidates(std::string_view topic) const {
+  if (table_ == nullptr || table_->masks.empty()) return 0;
+  std::uint64_t bits = 0;
+  for_topic_keys(topic, table_->depths, [&](std::uint64_t hash) {
+    const auto at = table_->masks.find(Table::key(hash));
+    if (at != table_->masks.end()) bits |= at->second;
+  });
+  return bits;
+}
+
+}  // namespace roost::routing
