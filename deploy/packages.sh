@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2015,SC2153
 # Sourced by deploy/run and tests/run: which Debian packages a job needs, how they get installed,
-# and how many compilers this machine carries at once. bash; expects `set -euo pipefail`.
+# and how many compilers this machine carries at once. bash; expects `set -euo pipefail` and `program`.
 
 # What building and running the broker needs. No test package belongs here.
 product_packages=(
@@ -12,7 +12,7 @@ product_packages=(
 )
 
 say() { printf '%s\n' "$*" >&2; }
-die() { printf '%s: %s\n' "${0##*/}" "$1" >&2; shift; (($# == 0)) || printf '  %s\n' "$@" >&2; exit 1; }
+die() { printf '%s: %s\n' "$program" "$1" >&2; shift; (($# == 0)) || printf '  %s\n' "$@" >&2; exit 1; }
 
 # Prints those of the named packages that are not installed.
 missing_packages() {
