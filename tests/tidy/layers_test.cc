@@ -88,6 +88,7 @@ std::optional<std::string> kind_of(std::string_view header) {
       {"sockets",
        {"sys/socket.h", "netinet/", "arpa/", "net/", "netdb.h", "sys/un.h", "sys/epoll.h",
         "sys/eventfd.h", "poll.h", "sys/uio.h"}},
+      {"intrinsics", {"immintrin.h", "x86intrin.h", "xmmintrin.h", "emmintrin.h", "arm_neon.h"}},
       {"disk", {"fstream", "filesystem", "fcntl.h", "sys/stat.h"}},
   };
   static const Strings kThreads = {"thread",   "mutex",     "shared_mutex", "condition_variable",
@@ -215,6 +216,11 @@ TEST(Layers, PureFoldersKnowNoSocketThreadOrDisk) {
 TEST(Layers, AForeignLibraryNobodyListedIsAFault) {
   EXPECT_EQ(layer_faults(make_source("broker/server/a.cc", "#include <folly/x.h>")).size(), 1u);
   EXPECT_TRUE(layer_faults(make_source("broker/server/a.cc", "#include <sys/time.h>")).empty());
+}
+
+// In no folder's list: the same code runs on amd64 and arm64.
+TEST(Layers, AnIntrinsicOfOneProcessorIsAFault) {
+  EXPECT_EQ(layer_faults(make_source("broker/server/a.cc", "#include <immintrin.h>")).size(), 1u);
 }
 
 TEST(Layers, IncludesStartAtTheRepositorysRoot) {
