@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a client's connection meets its session: frames in, packets decoded, CONNECT judged, and
+// the session's Link out. Before CONNECT was accepted it belongs to the core that accepted the
+// socket; then it moves to the core of its session.
+// Thread: core-bound.
+// Owner: Gates.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/auth/authenticator.h"
+#include "broker/mqtt/decode.h"
+#include "broker/net/connection.h"
+#include "broker/net/listener.h"
+#include "broker/session/link.h"
+#include "broker/session/session.h"
+
+namespace roost::gates {
+
+class Gates;
+
+// What a listener wants of its clients. Immutable; outlives the gates.
+struct GateListener {
+  std::string name;
+  std::optional<bool> allow_anonymous;
+  mqtt::Limits limits;  // of packets from its clients
+  std::uint64_t connect_timeout_ms = 10'000;
+  net::Listener* listener = nullptr;  // told of every connection that ends
+};
+
+class ClientGate final : private net::ConnectionEvents, public session::Link {
+ public:
+  // `admitted`: authentication is behind it (it came from another core).
+  ClientGate(Gates& gates, const GateListener& listener, net::DetachedConnection connection,
+             bool admitted);
+  ~ClientGate();
+
+  // The authenticator's word on the CONNECT that waits.
+  void answered(auth::AuthResult result);
+  void resume_reading() { connection_->resume_reading(); }
+  std::uint64_t serial() const { return serial_; }
+
+  // Link
+  std::uint8_t* room(std::size_t size) override;
+  void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
+  bool is_congested() const override;
+  void close(std::string_view why) override;
+
+ private:
+  // Only while CONNECT is awaited or judged.
+  struct Greeting;
+
+  std::size_t on_bytes(ByteView bytes, std::uint64_t& wanted) override;
+  void on_drained() override;
+  void on_closed(net::CloseReason reason) override;
+
+  bool on_frame(const mqtt::Frame& frame);
+  bool on_session_frame(const mqtt::Frame& frame);
+  void on_rare_packet(const mqtt::Frame& frame);
+  void on_bad_frame(mqtt::FrameStatus status);
+  void greet(const mqtt::Frame& frame);
+  void refuse(mqtt::ProtocolVersion version, mqtt::ReasonCode reason, std::string_view why);
+  bool check_client_id(const mqtt::Connect& connect);
+  void ask(const mqtt::Connect& connect, const mqtt::Frame& frame);
+  bool judge(const mqtt::Connect& connect, const auth::AuthResult& result);
+  void admit(const mqtt::Connect& connect);
+  core::Core& core_of(const mqtt::Connect& connect);
+  void hand_over(net::DetachedConnection detached, core::Core& home);
+  void open_session(const mqtt::Connect& connect);
+  void log_connect(const mqtt::Connect& connect, std::string_view assigned);
+  void log_end(std::string_view why);
+
+  Gates& gates_;
+  const GateListener& listener_;
+  const std::uint64_t serial_;
+  session::Session* session_ = nullptr;
+  bool gone_ = false;    // no more frames: closing, moved or closed
+  bool paused_ = false;  // waits in Gates for the mailboxes of other cores to empty
+  mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
+  std::unique_ptr<Greeting> greeting_;
+  std::unique_ptr<net::Connection> connection_;
+
+  friend class Gates;
+};
+
+}  // namespace roost::gates

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/gates/gates.h"
+
+#include <utility>
+
+#include "broker/base/check.h"
+
+namespace roost::gates {
+
+Gates::Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCounters& net_counters)
+    : common_(common),
+      sessions_(sessions),
+      net_counters_(net_counters),
+      random_(std::random_device{}()) {}
+
+Gates::~Gates() = default;
+
+void Gates::accept(const GateListener& listener, net::DetachedConnection connection) {
+  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), false);
+  const std::uint64_t serial = gate->serial();
+  gates_.emplace(serial, std::move(gate));
+}
+
+void Gates::adopt(const GateListener& listener, net::DetachedConnection connection) {
+  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), true);
+  const std::uint64_t serial = gate->serial();
+  gates_.emplace(serial, std::move(gate));
+}
+
+void Gates::bury(ClientGate& gate) {
+  const auto at = gates_.find(gate.serial());
+  CHECK(at != gates_.end());
+  graveyard_.push_back(std::move(at->second));
+  gates_.erase(at);
+  core().at_turn_end(*this);
+}
+
+void Gates::on_turn_end() { graveyard_.clear(); }
+
+void Gates::await_answer(ClientGate& gate, auth::AuthRequest request) {
+  common_.authenticator.authenticate(
+      std::move(request), [this, serial = gate.serial()](auth::AuthResult result) {
+        if (core().is_current()) {
+          answered(serial, result);
+        } else {
+          core().post([this, serial, result] { answered(serial, result); });
+        }
+      });
+}
+
+void Gates::answered(std::uint64_t serial, auth::AuthResult result) {
+  const auto at = gates_.find(serial);
+  if (at != gates_.end()) at->second->answered(result);
+}
+
+void Gates::pause(ClientGate& gate) {
+  counters_.reads_paused.add();
+  paused_.push_back(gate.serial());
+  if (!armed()) core().timers().arm(*this, core().now_ms() + kPauseMs);
+}
+
+void Gates::on_timer() {
+  if (sessions_.router().is_congested()) {
+    core().timers().arm(*this, core().now_ms() + kPauseMs);
+    return;
+  }
+  for (const std::uint64_t serial : std::exchange(paused_, {})) {
+    const auto at = gates_.find(serial);
+    if (at == gates_.end()) continue;
+    at->second->paused_ = false;
+    at->second->resume_reading();
+  }
+}
+
+std::string Gates::make_client_id() {
+  static constexpr char kHex[] = "0123456789abcdef";
+  for (;;) {
+    std::string id = "roost-";
+    std::uint64_t number = random_();
+    for (int i = 0; i < 16; ++i, number >>= 4) id += kHex[number & 15U];
+    const ShardId shard = sessions_.shard_of(id);
+    if (&sessions_.router().cores().of(shard) == &core()) return id;
+  }
+}
+
+void Gates::close_all() {
+  for (auto& [serial, gate] : gates_) gate->connection_->abort();
+  gates_.clear();
+}
+
+}  // namespace roost::gates

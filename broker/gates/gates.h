@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// All client gates of one core.
+// Thread: core-bound; post() from any thread through the core.
+// Owner: the server's per-core wiring.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/auth/authenticator.h"
+#include "broker/base/counter.h"
+#include "broker/base/log.h"
+#include "broker/gates/client_gate.h"
+#include "broker/observe/rate_limiter.h"
+#include "broker/session/session_table.h"
+
+namespace roost::gates {
+
+struct GateCounters {
+  Counter refused_authentication;  // wrong or missing user name, password
+  Counter refused_door_closed;     // remote client of a broker without authentication
+  Counter refused_malformed;       // CONNECT that can't be read, or none at all
+  Counter refused_version;
+  Counter refused_client_id;
+  Counter refused_busy;            // the authenticator's queue is full
+  Counter connect_timeouts;
+  Counter moved;                   // went to the core of their session
+  Counter reads_paused;            // publishers that waited for another core's mailbox
+};
+
+// What the gates of a node share.
+struct GatesCommon {
+  std::vector<class Gates*> gates;  // by core; filled before the cores start
+  auth::Authenticator& authenticator;
+  const auth::EnhancedAuthenticator& enhanced;
+  observe::RateBoundLog& log;
+};
+
+class Gates final : private core::TurnEnd, private core::Timer {
+ public:
+  Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCounters& net_counters);
+  ~Gates() override;
+
+  // A connection whose transport is ready; on the accepting core.
+  void accept(const GateListener& listener, net::DetachedConnection connection);
+  // Closes all connections at once; the session layer has said goodbye before.
+  void close_all();
+  std::size_t size() const { return gates_.size(); }
+  const GateCounters& counters() const { return counters_; }
+
+  // --- for ClientGate ---
+  GateCounters& counters() { return counters_; }
+  GatesCommon& common() { return common_; }
+  session::SessionTable& sessions() { return sessions_; }
+  core::Core& core() { return sessions_.core(); }
+  net::NetCounters& net_counters() { return net_counters_; }
+  std::uint64_t next_serial() { return ++last_serial_; }
+  void adopt(const GateListener& listener, net::DetachedConnection connection);
+  void bury(ClientGate& gate);
+  void await_answer(ClientGate& gate, auth::AuthRequest request);
+  void pause(ClientGate& gate);
+  mqtt::Publish& scratch_publish() { return scratch_publish_; }
+  mqtt::Ack& scratch_ack() { return scratch_ack_; }
+  // A client id of ours that belongs to this core.
+  std::string make_client_id();
+
+ private:
+  static constexpr std::uint32_t kPauseMs = 16;
+
+  void on_turn_end() override;
+  void on_timer() override;
+  void answered(std::uint64_t serial, auth::AuthResult result);
+
+  GatesCommon& common_;
+  session::SessionTable& sessions_;
+  net::NetCounters& net_counters_;
+  GateCounters counters_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<ClientGate>> gates_;  // by serial
+  std::vector<std::unique_ptr<ClientGate>> graveyard_;
+  std::vector<std::uint64_t> paused_;
+  std::uint64_t last_serial_ = 0;
+  mqtt::Publish scratch_publish_;  // one packet at a time is decoded
+  mqtt::Ack scratch_ack_;
+  std::mt19937_64 random_;
+};
+
+}  // namespace roost::gates

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// CONNECT: read, judged, authenticated, and brought to the core of its session.
+#include "broker/gates/greeting.h"
+
+#include <utility>
+
+#include "broker/base/check.h"
+#include "broker/gates/gates.h"
+#include "broker/mqtt/encode.h"
+
+namespace roost::gates {
+
+using mqtt::ProtocolVersion;
+using mqtt::ReasonCode;
+
+void ClientGate::Greeting::on_timer() {
+  gate.gates_.counters().connect_timeouts.add();
+  gate.close("no CONNECT in time");
+}
+
+void ClientGate::greet(const mqtt::Frame& frame) {
+  if (frame.type() != mqtt::PacketType::connect) {  // [MQTT-3.1.0-1]
+    gates_.counters().refused_malformed.add();
+    close("first packet is not CONNECT");
+    return;
+  }
+  const auto packet = mqtt::decode(frame, version_, listener_.limits);
+  if (!packet) {
+    const mqtt::DecodeError& error = packet.error();
+    if (error.reason == ReasonCode::unsupported_protocol_version) {
+      gates_.counters().refused_version.add();
+    } else {
+      gates_.counters().refused_malformed.add();
+    }
+    if (error.close_silently) {
+      close(error.what);
+    } else {
+      refuse(error.version, error.reason, error.what);
+    }
+    return;
+  }
+  const auto& connect = std::get<mqtt::Connect>(*packet);
+  version_ = connect.version;
+  if (greeting_->admitted) {
+    admit(connect);
+  } else if (check_client_id(connect)) {
+    ask(connect, frame);
+  }
+}
+
+void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_view why) {
+  mqtt::Connack connack;
+  connack.reason = reason;
+  // 3.x has return codes 1 to 5 only; what they can't say is said by closing. [MQTT-3.2.2-5]
+  const bool sayable = version == ProtocolVersion::v5 ||
+                       reason == ReasonCode::unsupported_protocol_version ||
+                       reason == ReasonCode::client_identifier_not_valid ||
+                       reason == ReasonCode::server_unavailable ||
+                       reason == ReasonCode::server_busy ||
+                       reason == ReasonCode::bad_user_name_or_password ||
+                       reason == ReasonCode::not_authorized || reason == ReasonCode::banned ||
+                       reason == ReasonCode::quota_exceeded;
+  if (sayable) {
+    std::vector<std::uint8_t> bytes;
+    mqtt::encode(connack, version, bytes);
+    connection_->write(bytes);
+  }
+  auto& log = gates_.common().log;
+  if (log.enabled(LogLevel::info)) {
+    std::string line = "refused address=" + connection_->peer().address;
+    line += " listener=" + listener_.name + " reason=\"";
+    line += why;
+    line += '"';
+    log.write(LogLevel::info, line, gates_.core().now_ms());
+  }
+  close(why);
+}
+
+bool ClientGate::check_client_id(const mqtt::Connect& connect) {
+  // [MQTT-3.1.3-7] [MQTT-3.1.3-8]; 3.1 knows no empty ids at all.
+  const bool bad_empty =
+      connect.client_id.empty() &&
+      (connect.version == ProtocolVersion::v3_1 ||
+       (connect.version == ProtocolVersion::v3_1_1 && !connect.clean_start));
+  if (bad_empty) {
+    gates_.counters().refused_client_id.add();
+    refuse(connect.version, ReasonCode::client_identifier_not_valid, "empty client id");
+    return false;
+  }
+  if (connect.properties.has(mqtt::PropertyId::authentication_method) &&
+      !gates_.common().enhanced.knows_method(connect.properties.authentication_method)) {
+    gates_.counters().refused_authentication.add();
+    refuse(connect.version, ReasonCode::bad_authentication_method,
+           "unknown authentication method");
+    return false;
+  }
+  return true;
+}
+
+void ClientGate::ask(const mqtt::Connect& connect, const mqtt::Frame& frame) {
+  auth::AuthRequest request;
+  request.client_id = connect.client_id;
+  if (connect.user_name) request.user_name = std::string(*connect.user_name);
+  if (connect.password) request.password = std::string(as_text(*connect.password));
+  const net::PeerInfo& peer = connection_->peer();
+  request.peer_address = peer.address;
+  request.peer_is_loopback = peer.is_loopback;
+  request.certificate_common_name = peer.certificate_common_name;
+  request.listener = listener_.name;
+  request.allow_anonymous = listener_.allow_anonymous;
+  greeting_->asking = true;
+  gates_.await_answer(*this, std::move(request));
+  if (greeting_->answer) {  // at once: the frame is still here
+    greeting_->asking = false;
+    if (judge(connect, *greeting_->answer)) admit(connect);
+    return;
+  }
+  greeting_->connect_frame.resize(frame.size());
+  const ByteView whole{frame.body.data() - frame.header_size, frame.size()};
+  std::copy(whole.begin(), whole.end(), greeting_->connect_frame.begin());
+  connection_->pause_reading();
+}
+
+void ClientGate::answered(auth::AuthResult result) {
+  if (gone_ || greeting_ == nullptr || !greeting_->asking) return;
+  if (greeting_->connect_frame.empty()) {  // ask() is still on the stack
+    greeting_->answer = result;
+    return;
+  }
+  greeting_->asking = false;
+  const std::vector<std::uint8_t> bytes = std::move(greeting_->connect_frame);
+  const mqtt::FrameResult found =
+      mqtt::next_frame(bytes, listener_.limits.packet_size_max);
+  const auto packet = mqtt::decode(found.frame, version_, listener_.limits);
+  CHECK(packet.has_value());
+  if (!judge(std::get<mqtt::Connect>(*packet), result)) return;
+  // Begin again with the CONNECT in front of what came meanwhile; admitted this time.
+  net::DetachedConnection detached = connection_->detach();
+  detached.unread.insert(detached.unread.begin(), bytes.begin(), bytes.end());
+  const auto& connect = std::get<mqtt::Connect>(*packet);
+  hand_over(std::move(detached), core_of(connect));
+}
+
+bool ClientGate::judge(const mqtt::Connect& connect, const auth::AuthResult& result) {
+  if (!mqtt::is_error(result.code)) {
+    greeting_->admitted = true;
+    return true;
+  }
+  GateCounters& counters = gates_.counters();
+  if (result.door_closed) {
+    counters.refused_door_closed.add();
+  } else if (result.code == ReasonCode::server_busy) {
+    counters.refused_busy.add();
+  } else {
+    counters.refused_authentication.add();
+  }
+  std::string why(result.reason);
+  if (result.door_closed) {
+    why += "; to open the door set auth.password_file, or auth.allow_anonymous: true";
+  }
+  if (connect.user_name) why += "; user " + std::string(*connect.user_name);
+  refuse(connect.version, result.code, why);
+  return false;
+}
+
+core::Core& ClientGate::core_of(const mqtt::Connect& connect) {
+  if (connect.client_id.empty()) return gates_.core();  // its id will be made to fit here
+  session::SessionTable& sessions = gates_.sessions();
+  return sessions.router().cores().of(sessions.shard_of(connect.client_id));
+}
+
+void ClientGate::admit(const mqtt::Connect& connect) {
+  core::Core& home = core_of(connect);
+  if (&home == &gates_.core()) {
+    open_session(connect);
+    return;
+  }
+  // CONNECT has not been consumed yet, so it travels with the connection.
+  hand_over(connection_->detach(), home);
+}
+
+// The connection goes to its session. This gate is over.
+void ClientGate::hand_over(net::DetachedConnection detached, core::Core& home) {
+  gone_ = true;
+  gates_.counters().moved.add();
+  Gates& there = *gates_.common().gates[home.id().value];
+  if (&there == &gates_) {
+    there.adopt(listener_, std::move(detached));
+  } else {
+    home.post([&there, &listener = listener_, moved = std::move(detached)]() mutable {
+      there.adopt(listener, std::move(moved));
+    });
+  }
+  gates_.bury(*this);
+}
+
+void ClientGate::open_session(const mqtt::Connect& connect) {
+  std::string assigned;
+  if (connect.client_id.empty()) assigned = gates_.make_client_id();
+  greeting_.reset();
+  log_connect(connect, assigned);
+  session_ = &gates_.sessions().connect(connect, *this, assigned);
+}
+
+void ClientGate::log_connect(const mqtt::Connect& connect, std::string_view assigned) {
+  auto& log = gates_.common().log;
+  if (!log.enabled(LogLevel::info)) return;
+  static constexpr std::string_view kVersions[] = {"", "", "", "3.1", "3.1.1", "5.0"};
+  std::string line = "connected client=";
+  line += assigned.empty() ? connect.client_id : assigned;
+  line += " address=" + connection_->peer().address + " listener=" + listener_.name;
+  line += " version=";
+  line += kVersions[static_cast<std::size_t>(connect.version)];
+  line += connect.clean_start ? " clean=1" : " clean=0";
+  line += " keep_alive=" + std::to_string(connect.keep_alive_s);
+  if (connect.user_name) {
+    line += " user=";
+    line += *connect.user_name;
+  }
+  log.write(LogLevel::info, line, gates_.core().now_ms());
+}
+
+}  // namespace roost::gates

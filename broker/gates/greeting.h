@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a gate needs only until its CONNECT is accepted.
+// Thread: core-bound.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/core/timer_wheel.h"
+#include "broker/gates/client_gate.h"
+
+namespace roost::gates {
+
+struct ClientGate::Greeting final : core::Timer {
+  explicit Greeting(ClientGate& owner) : gate(owner) {}
+
+  void on_timer() override;  // no CONNECT in time
+
+  ClientGate& gate;
+  bool admitted = false;  // the authenticator said yes, here or on the accepting core
+  bool asking = false;    // it hasn't answered yet
+  std::optional<auth::AuthResult> answer;  // came while ask() was still running
+  std::vector<std::uint8_t> connect_frame; // kept while asking
+};
+
+}  // namespace roost::gates

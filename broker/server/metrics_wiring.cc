@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which counter is which metric: tables, one row a number; cores are summed at scrape.
+#include <string>
+
+#include "broker/observe/process_numbers.h"
+#include "broker/server/node.h"
+
+namespace roost::server {
+
+namespace {
+
+template <typename Counters>
+struct Row {
+  const char* name;
+  const char* help;
+  Counter Counters::*counter;
+  const char* cause = nullptr;  // value of the label "cause"
+};
+
+using session::SessionCounters;
+using S = SessionCounters;
+constexpr Row<S> kSessionCounters[] = {
+    {"roost_connects_total", "CONNECTs accepted.", &S::connects},
+    {"roost_takeovers_total", "Connections ended by a newer one of the same client id.",
+     &S::takeovers},
+    {"roost_sessions_expired_total", "Sessions that ran out.", &S::sessions_expired},
+    {"roost_packets_received_total", "MQTT packets of every type from clients.", &S::packets_in},
+    {"roost_packets_sent_total", "MQTT packets of every type to clients.", &S::packets_out},
+    {"roost_publish_received_bytes_total", "Payload bytes published by clients.",
+     &S::publish_bytes_in},
+    {"roost_publish_sent_bytes_total", "Payload bytes delivered to clients.",
+     &S::publish_bytes_out},
+    {"roost_wills_total", "Wills published.", &S::wills_sent},
+    {"roost_keep_alive_timeouts_total", "Clients ended for silence.", &S::keep_alive_timeouts},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_slow_reader,
+     "slow_reader"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_queue_full,
+     "queue_full"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_expired,
+     "expired"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_too_large,
+     "too_large"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.",
+     &S::dropped_offline_qos0, "offline_qos0"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_session_end,
+     "session_end"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_rejected,
+     "rejected_by_subscriber"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.",
+     &S::dropped_not_authorized, "not_authorized"},
+    {"roost_clients_refused_total", "Connections ended by us, by cause.",
+     &S::refused_receive_maximum, "receive_maximum"},
+    {"roost_clients_refused_total", "Connections ended by us, by cause.", &S::refused_packet_size,
+     "packet_too_large"},
+    {"roost_clients_refused_total", "Connections ended by us, by cause.", &S::refused_protocol,
+     "protocol"},
+    {"roost_subscriptions_refused_total", "Subscriptions over max_subscriptions_per_client.",
+     &S::refused_subscriptions},
+};
+constexpr Row<S> kSessionGauges[] = {
+    {"roost_clients_connected", "Clients connected now.", &S::connected},
+    {"roost_sessions_durable", "Sessions that outlive their connection.", &S::sessions_durable},
+    {"roost_subscriptions", "Subscriptions of all sessions.", &S::subscriptions},
+    {"roost_shared_subscriptions", "Shared subscriptions of all sessions.",
+     &S::shared_subscriptions},
+    {"roost_queued_messages", "Messages waiting in sessions' queues.", &S::queued},
+    {"roost_queued_bytes", "Memory of messages waiting in sessions' queues.", &S::queued_bytes},
+    {"roost_retained_messages", "Retained messages kept.", &S::retained},
+    {"roost_inflight_messages", "QoS 1 and 2 messages sent and not finished.", &S::in_flight},
+};
+
+using N = net::NetCounters;
+constexpr Row<N> kNetCounters[] = {
+    {"roost_connections_opened_total", "Sockets accepted.", &N::connections_opened},
+    {"roost_received_bytes_total", "Bytes read from clients' sockets.", &N::bytes_in},
+    {"roost_sent_bytes_total", "Bytes written to clients' sockets.", &N::bytes_out},
+    {"roost_socket_reads_total", "System calls that read from clients.", &N::reads},
+    {"roost_socket_writes_total", "System calls that wrote to clients.", &N::writes},
+    {"roost_tls_handshakes_total", "TLS handshakes done.", &N::tls_handshakes},
+    {"roost_tls_handshake_failures_total", "TLS handshakes that failed.",
+     &N::tls_handshake_failures},
+    {"roost_websocket_handshakes_total", "WebSocket upgrades done.", &N::websocket_handshakes},
+    {"roost_websocket_refusals_total", "WebSocket upgrades refused.", &N::websocket_refusals},
+    {"roost_proxy_refusals_total", "Broken or missing PROXY headers.", &N::proxy_refusals},
+    {"roost_accept_errors_total", "Accepts that failed, e.g. for want of file descriptors.",
+     &N::accept_errors},
+    {"roost_connections_refused_total", "Sockets over a listener's max_connections.",
+     &N::connections_refused},
+    {"roost_reads_paused_total", "Times a publisher waited for others (back-pressure).",
+     &N::reads_paused},
+};
+
+using G = gates::GateCounters;
+constexpr Row<G> kGateCounters[] = {
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_authentication,
+     "authentication"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_door_closed,
+     "remote_without_authentication"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_malformed,
+     "malformed"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_version,
+     "version"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_client_id,
+     "client_id"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_busy, "busy"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::connect_timeouts,
+     "timeout"},
+    {"roost_connections_moved_total", "Connections brought to the core of their session.",
+     &G::moved},
+};
+
+using R = routing::RouterCounters;
+constexpr Row<R> kRouterCounters[] = {
+    {"roost_messages_published_total", "Messages given to the router.", &R::published},
+    {"roost_messages_sent_to_cores_total", "Messages handed to another core.",
+     &R::sent_to_cores},
+    {"roost_messages_unmatched_total", "Messages that nobody can have wanted.", &R::unmatched},
+};
+
+using C = core::CoreCounters;
+constexpr Row<C> kCoreCounters[] = {
+    {"roost_core_turns_total", "Turns of the event loop.", &C::turns},
+    {"roost_core_wakeups_total", "Times a sleeping core was woken by another thread.",
+     &C::wakeups},
+    {"roost_core_mails_total", "Tasks that came by mail.", &C::mails},
+    {"roost_core_borrowed_turns_total", "Turns run by another core's thread.",
+     &C::borrowed_turns},
+};
+
+observe::Labels labels_of(const char* cause) {
+  if (cause == nullptr) return {};
+  return {{"cause", cause}};
+}
+
+// `get(node, core)` finds the counters of one core.
+template <typename Counters, std::size_t size, typename Get>
+void add_rows(observe::Metrics& metrics, const Node& node, const Row<Counters> (&rows)[size],
+              Get get, bool gauges = false) {
+  for (const Row<Counters>& row : rows) {
+    const auto read = [&node, member = row.counter, get] {
+      double sum = 0;
+      for (std::size_t core = 0; core < node.on_core.size(); ++core) {
+        sum += static_cast<double>((get(node, core).*member).value());
+      }
+      return sum;
+    };
+    if (gauges) {
+      metrics.add_gauge(row.name, row.help, read, labels_of(row.cause));
+    } else {
+      metrics.add_counter(row.name, row.help, read, labels_of(row.cause));
+    }
+  }
+}
+
+void add_qos_counters(observe::Metrics& metrics, const Node& node) {
+  for (std::size_t qos = 0; qos < 3; ++qos) {
+    const auto sum = [&node, qos](std::array<Counter, 3> S::*member) {
+      double total = 0;
+      for (const auto& one : node.on_core) {
+        total += static_cast<double>((one->sessions.counters().*member)[qos].value());
+      }
+      return total;
+    };
+    const observe::Labels labels{{"qos", std::to_string(qos)}};
+    metrics.add_counter("roost_publish_received_total", "PUBLISH packets from clients, by QoS.",
+                        [sum] { return sum(&S::publishes_in); }, labels);
+    metrics.add_counter("roost_publish_sent_total", "PUBLISH packets to clients, by QoS.",
+                        [sum] { return sum(&S::publishes_out); }, labels);
+  }
+}
+
+void add_process(observe::Metrics& metrics, const Node& node) {
+  metrics.add_gauge("roost_connections_open", "Sockets open now.", [&node] {
+    double open = 0;
+    for (const N& one : node.net_counters) {
+      open += static_cast<double>(one.connections_opened.value()) -
+              static_cast<double>(one.connections_closed.value());
+    }
+    return open;
+  });
+  for (std::uint16_t core = 0; core < node.on_core.size(); ++core) {
+    metrics.add_counter(
+        "roost_core_busy_seconds_total", "Time a core spent inside turns.",
+        [&node, core] {
+          auto& cores = const_cast<core::Cores&>(node.cores);
+          return static_cast<double>(cores.at(CoreId{core}).counters().busy_ns.value()) / 1e9;
+        },
+        {{"core", std::to_string(core)}});
+  }
+  observe::add_process_metrics(metrics);
+}
+
+}  // namespace
+
+void add_metrics(observe::Metrics& metrics, const Node& node) {
+  const auto sessions = [](const Node& n, std::size_t core) -> const S& {
+    return std::as_const(n.on_core[core]->sessions).counters();
+  };
+  add_rows(metrics, node, kSessionCounters, sessions);
+  add_rows(metrics, node, kSessionGauges, sessions, /*gauges=*/true);
+  add_rows(metrics, node, kNetCounters, [](const Node& n, std::size_t core) -> const N& {
+    return n.net_counters[core];
+  });
+  add_rows(metrics, node, kGateCounters, [](const Node& n, std::size_t core) -> const G& {
+    return std::as_const(n.on_core[core]->gates).counters();
+  });
+  add_rows(metrics, node, kRouterCounters, [](const Node& n, std::size_t core) -> const R& {
+    return n.on_core[core]->sessions.router().counters();
+  });
+  add_rows(metrics, node, kCoreCounters, [](const Node& n, std::size_t core) -> const C& {
+    return n.on_core[core]->sessions.core().counters();
+  });
+  add_qos_counters(metrics, node);
+  add_process(metrics, node);
+}
+
+}  // namespace roost::server

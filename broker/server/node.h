@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a node in the order in which they depend on each other.
+// Thread: built and destroyed by the owner's thread; each NodeCore is core-bound.
+// Owner: Server.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "broker/auth/password_authenticator.h"
+#include "broker/base/clock.h"
+#include "broker/core/cores.h"
+#include "broker/gates/gates.h"
+#include "broker/http/server.h"
+#include "broker/net/listener.h"
+#include "broker/observe/metrics.h"
+#include "broker/observe/rate_limiter.h"
+#include "broker/server/config.h"
+#include "broker/session/session_table.h"
+
+namespace roost::server {
+
+// What one core runs.
+struct NodeCore {
+  NodeCore(core::Core& core, core::Cores& cores, routing::RoutingTable& routing,
+           session::SessionTables& tables, gates::GatesCommon& common,
+           net::NetCounters& net_counters)
+      : sessions(core, cores, routing, tables), gates(common, sessions, net_counters) {}
+
+  session::SessionTable sessions;
+  gates::Gates gates;
+};
+
+struct Node {
+  Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords);
+
+  const Config config;
+  Log& log;
+  observe::RateBoundLog connection_log;
+  SystemClock clock;
+  core::Cores cores;
+  std::unique_ptr<auth::PasswordAuthenticator> authenticator;
+  auth::NoEnhancedAuthenticator enhanced;
+  routing::RoutingTable routing;
+  session::SessionTables tables;
+  gates::GatesCommon gates_common;
+  std::vector<net::NetCounters> net_counters;  // by core
+  std::vector<std::unique_ptr<NodeCore>> on_core;
+  std::vector<std::unique_ptr<gates::GateListener>> gate_listeners;
+  std::vector<std::unique_ptr<net::Listener>> listeners;
+  SteadyMs started_ms = 0;
+  std::atomic<bool> ready{false};
+};
+
+// Registers every number of the node; `node` must outlive the last scrape.
+void add_metrics(observe::Metrics& metrics, const Node& node);
+
+}  // namespace roost::server

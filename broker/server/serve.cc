@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/server/serve.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "broker/server/config.h"
+#include "broker/server/server.h"
+#include "broker/server/spdlog_log.h"
+#include "broker/server/version.h"
+
+namespace roost::server {
+
+namespace {
+
+ConfigSources sources_of(const ServeOptions& options) {
+  ConfigSources sources;
+  sources.file = options.config_file;
+  sources.environment = process_environment();
+  sources.overrides = options.overrides;
+  if (options.port) {
+    sources.overrides.emplace_back("listeners.0.port", std::to_string(*options.port));
+  }
+  if (options.data_dir) sources.overrides.emplace_back("data_dir", *options.data_dir);
+  return sources;
+}
+
+// Every connection is a file: the soft limit goes up to the hard one.
+void raise_file_limit(Log& log) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t before = files.rlim_cur;
+  files.rlim_cur = files.rlim_max;
+  if (before != files.rlim_max && setrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  log.write(LogLevel::info, "open files: up to " + std::to_string(files.rlim_cur) +
+                                " (was " + std::to_string(before) + ")");
+}
+
+Result<void> prepare_data_dir(const std::string& path) {
+  std::error_code failed;
+  std::filesystem::create_directories(path, failed);
+  if (failed) {
+    return error(ErrorKind::io, "data_dir " + path + " can't be made: " + failed.message());
+  }
+  if (access(path.c_str(), W_OK | X_OK) != 0) {
+    return error(ErrorKind::permission_denied, "data_dir " + path + " can't be written");
+  }
+  return {};
+}
+
+void say_started(const Config& config, const Server& server) {
+  std::string where;
+  for (const std::string& one : server.listening()) where += (where.empty() ? "" : ", ") + one;
+  const bool open = config.auth.allow_anonymous.value_or(false);
+  const char* door = !config.auth.password_file.empty() ? "clients log in with a password"
+                     : open ? "anyone may connect (allow_anonymous)"
+                            : "loopback only; for remote clients set auth.password_file or "
+                              "auth.allow_anonymous: true";
+  std::printf("Roost %s listens: %s; %s.\n", version().c_str(), where.c_str(), door);
+  if (server.http_port() != 0) {
+    std::printf("HTTP on %s:%u: /metrics, /livez, /readyz; %u cores.\n",
+                config.http.address.c_str(), server.http_port(), config.threads);
+  } else {
+    std::printf("HTTP is off; %u cores.\n", config.threads);
+  }
+  std::printf("Sessions, queues and retained messages are in memory only for now: a restart "
+              "forgets them (data directory %s is kept for later).\n",
+              config.data_dir.c_str());
+  std::fflush(stdout);
+}
+
+[[noreturn]] void exit_at_once(int) { _exit(1); }
+
+// SIGTERM, SIGINT and SIGHUP come to wait_for_stop only.
+sigset_t block_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
+void wait_for_stop(const sigset_t& set, Server& server, Log& log) {
+  for (;;) {
+    int number = 0;
+    if (sigwait(&set, &number) != 0) continue;
+    if (number == SIGHUP) {
+      server.reload();
+      continue;
+    }
+    log.write(LogLevel::info, number == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
+    for (const int again : {SIGTERM, SIGINT}) signal(again, exit_at_once);
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    return;
+  }
+}
+
+int exit_code(const Error& failed) {
+  return failed.kind == ErrorKind::already_exists ? kExitAddressInUse : kExitUsage;
+}
+
+}  // namespace
+
+int run_serve(const ServeOptions& options) {
+  if (options.print_config) {
+    std::fputs(default_config_text().c_str(), stdout);
+    return kExitOk;
+  }
+  const ConfigOutcome loaded = load_config(sources_of(options));
+  for (const std::string& line : loaded.errors) std::fprintf(stderr, "%s\n", line.c_str());
+  if (!loaded.errors.empty()) return kExitUsage;
+  if (options.check) {
+    std::printf("The configuration is fine.\n");
+    return kExitOk;
+  }
+  const sigset_t set = block_signals();
+  const Config& config = loaded.config;
+  SpdlogLog log(config.log.level,
+                config.log.json ? SpdlogLog::Format::json : SpdlogLog::Format::text);
+  for (const std::string& line : config.warnings) log.write(LogLevel::warn, line);
+  raise_file_limit(log);
+  if (const auto prepared = prepare_data_dir(config.data_dir); !prepared) {
+    log.flush();
+    std::fprintf(stderr, "roost: %s\n", prepared.error().message.c_str());
+    return kExitDataDirectory;
+  }
+  auto server = Server::open(config, log);
+  if (!server) {
+    log.flush();
+    std::fprintf(stderr, "roost: %s\n", server.error().message.c_str());
+    return exit_code(server.error());
+  }
+  (*server)->start();
+  say_started(config, **server);
+  wait_for_stop(set, **server, log);
+  (*server)->stop();
+  log.write(LogLevel::info, "stopped");
+  log.flush();
+  return kExitOk;
+}
+
+}  // namespace roost::server

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// One node: cores with their sessions and gates, listeners, HTTP, $SYS. Wiring only.
+// Thread: open, start, stop from one thread.
+// Owner: run_serve, or a test.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/base/clock.h"
+#include "broker/base/log.h"
+#include "broker/base/result.h"
+#include "broker/server/config.h"
+
+namespace roost::server {
+
+class Server {
+ public:
+  // Opens everything that can fail: password file, listeners, HTTP. Serves nothing yet.
+  // Errors: already_exists (address in use), invalid_argument and others by their message.
+  static Result<std::unique_ptr<Server>> open(const Config& config, Log& log);
+  ~Server();  // stop()
+
+  void start();
+  // No new clients; the present ones are told (v5: 0x8B), their last bytes flushed for at most
+  // `grace_ms`; then everything ends. Idempotent.
+  void stop(int grace_ms = 2000);
+  // Reads the password file again; what fails is logged and the old one stays.
+  void reload();
+
+  // "mqtt on 127.0.0.1:1883" and so on, for the start message.
+  std::vector<std::string> listening() const;
+  std::uint16_t port(std::size_t listener) const;
+  std::uint16_t http_port() const;  // 0: off
+
+ private:
+  struct Inside;
+  explicit Server(std::unique_ptr<Inside> inside);
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace roost::server

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publishes $SYS/broker/... from the first core, every mqtt.sys_interval.
+// Thread: core-bound (core 0); made and destroyed while the cores don't run.
+// Owner: Server.
+#pragma once
+
+#include "broker/core/timer_wheel.h"
+#include "broker/observe/sys_topics.h"
+#include "broker/server/node.h"
+
+namespace roost::server {
+
+class SysPublisher final : private core::Timer {
+ public:
+  explicit SysPublisher(Node& node);
+  // On core 0.
+  void start();
+
+ private:
+  void on_timer() override;
+  observe::SysNumbers numbers();
+
+  Node& node_;
+  observe::SysTopics topics_;
+  std::uint64_t clients_maximum_ = 0;
+  std::uint64_t heap_maximum_ = 0;
+};
+
+}  // namespace roost::server

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the sessions of one core count: traffic by QoS and every drop by its cause.
+// Thread: written by the core, read by any thread.
+#pragma once
+
+#include <array>
+
+#include "broker/base/counter.h"
+
+namespace roost::session {
+
+struct SessionCounters {
+  Counter connected;         // sessions with a client now
+  Counter sessions_durable;  // sessions that outlive their connection, online or not
+  Counter durable_connected; // of these, with a client now
+  Counter connects;          // CONNECTs accepted
+  Counter takeovers;
+  Counter sessions_expired;
+  Counter subscriptions, shared_subscriptions;
+  std::array<Counter, 3> publishes_in, publishes_out;  // by QoS
+  Counter publish_bytes_in, publish_bytes_out;         // payload
+  Counter acks_in, acks_out;
+  Counter packets_in, packets_out;
+  Counter wills_sent;
+  Counter queued;  // messages waiting in sessions' queues now
+  Counter queued_bytes;
+  Counter in_flight;
+  Counter retained;  // messages kept now
+
+  // Dropped, by cause.
+  Counter dropped_slow_reader;      // QoS 0 to a client that doesn't read
+  Counter dropped_queue_full;       // over max_queued_messages or max_queued_bytes
+  Counter dropped_expired;          // Message Expiry Interval over
+  Counter dropped_too_large;        // over the client's Maximum Packet Size
+  Counter dropped_offline_qos0;     // QoS 0 to a session without a client
+  Counter dropped_session_end;      // waiting when the session ended
+  Counter dropped_rejected;         // the subscriber answered PUBREC with an error
+  Counter dropped_not_authorized;   // published to $SYS
+
+  Counter refused_receive_maximum;  // 0x93
+  Counter refused_packet_size;      // 0x95
+  Counter refused_protocol;         // malformed packets and protocol errors
+  Counter refused_subscriptions;    // over max_subscriptions_per_client: 0x97
+  Counter keep_alive_timeouts;
+};
+
+}  // namespace roost::session

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// SessionTable's side of a publish: match, merge overlapping filters, hand to sessions.
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "broker/base/check.h"
+#include "broker/session/session_table.h"
+
+namespace roost::session {
+
+bool SessionTable::deliver_local(const routing::MessagePtr& message, routing::ConfirmTo confirm) {
+  if (volatile_tree_.size() > 0) deliver_to(volatile_tree_, message);
+  if (group_tree_.size() > 0) {
+    std::vector<routing::ShareGroup*> matched;
+    group_tree_.match(message->topic(), [&](const routing::Subscriber& subscriber) {
+      matched.push_back(static_cast<routing::ShareGroup*>(subscriber.owner));
+    });
+    for (routing::ShareGroup* group : matched) group_deliver(*group, message, {});
+  }
+  bool done = true;
+  std::uint64_t slots = shard_interest_.candidates(message->topic());
+  for (; slots != 0; slots &= slots - 1) {
+    const auto slot = static_cast<std::size_t>(std::countr_zero(slots));
+    for (std::size_t id = slot; id < shards_.size(); id += 64) {
+      if (shards_[id] == nullptr || !shards_[id]->wants(message->topic())) continue;
+      const ShardId shard{static_cast<std::uint16_t>(id)};
+      if (!log_->append(shard, PublishedRecord{message}, confirm)) done = false;
+    }
+  }
+  return done;
+}
+
+bool SessionTable::store_retained(const routing::MessagePtr& message,
+                                  routing::ConfirmTo confirm) {
+  return log_->append(shard_of(message->topic()), RetainedRecord{message}, confirm);
+}
+
+void SessionTable::deliver_to(const routing::TopicTree& tree,
+                              const routing::MessagePtr& message) {
+  ++match_serial_;
+  const std::size_t first = targets_.size();
+  tree.match(message->topic(),
+             [&](const routing::Subscriber& subscriber) { collect(subscriber, *message); });
+  for (std::size_t i = first; i < targets_.size(); ++i) {
+    targets_[i].session->deliver(message, targets_[i].match);
+  }
+  targets_.resize(first);
+}
+
+void SessionTable::collect(const routing::Subscriber& subscriber,
+                           const routing::Message& message) {
+  auto* session = static_cast<Session*>(subscriber.owner);
+  const mqtt::SubscriptionOptions options = subscriber.options;
+  if (options.no_local && message.origin() == session->origin()) return;  // [MQTT-3.8.3-3]
+  if (session->match_serial != match_serial_) {
+    session->match_serial = match_serial_;
+    session->match_index = static_cast<std::uint32_t>(targets_.size());
+    targets_.push_back({session, {options.qos, options.retain_as_published,
+                                  subscriber.subscription_id, nullptr}});
+    return;
+  }
+  // Overlapping filters: one copy, the highest QoS, all identifiers. [MQTT-3.3.4-2] [MQTT-3.3.4-4]
+  Session::Match& match = targets_[session->match_index].match;
+  match.qos = std::max(match.qos, options.qos);
+  match.retain_as_published |= options.retain_as_published;
+  if (subscriber.subscription_id == 0) return;
+  if (match.subscription_id == 0 && match.extra == nullptr) {
+    match.subscription_id = subscriber.subscription_id;
+    return;
+  }
+  if (match.extra == nullptr) {
+    match.extra = std::make_unique<EntryExtra>();
+    match.extra->subscription_ids.push_back(match.subscription_id);
+  }
+  match.extra->subscription_ids.push_back(subscriber.subscription_id);
+}
+
+void SessionTable::gather_retained(std::string_view filter, Gathered done) {
+  struct Gather {
+    std::vector<routing::MessagePtr> found;
+    Gathered done;
+    std::uint16_t waiting = 0;
+  };
+  const bool wildcard = filter.find_first_of("+#") != std::string_view::npos;
+  const auto collect_here = [](SessionTable& table, std::string_view wanted) {
+    std::vector<routing::MessagePtr> found;
+    for (const auto& shard : table.shards_) {
+      if (shard != nullptr) shard->retained().match(wanted, table.core_.now_ms(), found);
+    }
+    return found;
+  };
+  auto gather = std::make_shared<Gather>();
+  gather->done = std::move(done);
+  const auto add = [gather](std::vector<routing::MessagePtr> found) {
+    auto& all = gather->found;
+    all.insert(all.end(), std::make_move_iterator(found.begin()),
+               std::make_move_iterator(found.end()));
+    if (--gather->waiting == 0) gather->done(std::move(all));
+  };
+  const core::Core& only = cores_.of(shard_of(filter));
+  for (SessionTable* table : tables_.tables) {
+    if (wildcard || &table->core_ == &only) ++gather->waiting;
+  }
+  for (SessionTable* table : tables_.tables) {
+    if (table == this || (!wildcard && &table->core_ != &only)) continue;
+    table->core_.post([this, table, add, collect_here, wanted = std::string(filter)] {
+      core_.post([add, found = collect_here(*table, wanted)]() mutable { add(std::move(found)); });
+    });
+  }
+  if (wildcard || &core_ == &only) add(collect_here(*this, filter));
+}
+
+}  // namespace roost::session

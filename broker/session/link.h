@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session's way to its client: a local connection, later a relay from another node. Declared by
+// the session, implemented above it. Nothing here calls back into the session.
+// Thread: core-bound.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "broker/base/bytes.h"
+#include "broker/routing/message.h"
+
+namespace roost::session {
+
+class Link {
+ public:
+  // Contiguous room for one packet of `size` bytes, to be filled before the next call.
+  virtual std::uint8_t* room(std::size_t size) = 0;
+  // Payload bytes that follow what was just written; not copied, `owner` is kept.
+  virtual void send_payload(ByteView payload, const routing::MessagePtr& owner) = 0;
+  // The client doesn't read: what waits to be sent is over the high watermark.
+  virtual bool is_congested() const = 0;
+  // The session lets go: send what waits, then close. Nothing is called on the session after.
+  virtual void close(std::string_view why) = 0;
+
+ protected:
+  ~Link() = default;
+};
+
+}  // namespace roost::session
