@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/auth/password_authenticator.h"
+
+#include <openssl/crypto.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "broker/auth/password_file.h"
+#include "broker/auth/seen_passwords.h"
+#include "broker/base/check.h"
+
+namespace roost::auth {
+
+namespace {
+
+using mqtt::ReasonCode;
+using Table = std::shared_ptr<const PasswordTable>;
+
+struct Job {
+  std::string user;
+  std::string password;
+  Authenticator::Answer answer;
+};
+
+void wipe(std::string& secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+
+void count(std::atomic<std::uint64_t>& counter) {
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+// An unknown user costs as much as the dearest known one, so that time doesn't tell who exists.
+HashCost dearest(const PasswordTable& table) {
+  HashCost most{8, 1};
+  for (const auto& [user, hash] : table) {
+    const auto cost = check_hash(hash);
+    if (!cost) continue;
+    const auto work = std::uint64_t{cost->memory_kib} * cost->passes;
+    if (work > std::uint64_t{most.memory_kib} * most.passes) most = *cost;
+  }
+  return table.empty() ? HashCost{} : most;
+}
+
+}  // namespace
+
+struct PasswordAuthenticator::Inside {
+  Inside(PasswordSettings s, AuthCounters& c) : settings(std::move(s)), counters(c) {}
+
+  bool has_file() const { return !settings.password_file.empty(); }
+  void start();
+  void run();
+  void verify(Job job);
+  void push(Job job);
+  Result<void> load();
+  Table users() const;
+  std::string decoy_hash() const;
+
+  const PasswordSettings settings;
+  AuthCounters& counters;
+  SeenPasswords seen;
+
+  mutable std::mutex table_mutex;
+  Table table = std::make_shared<const PasswordTable>();  // guarded by table_mutex
+  std::string decoy;                                       // guarded by table_mutex
+
+  std::mutex queue_mutex;
+  std::condition_variable queue_filled;
+  std::deque<Job> queue;   // guarded by queue_mutex
+  bool stopping = false;   // guarded by queue_mutex
+  std::vector<std::thread> threads;
+};
+
+Table PasswordAuthenticator::Inside::users() const {
+  const std::lock_guard lock(table_mutex);
+  return table;
+}
+
+std::string PasswordAuthenticator::Inside::decoy_hash() const {
+  const std::lock_guard lock(table_mutex);
+  return decoy;
+}
+
+Result<void> PasswordAuthenticator::Inside::load() {
+  auto read = read_passwords(settings.password_file);
+  if (!read) return Unexpected(std::move(read).error());
+  auto fresh = std::make_shared<const PasswordTable>(std::move(read).value());
+  auto fresh_decoy = hash_password("nobody has this one", dearest(*fresh));
+  if (!fresh_decoy) return Unexpected(std::move(fresh_decoy).error());
+  seen.keep_only(*fresh);
+  const std::lock_guard lock(table_mutex);
+  table = std::move(fresh);
+  decoy = std::move(fresh_decoy).value();
+  return {};
+}
+
+void PasswordAuthenticator::Inside::start() {
+  for (std::uint32_t i = 0; i < settings.threads; ++i) threads.emplace_back([this] { run(); });
+}
+
+void PasswordAuthenticator::Inside::run() {
+  for (;;) {
+    std::unique_lock lock(queue_mutex);
+    queue_filled.wait(lock, [this] { return stopping || !queue.empty(); });
+    if (stopping) return;
+    Job job = std::move(queue.front());
+    queue.pop_front();
+    lock.unlock();
+    verify(std::move(job));
+  }
+}
+
+void PasswordAuthenticator::Inside::verify(Job job) {
+  const Table known = users();
+  const auto found = known->find(job.user);
+  const bool is_known = found != known->end();
+  count(counters.hashes_computed);
+  const bool matches = verify_password(is_known ? found->second : decoy_hash(), job.password);
+  const bool accepted = is_known && matches;
+  if (accepted) seen.remember(job.user, job.password, found->second);
+  wipe(job.password);
+  counters.pending.fetch_sub(1, std::memory_order_relaxed);
+  count(accepted ? counters.accepted : counters.refused_password);
+  job.answer(accepted ? AuthResult{}
+                      : AuthResult{ReasonCode::bad_user_name_or_password,
+                                   is_known ? "wrong password" : "unknown user"});
+}
+
+void PasswordAuthenticator::Inside::push(Job job) {
+  AuthResult refused{ReasonCode::server_busy, "too many password checks are waiting"};
+  {
+    const std::lock_guard lock(queue_mutex);
+    if (!stopping && queue.size() < settings.max_pending) {
+      counters.pending.fetch_add(1, std::memory_order_relaxed);
+      queue.push_back(std::move(job));
+      queue_filled.notify_one();
+      return;
+    }
+    if (stopping) refused = {ReasonCode::server_shutting_down, "the broker is stopping"};
+  }
+  wipe(job.password);
+  if (refused.code == ReasonCode::server_busy) count(counters.refused_busy);
+  job.answer(refused);
+}
+
+PasswordAuthenticator::PasswordAuthenticator(PasswordSettings settings)
+    : inside_(std::make_unique<Inside>(std::move(settings), counters_)) {}
+
+Result<std::unique_ptr<PasswordAuthenticator>> PasswordAuthenticator::open(
+    PasswordSettings settings) {
+  CHECK(settings.threads > 0 && settings.max_pending > 0);
+  std::unique_ptr<PasswordAuthenticator> result(new PasswordAuthenticator(std::move(settings)));
+  if (result->inside_->has_file()) {
+    if (auto loaded = result->inside_->load(); !loaded) {
+      return Unexpected(std::move(loaded).error());
+    }
+    result->inside_->start();
+  }
+  return result;
+}
+
+PasswordAuthenticator::~PasswordAuthenticator() { stop(); }
+
+void PasswordAuthenticator::authenticate(AuthRequest request, Answer answer) {
+  const bool has_file = inside_->has_file();
+  // Without a file a name proves nothing: everyone is anonymous.
+  if (!request.user_name || !has_file) {
+    if (request.password) wipe(*request.password);
+    const bool open = request.allow_anonymous.value_or(!has_file && request.peer_is_loopback);
+    count(open ? counters_.accepted : counters_.refused_anonymous);
+    if (open) {
+      count(counters_.accepted_anonymous);
+      answer({});
+      return;
+    }
+    const bool unconfigured = !has_file && !request.allow_anonymous;
+    answer({ReasonCode::not_authorized,
+            unconfigured ? "no authentication is configured" : "a user name is required",
+            unconfigured});
+    return;
+  }
+  // A name without a password is one with an empty password.
+  std::string password = std::move(request.password).value_or(std::string());
+  const Table known = inside_->users();
+  const auto found = known->find(*request.user_name);
+  if (found != known->end() &&
+      inside_->seen.contains(*request.user_name, password, found->second)) {
+    wipe(password);
+    count(counters_.cache_hits);
+    count(counters_.accepted);
+    answer({});
+    return;
+  }
+  inside_->push({std::move(*request.user_name), std::move(password), std::move(answer)});
+}
+
+Result<void> PasswordAuthenticator::reload() {
+  if (!inside_->has_file()) return {};
+  auto loaded = inside_->load();
+  count(loaded ? counters_.reloads : counters_.reload_failures);
+  return loaded;
+}
+
+void PasswordAuthenticator::stop() {
+  std::deque<Job> waiting;
+  {
+    const std::lock_guard lock(inside_->queue_mutex);
+    inside_->stopping = true;
+    waiting.swap(inside_->queue);
+    inside_->queue_filled.notify_all();
+  }
+  for (Job& job : waiting) {
+    wipe(job.password);
+    counters_.pending.fetch_sub(1, std::memory_order_relaxed);
+    job.answer({ReasonCode::server_shutting_down, "the broker is stopping"});
+  }
+  for (std::thread& thread : inside_->threads) thread.join();
+  inside_->threads.clear();
+}
+
+std::size_t PasswordAuthenticator::user_count() const { return inside_->users()->size(); }
+
+}  // namespace roost::auth

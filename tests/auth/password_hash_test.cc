@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/auth/password_hash.h"
+
+#include <gtest/gtest.h>
+
+namespace roost::auth {
+namespace {
+
+constexpr HashCost kCheap{8, 1};
+
+TEST(PasswordHash, VerifiesThePasswordItWasMadeOf) {
+  const std::string password("with\0zero", 9);
+  const auto hash = hash_password(password, kCheap);
+  ASSERT_TRUE(hash);
+  EXPECT_TRUE(verify_password(*hash, password));
+  EXPECT_FALSE(verify_password(*hash, "with"));
+  EXPECT_FALSE(verify_password(*hash, ""));
+}
+
+TEST(PasswordHash, HasAFreshSaltEachTime) {
+  EXPECT_NE(*hash_password("same", kCheap), *hash_password("same", kCheap));
+}
+
+TEST(PasswordHash, DefaultCostIsWrittenIntoTheHash) {
+  const auto hash = hash_password("x");
+  ASSERT_TRUE(hash);
+  EXPECT_EQ(hash->rfind("$argon2id$v=19$m=19456,t=2,p=1$", 0), 0u) << *hash;
+  const auto cost = check_hash(*hash);
+  ASSERT_TRUE(cost);
+  EXPECT_EQ(cost->memory_kib, 19456u);
+  EXPECT_EQ(cost->passes, 2u);
+}
+
+TEST(PasswordHash, ReadsTheReferenceToolsHash) {
+  // printf password | argon2 somesalt -id -t 2 -m 16 -p 1 -e, from the reference's test.c
+  const std::string encoded =
+      "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+  EXPECT_TRUE(verify_password(encoded, "password"));
+  EXPECT_FALSE(verify_password(encoded, "Password"));
+}
+
+struct BadHash {
+  const char* encoded;
+  const char* says;
+};
+
+TEST(PasswordHash, SaysWhatElseATextIs) {
+  const BadHash cases[] = {
+      {"", "not a hash"},
+      {"secret", "not a hash"},
+      {"$7$101$abc$def", "mosquitto_passwd"},
+      {"$6$abc$def", "mosquitto_passwd"},
+      {"$2b$12$abc", "a hash of a kind"},
+      {"$argon2i$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "not $argon2id$"},
+      {"$argon2id$v=19$m=8,t=1$c29tZXNhbHQ$aaaa", "m=, t= and p="},
+      {"$argon2id$v=19$m=99999999,t=1,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "out of bounds"},
+      {"$argon2id$v=19$m=8,t=1,p=200$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "out of bounds"},
+      {"$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ", "salt and hash"},
+      {"$argon2id$v=19$m=8,t=1,p=1$c29t ZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "salt and hash"},
+      {"$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aaaa", "salt and hash"},
+  };
+  for (const BadHash& c : cases) {
+    const auto checked = check_hash(c.encoded);
+    ASSERT_FALSE(checked) << c.encoded;
+    EXPECT_NE(checked.error().message.find(c.says), std::string::npos)
+        << c.encoded << " -> " << checked.error().message;
+    EXPECT_FALSE(verify_password(c.encoded, "x"));
+  }
+}
+
+}  // namespace
+}  // namespace roost::auth
