@@ -32,13 +32,13 @@ struct PublishParts {
   Qos qos = Qos::at_most_once;
   bool dup = false;
   bool retain = false;
-  PacketId packet_id = 0;                                   // 0 at QoS 0
-  std::string_view topic;                                   // empty with a known alias (v5)
-  std::uint16_t topic_alias = 0;                            // 0: none (v5)
-  bool has_message_expiry = false;                          // v5
-  std::uint32_t message_expiry_s = 0;                       // remaining (v5)
-  std::span<const std::uint32_t> subscription_identifiers;  // v5
-  ByteView forwarded;                                       // from append_forwarded (v5)
+  PacketId packet_id = 0;                                        // 0 at QoS 0
+  std::string_view topic = {};                                   // empty with a known alias (v5)
+  std::uint16_t topic_alias = 0;                                 // 0: none (v5)
+  bool has_message_expiry = false;                               // v5
+  std::uint32_t message_expiry_s = 0;                            // remaining (v5)
+  std::span<const std::uint32_t> subscription_identifiers = {};  // v5
+  ByteView forwarded = {};                                       // from append_forwarded (v5)
   std::uint64_t payload_size = 0;
 };
 

@@ -13,7 +13,7 @@ namespace roost::mqtt {
 
 struct Frame {
   std::uint8_t first_byte = 0;  // type and flags
-  ByteView body;                // what the remaining length counts
+  ByteView body = {};           // what the remaining length counts
   std::uint32_t header_size = 2;
 
   PacketType type() const { return static_cast<PacketType>(first_byte >> 4); }

@@ -17,11 +17,11 @@
 namespace roost::mqtt {
 
 struct WillFields {
-  std::string_view topic;
-  ByteView payload;
+  std::string_view topic = {};
+  ByteView payload = {};
   Qos qos = Qos::at_most_once;
   bool retain = false;
-  Properties properties;
+  Properties properties = {};
 };
 
 struct Connect {
@@ -29,27 +29,27 @@ struct Connect {
   bool bridge = false;  // protocol level 0x83 or 0x84: a mosquitto bridge
   bool clean_start = true;
   std::uint16_t keep_alive_s = 0;
-  std::string_view client_id;
-  std::optional<WillFields> will;
-  std::optional<std::string_view> user_name;
-  std::optional<ByteView> password;
-  Properties properties;
+  std::string_view client_id = {};
+  std::optional<WillFields> will = {};
+  std::optional<std::string_view> user_name = {};
+  std::optional<ByteView> password = {};
+  Properties properties = {};
 };
 
 struct Connack {
   bool session_present = false;
   ReasonCode reason = ReasonCode::success;
-  Properties properties;
+  Properties properties = {};
 };
 
 struct Publish {
-  std::string_view topic;  // empty: see the topic alias
-  PacketId packet_id = 0;  // 0 at QoS 0
+  std::string_view topic = {};  // empty: see the topic alias
+  PacketId packet_id = 0;       // 0 at QoS 0
   Qos qos = Qos::at_most_once;
   bool dup = false;
   bool retain = false;
-  ByteView payload;
-  Properties properties;
+  ByteView payload = {};
+  Properties properties = {};
 };
 
 // PUBACK, PUBREC, PUBREL, PUBCOMP.
@@ -57,36 +57,37 @@ struct Ack {
   PacketType type = PacketType::puback;
   PacketId packet_id = 0;
   ReasonCode reason = ReasonCode::success;
-  Properties properties;
+  Properties properties = {};
 };
 
 struct SubscribeEntry {
-  std::string_view filter;  // as sent, "$share/group/..." included; valid by TopicFilter::parse
-  SubscriptionOptions options;
+  // As sent, "$share/group/..." included; valid by TopicFilter::parse.
+  std::string_view filter = {};
+  SubscriptionOptions options = {};
 };
 
 struct Subscribe {
   PacketId packet_id = 0;
-  std::vector<SubscribeEntry> entries;  // at least one
-  Properties properties;
+  std::vector<SubscribeEntry> entries = {};  // at least one
+  Properties properties = {};
 };
 
 struct Suback {
   PacketId packet_id = 0;
-  std::vector<ReasonCode> reasons;
-  Properties properties;
+  std::vector<ReasonCode> reasons = {};
+  Properties properties = {};
 };
 
 struct Unsubscribe {
   PacketId packet_id = 0;
-  std::vector<std::string_view> filters;  // at least one
-  Properties properties;
+  std::vector<std::string_view> filters = {};  // at least one
+  Properties properties = {};
 };
 
 struct Unsuback {
   PacketId packet_id = 0;
-  std::vector<ReasonCode> reasons;  // 3.x: not sent
-  Properties properties;
+  std::vector<ReasonCode> reasons = {};  // 3.x: not sent
+  Properties properties = {};
 };
 
 struct Pingreq {};
@@ -94,12 +95,12 @@ struct Pingresp {};
 
 struct Disconnect {
   ReasonCode reason = ReasonCode::success;
-  Properties properties;
+  Properties properties = {};
 };
 
 struct Auth {
   ReasonCode reason = ReasonCode::success;
-  Properties properties;
+  Properties properties = {};
 };
 
 using Packet = std::variant<Connect, Connack, Publish, Ack, Subscribe, Suback, Unsubscribe,

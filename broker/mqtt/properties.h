@@ -67,20 +67,20 @@ struct Properties {
   std::uint8_t wildcard_subscription_available = 1;
   std::uint8_t subscription_identifier_available = 1;
   std::uint8_t shared_subscription_available = 1;
-  std::string_view content_type;
-  std::string_view response_topic;
-  ByteView correlation_data;
-  std::string_view assigned_client_identifier;
-  std::string_view authentication_method;
-  ByteView authentication_data;
-  std::string_view response_information;
-  std::string_view server_reference;
-  std::string_view reason_string;
+  std::string_view content_type = {};
+  std::string_view response_topic = {};
+  ByteView correlation_data = {};
+  std::string_view assigned_client_identifier = {};
+  std::string_view authentication_method = {};
+  ByteView authentication_data = {};
+  std::string_view response_information = {};
+  std::string_view server_reference = {};
+  std::string_view reason_string = {};
   // Several only in a PUBLISH that the server sends. 1 to 268 435 455.
-  std::vector<std::uint32_t> subscription_identifiers;
-  std::vector<UserProperty> user_properties;  // in the order of the wire
+  std::vector<std::uint32_t> subscription_identifiers = {};
+  std::vector<UserProperty> user_properties = {};  // in the order of the wire
   // Decoded packets: the property block as it stood on the wire, without its length.
-  ByteView raw;
+  ByteView raw = {};
 
   bool has(PropertyId id) const { return (present >> static_cast<unsigned>(id)) & 1U; }
   // For senders: fill the field, then mark it.
