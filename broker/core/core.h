@@ -9,6 +9,7 @@
 
 #include <sys/epoll.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,8 @@ class Watcher {
   ~Watcher() = default;
 };
 
+class Core;
+
 // Something that wants to be called once at the end of the turn. Embedding makes the list
 // intrusive: no allocation per message.
 class TurnEnd {
@@ -45,9 +48,10 @@ class TurnEnd {
 
  private:
   friend class Core;
+  void leave();
   TurnEnd* next_ = nullptr;
   TurnEnd* previous_ = nullptr;
-  class Core* listed_ = nullptr;
+  Core* listed_ = nullptr;
 };
 
 struct CoreCounters {
@@ -62,14 +66,14 @@ class Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  CoreId id() const { return id_; }                     // any thread
+  CoreId id() const { return id_; }                           // any thread
   const CoreCounters& counters() const { return counters_; }  // any thread
   // The core whose turn this thread is running; null outside turns.
   static Core* current();
   bool is_current() const { return current() == this; }
 
   // --- from inside a turn of this core (asserted in debug builds) ---
-  SteadyMs now_ms() const { return now_ms_; }    // read once per turn
+  SteadyMs now_ms() const { return now_ms_; }  // read once per turn
   WallMs wall_ms() const { return wall_ms_; }
   TimerWheel& timers() { return timers_; }
   // Level-triggered. `exclusive`: EPOLLEXCLUSIVE, for listening sockets shared by cores.
@@ -79,15 +83,21 @@ class Core {
   // After this no on_ready comes, not even one that was already fetched in this turn.
   void unwatch(int fd, Watcher& watcher);
   // Once per turn however often it is asked for. Entries added while the list runs are run too.
-  void at_turn_end(TurnEnd& work);
+  void at_turn_end(TurnEnd& work) {
+    if (work.listed_ == nullptr) add_turn_end(work);
+  }
   // kScratchSize bytes for reading and filtering; contents last until the next caller.
   MutableByteView scratch() { return {scratch_.get(), kScratchSize}; }
   MutableByteView scratch2() { return {scratch_.get() + kScratchSize, kScratchSize}; }
   static constexpr std::size_t kScratchSize = 256 * 1024;
+  // Buffers that may grow, for filters. Whoever takes one empties it first; what a spare holds
+  // lasts until the turn calls somebody else who takes it. Shrunk again between turns.
+  std::vector<std::uint8_t>& spare(std::size_t index) { return spares_[index]; }
+  static constexpr std::size_t kSpares = 6;
 
   // --- from any thread ---
   // Runs `task` in a turn of this core, in order of posting per poster. Never blocks, never drops.
-  // Inside a turn of another core the wake-up (or the borrowed turn) waits for that turn's end.
+  // Inside a turn of another core it leaves in one batch with that turn's other posts at its end.
   void post(Task task);
   // Mail waiting, for back-pressure: who posts much asks first.
   std::size_t mail_waiting() const { return mail_waiting_.load(std::memory_order_relaxed); }
@@ -102,39 +112,71 @@ class Core {
  private:
   friend class TurnEnd;
   class TurnScope;
+  struct Outbox {
+    Core* target;
+    std::vector<Task> tasks;
+  };
+  static constexpr int kEventsMax = 256;               // sockets served in one turn
+  static constexpr std::size_t kOutboxMax = 256;       // more than this doesn't wait for turn end
   static constexpr std::size_t kBorrowedMailMax = 16;  // more mail than this wakes the thread
+  static constexpr int kBorrowedRoundsMax = 2;         // in a row, for mail that came meanwhile
+  static constexpr int kBorrowedTurnsMax = 8;          // after one turn of the borrower's own
+  static constexpr std::int64_t kBorrowedAfterNs = 50'000;  // longer turns: there is work for two
+  static constexpr std::size_t kMailCapacityKept = 16 * 1024;
+  static constexpr std::size_t kSpareCapacityKept = 1024 * 1024;
 
   void loop();
-  void turn(const epoll_event* events, int count);
-  bool run_mail();
+  void wait_and_turn(int wait_ms);
+  void turn(epoll_event* events, int count);
+  void run_ready(epoll_event* events, int count);
+  void run_mail();
   void run_turn_end();
+  void add_turn_end(TurnEnd& work);
+  void prepare_sleep();
+  int timeout_ms() const;
+
+  void put_mail(std::vector<Task>& tasks);
+  void put_in_outbox(Core& target, Task task);
+  void empty_outboxes(std::vector<Core*>& posted_to);
   void notify_posted();
-  void wake_or_borrow();
-  void wake();
-  int sleep_timeout_ms() const;
+  bool claim_sleeper();
+  bool run_borrowed(std::vector<Core*>& posted_to);
+  void wake() const;
 
   const CoreId id_;
   const Clock& clock_;
   CoreCounters counters_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
+
+  // Guarded by turn_lock_ (a turn holds it).
   SteadyMs now_ms_ = 0;
   WallMs wall_ms_ = 0;
+  std::int64_t turn_ns_ = 0;  // length of the last turn
   TimerWheel timers_;
   std::unique_ptr<std::uint8_t[]> scratch_;
+  std::array<std::vector<std::uint8_t>, kSpares> spares_;
   TurnEnd* turn_end_first_ = nullptr;
   TurnEnd* turn_end_last_ = nullptr;
-  const epoll_event* ready_ = nullptr;  // the turn's events, so that unwatch can strike some out
+  epoll_event* ready_ = nullptr;  // the turn's events still to come: unwatch strikes out of them
   int ready_count_ = 0;
-  std::vector<Core*> posted_to_;  // cores to notify at this turn's end
+  std::uint64_t unwatches_ = 0;
+  std::vector<Task> mail_running_;
+  std::vector<Outbox> outboxes_;  // one a core that was ever posted to
+  std::vector<Core*> posted_to_;
+  SteadyMs sleeping_until_ = 0;  // what the thread waits for in epoll_wait, or will in a moment
+
+  // Of the thread that calls wait_and_turn.
+  std::uint64_t unwatches_seen_ = 0;
+  int timeout_ms_ = 0;
 
   std::mutex turn_lock_;  // held while a turn runs
   std::mutex mail_lock_;
   std::vector<Task> mail_;  // guarded by mail_lock_
-  std::vector<Task> mail_running_;
   std::atomic<std::size_t> mail_waiting_{0};
+  // True: the thread waits, and who posts must claim it (set it false) and then run or wake it.
+  // False: somebody is responsible and looks at the mail before it becomes true again.
   std::atomic<bool> asleep_{false};
-  std::atomic<SteadyMs> sleeping_until_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

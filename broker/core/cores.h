@@ -14,6 +14,9 @@ class Cores {
  public:
   // Requires: 1 <= count <= 64.
   Cores(std::uint16_t count, const Clock& clock);
+  ~Cores();  // stops them all before the first one goes
+  Cores(const Cores&) = delete;
+  Cores& operator=(const Cores&) = delete;
 
   std::uint16_t size() const { return static_cast<std::uint16_t>(cores_.size()); }
   Core& at(CoreId id) { return *cores_[id.value]; }

@@ -35,6 +35,8 @@ class ByteFilter {
   // Ends the layer politely.
   virtual void end(FilterOutput& out_wire) = 0;
   virtual bool handshake_done() const = 0;
+  // From now on bytes pass unchanged both ways: the filter may be taken off the stack.
+  virtual bool transparent() const { return false; }
   // Adds what the layer learnt about the peer; called once after the handshake.
   virtual void describe(PeerInfo& peer) const = 0;
   virtual std::string last_error() const = 0;

@@ -7,6 +7,7 @@
 // Owner: whoever made it (gates); it may delete it inside any callback but must not touch it after.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,15 +18,17 @@
 #include "broker/core/core.h"
 #include "broker/net/byte_filter.h"
 #include "broker/net/counters.h"
+#include "broker/net/filter_stack.h"
+#include "broker/net/remainder.h"
 #include "broker/net/write_queue.h"
 
 namespace roost::net {
 
 // Who is at the other end.
 struct PeerInfo {
-  std::string address;      // "192.0.2.7:51234", "[::1]:50000", "unix"; PROXY protocol's word wins
-  bool is_loopback = false; // the socket's own peer (a Unix socket counts); false behind PROXY
-                            // unless the proxied source is loopback too
+  std::string address;       // "192.0.2.7:51234", "[::1]:50000", "unix"; PROXY protocol's word wins
+  bool is_loopback = false;  // the socket's own peer (a Unix socket counts); false behind PROXY
+                             // unless the proxied source is loopback too
   bool tls = false;
   std::string certificate_common_name;  // verified client certificate, else empty
   std::string certificate_subject;
@@ -58,14 +61,14 @@ struct ConnectionLimits {
   std::uint32_t write_high_bytes = 1024 * 1024;  // above: is_congested()
   std::uint32_t write_low_bytes = 256 * 1024;    // at or under: on_drained()
   std::uint32_t read_budget_bytes = 256 * 1024;  // per turn, then others get their turn
-  std::uint32_t linger_ms = 2000;                // after close(): time for the peer to read and close
+  std::uint32_t linger_ms = 2000;  // after close(): time for the peer to read and close
 };
 
 // A socket with its filters and unread bytes, belonging to no core.
 struct DetachedConnection {
-  int fd = -1;                                     // owned; closed by the destructor
+  int fd = -1;                                       // owned; closed by the destructor
   std::vector<std::unique_ptr<ByteFilter>> filters;  // socket side first
-  std::vector<std::uint8_t> unread;                // plain bytes not consumed yet
+  std::vector<std::uint8_t> unread;                  // plain bytes not consumed yet
   WriteQueue to_write;
   PeerInfo peer;
   ConnectionLimits limits;
@@ -86,15 +89,17 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
 
   const PeerInfo& peer() const { return peer_; }
 
-  // --- writing: nothing leaves before the turn's end (or flush_now) ---
+  // --- writing: nothing leaves before the turn's end; after the end everything is thrown away ---
   // Copies.
   void write(ByteView bytes);
   // Contiguous room for `size` bytes to fill before any other call. Small packets go this way.
-  std::uint8_t* write_room(std::size_t size);
+  std::uint8_t* write_room(std::size_t size) { return queue_for(size).room(size); }
   // Not copied: `bytes` belong to `owner`, which is kept until they are sent. For large payloads.
   void write_shared(ByteView bytes, SharedPtr<const SharedBlock> owner);
   // Bytes not yet taken by the kernel.
-  std::size_t backlog() const { return write_queue_.size(); }
+  std::size_t backlog() const {
+    return write_queue_.size() + (filtered_ ? filtered_->to_wrap.size() : 0);
+  }
   bool is_congested() const { return congested_; }
 
   // --- reading ---
@@ -103,21 +108,74 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
 
   // --- ending ---
   // Sends what waits, then FIN; reads and throws away until the peer closes or linger_ms is over,
-  // so that the peer can still read our last packet (no RST); then on_closed(closed_by_us).
-  // on_bytes isn't called any more.
-  void close();
+  // so that the peer can still read our last packet (no RST); then on_closed(closed_by_us), or
+  // on_closed(timeout) if the peer didn't even take what waited. on_bytes isn't called any more.
+  void close() { close_because(CloseReason::closed_by_us); }
   bool is_closing() const { return closing_; }
   // RST-free immediate end without any callback.
   void abort();
   // Leaves this core. Requires: called from within on_bytes' consumer or outside callbacks;
-  // `consumed` bytes of the ones just offered don't travel.
+  // `consumed` bytes of the ones just offered don't travel. Neither these nor anything else of
+  // this connection may be used afterwards; its owner deletes it when convenient.
   DetachedConnection detach(std::size_t consumed = 0);
 
  private:
   void on_ready(std::uint32_t events) override;
   void on_turn_end() override;
   void on_timer() override;
-  // (the rest of the private part belongs to the implementer)
+
+  // On the stack of whoever calls upwards: learns if the connection was deleted there.
+  struct Call {
+    bool deleted = false;
+    ByteView offered;
+  };
+  struct Filtered {
+    FilterStack stack;
+    WriteQueue to_wrap;  // application bytes; wrapped together at the turn's end
+  };
+
+  WriteQueue& queue_for(std::size_t size);
+  // These return false when the connection is gone, or at least must not be touched further.
+  bool read(std::uint32_t events);
+  bool read_plain(std::size_t size_max, bool& more);
+  bool read_filtered(std::size_t size_max, bool& more);
+  bool discard(std::size_t size_max, bool& more);
+  bool take_in(ByteView bytes);
+  bool offer(ByteView bytes);
+  bool flush();
+  bool send_queue();
+  bool end_of_stream(int error);
+  bool finish(CloseReason reason);
+
+  std::ptrdiff_t receive(MutableByteView room);
+  void close_because(CloseReason reason);
+  void wrap_written();
+  void set_interest();
+  void park();
+  void release_socket();
+
+  core::Core& core_;
+  ConnectionEvents& events_;
+  NetCounters& counters_;
+  int fd_;                      // -1 after the end
+  std::uint32_t interest_ = 0;  // what epoll was asked for
+  ConnectionLimits limits_;
+  bool congested_ : 1 = false;
+  bool closing_ : 1 = false;
+  bool fin_sent_ : 1 = false;
+  bool reading_paused_ : 1 = false;
+  bool offer_pending_ : 1 = false;  // the remainder is to be offered again at the turn's end
+  bool kernel_full_ : 1 = false;    // waiting for EPOLLOUT
+  bool write_broken_ : 1 = false;   // the peer takes nothing any more
+  bool layer_closed_ : 1 = false;   // the peer ended TLS or WebSocket while reading was paused
+  bool parked_ : 1 = false;         // hung up while reading was paused: out of the epoll set
+  CloseReason close_reason_ = CloseReason::closed_by_us;
+  PeerInfo peer_;
+  WriteQueue write_queue_;  // bytes of the wire
+  Remainder remainder_;
+  std::unique_ptr<Filtered> filtered_;     // null: plain
+  std::unique_ptr<WriteQueue> discarded_;  // takes what is written after the end
+  Call* call_ = nullptr;
 };
 
 }  // namespace roost::net

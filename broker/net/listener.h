@@ -12,34 +12,9 @@
 #include "broker/base/result.h"
 #include "broker/core/cores.h"
 #include "broker/net/connection.h"
+#include "broker/net/settings.h"
 
 namespace roost::net {
-
-enum class ClientCertificate : std::uint8_t { none, optional, required };
-
-struct TlsSettings {
-  std::string certificate_file;  // PEM, chain included
-  std::string key_file;
-  std::string ca_file;           // for client certificates
-  ClientCertificate client_certificate = ClientCertificate::none;
-  std::string min_version = "1.2";  // "1.2" or "1.3"
-  std::string ciphers;              // OpenSSL's words; empty: its default
-};
-
-struct ListenerSettings {
-  std::string name;                     // for logs and metrics
-  std::string address = "127.0.0.1";    // IPv4, IPv6, host name, "*" or "::" for all
-  std::uint16_t port = 1883;            // 0: a free one
-  std::string unix_path;                // instead of address and port
-  std::uint32_t unix_mode = 0660;
-  bool websocket = false;
-  std::string websocket_path;           // empty: any
-  bool proxy_protocol = false;
-  std::unique_ptr<TlsSettings> tls;
-  std::uint32_t max_connections = 0;    // 0: unlimited
-  std::uint32_t handshake_timeout_ms = 10'000;  // PROXY + TLS + WebSocket
-  ConnectionLimits connection;
-};
 
 class Listener {
  public:
@@ -49,13 +24,16 @@ class Listener {
   // Binds and listens; accepts only after start(). Errors: already_exists (address in use),
   // invalid_argument (host, certificate, key: says what to do), permission_denied, io.
   // "*" listens on IPv6 and IPv4; a host without IPv6 falls back to IPv4 with a log line.
+  // `counters` (one a core) and `log` must outlive the cores' threads, the listener must not
+  // outlive `cores`. What `accepted` refers to must outlive the cores' threads too, unless the
+  // listener goes only after cores.stop().
   static Result<std::unique_ptr<Listener>> open(ListenerSettings settings, core::Cores& cores,
                                                 std::vector<NetCounters>& counters, Log& log);
   virtual ~Listener() = default;
 
   virtual void start(Accepted accepted) = 0;
-  virtual void stop() = 0;  // no more accepts; existing connections go on
-  virtual std::uint16_t port() const = 0;  // the one bound
+  virtual void stop() = 0;                   // no more accepts; existing connections go on
+  virtual std::uint16_t port() const = 0;    // the one bound
   virtual std::string describe() const = 0;  // "mqtt+tls on 127.0.0.1:8883"
   virtual const ListenerSettings& settings() const = 0;
   // The connection belonged to this listener and is gone (max_connections counts).

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/core/core.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "broker/base/check.h"
+
+namespace roost::core {
+
+namespace {
+
+thread_local Core* t_current = nullptr;
+
+std::int64_t steady_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+TurnEnd::~TurnEnd() {
+  if (listed_ != nullptr) leave();
+}
+
+void TurnEnd::leave() {
+  Core& core = *std::exchange(listed_, nullptr);
+  (previous_ != nullptr ? previous_->next_ : core.turn_end_first_) = next_;
+  (next_ != nullptr ? next_->previous_ : core.turn_end_last_) = previous_;
+  next_ = previous_ = nullptr;
+}
+
+// What makes the calling thread the one that runs this core's turn, and measures it.
+class Core::TurnScope {
+ public:
+  explicit TurnScope(Core& core)
+      : core_(core), outer_(std::exchange(t_current, &core)), begin_ns_(steady_ns()) {
+    core.now_ms_ = core.clock_.steady_ms();
+    core.wall_ms_ = core.clock_.wall_ms();
+  }
+  ~TurnScope() {
+    core_.turn_ns_ = steady_ns() - begin_ns_;
+    core_.counters_.turns.add();
+    core_.counters_.busy_ns.add(static_cast<std::uint64_t>(core_.turn_ns_));
+    t_current = outer_;
+  }
+  TurnScope(const TurnScope&) = delete;
+  TurnScope& operator=(const TurnScope&) = delete;
+
+ private:
+  Core& core_;
+  Core* const outer_;
+  const std::int64_t begin_ns_;
+};
+
+Core::Core(CoreId id, const Clock& clock)
+    : id_(id),
+      clock_(clock),
+      epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      now_ms_(clock.steady_ms()),
+      wall_ms_(clock.wall_ms()),
+      timers_(now_ms_),
+      scratch_(std::make_unique_for_overwrite<std::uint8_t[]>(2 * kScratchSize)) {
+  CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0);
+  // Edge-triggered: every write is one event and nobody ever has to read the eventfd.
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &wake_fd_}};
+  CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0);
+}
+
+Core::~Core() {
+  stop();
+  // What tasks own may belong to this core still, so they go while all of it is there.
+  for (Outbox& outbox : outboxes_) outbox.tasks.clear();
+  mail_.clear();
+  while (turn_end_first_ != nullptr) turn_end_first_->leave();
+  ::close(wake_fd_);
+  ::close(epoll_fd_);
+}
+
+Core* Core::current() { return t_current; }
+
+void Core::watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive) {
+  DCHECK(is_current() || !thread_.joinable());
+  epoll_event event{.events = events | (exclusive ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0),
+                    .data = {.ptr = &watcher}};
+  CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+void Core::rewatch(int fd, std::uint32_t events, Watcher& watcher) {
+  DCHECK(is_current() || !thread_.joinable());
+  epoll_event event{.events = events, .data = {.ptr = &watcher}};
+  CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
+void Core::unwatch(int fd, Watcher& watcher) {
+  DCHECK(is_current() || !thread_.joinable());
+  epoll_event unused{};
+  CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &unused) == 0);
+  ++unwatches_;
+  for (int i = 0; i < ready_count_; ++i) {
+    if (ready_[i].data.ptr == &watcher) ready_[i].data.ptr = nullptr;
+  }
+}
+
+void Core::add_turn_end(TurnEnd& work) {
+  DCHECK(is_current() || !thread_.joinable());
+  work.listed_ = this;
+  work.previous_ = turn_end_last_;
+  (turn_end_last_ != nullptr ? turn_end_last_->next_ : turn_end_first_) = &work;
+  turn_end_last_ = &work;
+}
+
+void Core::start() {
+  CHECK(!thread_.joinable());
+  stopping_.store(false);
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Core::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true);
+  wake();
+  thread_.join();
+  // A borrowed turn may still run; the next one would see stopping_ under the lock.
+  const std::lock_guard lock(turn_lock_);
+}
+
+void Core::loop() {
+  while (!stopping_.load(std::memory_order_relaxed)) wait_and_turn(-1);
+}
+
+void Core::run_once(int wait_ms) {
+  CHECK(!thread_.joinable());
+  {
+    const std::lock_guard lock(turn_lock_);
+    prepare_sleep();  // the clock may have moved since the last turn, or timers been armed
+  }
+  wait_and_turn(wait_ms);
+}
+
+void Core::wait_and_turn(int wait_ms) {
+  epoll_event events[kEventsMax];
+  asleep_.store(true);
+  int timeout = timeout_ms_;
+  if (wait_ms >= 0 && (timeout < 0 || timeout > wait_ms)) timeout = wait_ms;
+  // A poster puts mail, then looks at asleep_; we set asleep_, then look at the mail: in the one
+  // order of these sequentially consistent operations at least one of us sees the other.
+  if (mail_waiting_.load() > 0 || stopping_.load()) timeout = 0;
+  int count = ::epoll_wait(epoll_fd_, events, kEventsMax, timeout);
+  CHECK(count >= 0 || errno == EINTR);
+
+  {
+    const std::lock_guard lock(turn_lock_);
+    asleep_.store(false);
+    // A borrowed turn unwatched something after these were fetched: maybe one of them. Epoll is
+    // level-triggered, so the others come again.
+    if (count < 0 || unwatches_ != unwatches_seen_) count = 0;
+    turn(events, count);
+    notify_posted();
+    prepare_sleep();
+  }
+}
+
+void Core::turn(epoll_event* events, int count) {
+  const TurnScope scope(*this);
+  run_ready(events, count);
+  run_mail();
+  timers_.run(now_ms_);
+  run_turn_end();
+  for (auto& spare : spares_) {
+    if (spare.capacity() > kSpareCapacityKept) std::vector<std::uint8_t>().swap(spare);
+  }
+}
+
+void Core::run_ready(epoll_event* events, int count) {
+  for (int i = 0; i < count; ++i) {
+    ready_ = events + i + 1;
+    ready_count_ = count - i - 1;
+    void* const owner = events[i].data.ptr;
+    if (owner == &wake_fd_) {
+      counters_.wakeups.add();
+    } else if (owner != nullptr) {
+      static_cast<Watcher*>(owner)->on_ready(events[i].events);
+    }
+  }
+  ready_count_ = 0;
+}
+
+void Core::run_mail() {
+  if (mail_waiting_.load(std::memory_order_relaxed) == 0) return;
+  {
+    const std::lock_guard lock(mail_lock_);
+    mail_running_.swap(mail_);
+    mail_waiting_.store(0, std::memory_order_relaxed);
+  }
+  counters_.mails.add(mail_running_.size());
+  for (Task& task : mail_running_) task();
+  mail_running_.clear();
+  if (mail_running_.capacity() > kMailCapacityKept) std::vector<Task>().swap(mail_running_);
+}
+
+void Core::run_turn_end() {
+  while (turn_end_first_ != nullptr) {
+    TurnEnd& work = *turn_end_first_;
+    work.leave();
+    work.on_turn_end();
+  }
+}
+
+void Core::prepare_sleep() {
+  sleeping_until_ = timers_.next_run_ms();
+  unwatches_seen_ = unwatches_;
+  timeout_ms_ = timeout_ms();
+}
+
+int Core::timeout_ms() const {
+  constexpr SteadyMs kNever = std::numeric_limits<SteadyMs>::max();
+  if (sleeping_until_ == kNever) return -1;
+  const SteadyMs left = sleeping_until_ - clock_.steady_ms();
+  return static_cast<int>(std::clamp<SteadyMs>(left, 0, std::numeric_limits<int>::max()));
+}
+
+}  // namespace roost::core

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/net/handshake.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace roost::net {
+
+namespace {
+
+constexpr std::size_t kReadMax = 64 * 1024;
+constexpr std::size_t kSegmentsMax = 16;
+constexpr std::int64_t kRefusalLingerMs = 1000;  // for the peer to read an alert or an HTTP error
+
+}  // namespace
+
+Handshake::Handshake(core::Core& core, DetachedConnection from, std::uint32_t timeout_ms,
+                     HandshakeOwner& owner, NetCounters& counters)
+    : core_(core),
+      owner_(owner),
+      counters_(counters),
+      connection_(std::move(from)),
+      stack_(std::move(connection_.filters)) {
+  core_.watch(connection_.fd, EPOLLIN, *this);
+  core_.timers().arm(*this, core_.now_ms() + timeout_ms);
+}
+
+Handshake::~Handshake() {
+  if (connection_.fd < 0) return;
+  core_.unwatch(connection_.fd, *this);
+  counters_.connections_closed.add();
+}
+
+void Handshake::on_ready(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0) send();
+  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read();
+}
+
+void Handshake::on_timer() {
+  if (!refused_) why_ = "the handshake took too long";
+  end();
+}
+
+// False: this object may be gone.
+bool Handshake::read() {
+  const MutableByteView room = core_.scratch().first(kReadMax);
+  const std::ptrdiff_t got = ::recv(connection_.fd, room.data(), room.size(), MSG_DONTWAIT);
+  counters_.reads.add();
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return true;
+  if (got <= 0) {
+    end();
+    return false;
+  }
+  counters_.bytes_in.add(static_cast<std::uint64_t>(got));
+  if (refused_) return true;
+  const auto [status, app] =
+      stack_.from_wire(core_, room.first(static_cast<std::size_t>(got)), connection_.to_write);
+  layers_done_ = stack_.layers_done();
+  if (status == FilterStatus::ok && stack_.handshake_done()) {
+    succeed(app);
+    return false;
+  }
+  if (status != FilterStatus::ok) refuse(stack_.last_error());
+  send();
+  return true;
+}
+
+void Handshake::send() {
+  WriteQueue& queue = connection_.to_write;
+  bool full = false;
+  while (!queue.empty() && !full) {
+    std::array<iovec, kSegmentsMax> segments;
+    msghdr message{};
+    message.msg_iov = segments.data();
+    message.msg_iovlen = queue.gather(segments.data(), segments.size());
+    const std::ptrdiff_t sent = ::sendmsg(connection_.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    counters_.writes.add();
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      queue.clear();  // the read side learns of it
+      break;
+    }
+    full = sent < 0 && errno != EINTR;
+    if (sent <= 0) continue;
+    counters_.bytes_out.add(static_cast<std::uint64_t>(sent));
+    queue.consume(static_cast<std::size_t>(sent));
+  }
+  if (full != kernel_full_) {
+    core_.rewatch(connection_.fd, full ? EPOLLIN | EPOLLOUT : EPOLLIN, *this);
+  }
+  kernel_full_ = full;
+  if (refused_ && queue.empty()) ::shutdown(connection_.fd, SHUT_WR);
+}
+
+// What still is in to_write the connection sends at the turn's end.
+void Handshake::succeed(ByteView app) {
+  connection_.unread.assign(app.begin(), app.end());
+  stack_.describe(connection_.peer);
+  connection_.filters = stack_.release();
+  core_.timers().cancel(*this);
+  core_.unwatch(connection_.fd, *this);
+  owner_.on_handshake_done(*this, std::move(connection_));
+}
+
+void Handshake::refuse(std::string why) {
+  refused_ = true;
+  why_ = std::move(why);
+  core_.timers().arm(*this, core_.now_ms() + kRefusalLingerMs);
+}
+
+void Handshake::end() {
+  core_.timers().cancel(*this);
+  core_.unwatch(connection_.fd, *this);
+  ::close(std::exchange(connection_.fd, -1));
+  counters_.connections_closed.add();
+  owner_.on_handshake_failed(*this, why_);
+}
+
+}  // namespace roost::net

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The front part of a packet whose rest has not come yet. Empty ones own no memory. Once the
+// packet's size is known the buffer is made that large, so that a big packet is received in place.
+// Thread: wherever its connection is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "broker/base/bytes.h"
+
+namespace roost::net {
+
+class Remainder {
+ public:
+  Remainder() = default;
+  Remainder(const Remainder&) = delete;
+  Remainder& operator=(const Remainder&) = delete;
+
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  ByteView bytes() const { return {data_.get(), size_}; }
+  // Bytes below which nobody wants to see it; 0: any more will do.
+  std::size_t wanted() const { return wanted_; }
+  // Large ones are received in place; small ones are copied in front of the next read.
+  bool is_large() const { return wanted_ > kLarge || size_ > kLarge; }
+
+  // Becomes `rest`, which may be a part of bytes().
+  void keep(ByteView rest, std::uint64_t wanted);
+  void append(ByteView more);
+  // Room behind the bytes to receive into, never empty; then added().
+  MutableByteView room();
+  void added(std::size_t size) { size_ += static_cast<std::uint32_t>(size); }
+  void clear() {
+    data_.reset();
+    size_ = capacity_ = wanted_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kLarge = 16 * 1024;
+  static constexpr std::size_t kSmallest = 64;
+  void grow(std::size_t capacity);
+
+  std::unique_ptr<std::uint8_t[]> data_;
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = 0;
+  std::uint32_t wanted_ = 0;
+};
+
+}  // namespace roost::net

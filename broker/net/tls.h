@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS 1.2 and 1.3 as a byte filter: OpenSSL on an own BIO that reads from and writes to the
+// buffers of the call, so a connection holds no buffer while it is idle.
+// Thread: the context is immutable after load() and serves all cores; a filter is where its
+// connection is.
+#pragma once
+
+#include <memory>
+
+#include "broker/base/result.h"
+#include "broker/net/byte_filter.h"
+#include "broker/net/settings.h"
+
+namespace roost::net {
+
+// Certificate, key and rules of one listener. Must outlive no filter: OpenSSL counts references.
+class TlsContext {
+ public:
+  // Errors: invalid_argument, not_found, permission_denied; they name the file and what to do.
+  static Result<std::unique_ptr<TlsContext>> load(const TlsSettings& settings);
+  virtual ~TlsContext() = default;
+
+  virtual std::unique_ptr<ByteFilter> make_filter() const = 0;
+};
+
+}  // namespace roost::net
