@@ -12,12 +12,13 @@
 
 #include "broker/base/ids.h"
 #include "broker/mqtt/types.h"
+#include "broker/routing/index_table.h"
 
 namespace roost::routing {
 
 struct ShareMember {
   std::string client_id;
-  CoreId core;                        // where its session is
+  CoreId core;  // where its session is
   bool connected = false;
   std::uint32_t subscription_id = 0;
   mqtt::SubscriptionOptions options;
@@ -44,10 +45,17 @@ class ShareGroup {
   const ShareMember* next(std::string_view except = {});
 
  private:
+  std::uint32_t find(std::string_view client_id) const;  // position + 1; kNoIndex: none
+  void swap_places(std::size_t a, std::size_t b);
+  std::size_t set_connected(std::size_t at, bool connected);  // the new position
+  const ShareMember* next_in(std::size_t begin, std::size_t end, std::size_t& turn,
+                             std::string_view except);
+
   std::string name_, filter_;
-  std::vector<ShareMember> members_;
-  std::size_t turn_ = 0;
+  std::vector<ShareMember> members_;  // the connected ones first
+  IndexTable by_client_;              // position + 1
   std::size_t connected_count_ = 0;
+  std::size_t turn_ = 0, offline_turn_ = 0;  // whose turn it is, in either part
 };
 
 }  // namespace roost::routing

@@ -1,60 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/routing/topic_tree.h"
 
-#include <algorithm>
-#include <map>
-#include <string>
-#include <vector>
+#include "broker/routing/exact_filters.h"
+#include "broker/routing/filter_trie.h"
 
 namespace roost::routing {
 
-class ExactFilters {
- public:
-  std::map<std::string, std::vector<Subscriber>, std::less<>> filters;
-};
-class FilterTrie {};
+namespace {
+
+// `+` and `#` stand nowhere else in a valid filter than alone in a level.
+bool has_wildcard(std::string_view filter) {
+  return filter.find_first_of("+#") != std::string_view::npos;
+}
+
+}  // namespace
 
 TopicTree::TopicTree() : exact_(std::make_unique<ExactFilters>()) {}
 TopicTree::~TopicTree() = default;
 
 bool TopicTree::insert(std::string_view filter, const Subscriber& subscriber) {
-  auto& list = exact_->filters[std::string(filter)];
-  const auto at = std::find_if(list.begin(), list.end(),
-                               [&](const auto& s) { return s.owner == subscriber.owner; });
-  if (at != list.end()) {
-    *at = subscriber;
-    return false;
-  }
-  list.push_back(subscriber);
-  return true;
+  if (!has_wildcard(filter)) return exact_->insert(filter, subscriber);
+  if (trie_ == nullptr) trie_ = std::make_unique<FilterTrie>();
+  return trie_->insert(filter, subscriber);
 }
 
 bool TopicTree::erase(std::string_view filter, void* owner) {
-  const auto found = exact_->filters.find(filter);
-  if (found == exact_->filters.end()) return false;
-  const auto erased = std::erase_if(found->second, [&](auto& s) { return s.owner == owner; });
-  if (found->second.empty()) exact_->filters.erase(found);
-  return erased > 0;
+  if (!has_wildcard(filter)) return exact_->erase(filter, owner);
+  if (trie_ == nullptr || !trie_->erase(filter, owner)) return false;
+  if (trie_->size() == 0) trie_.reset();
+  return true;
+}
+
+void TopicTree::collect(std::string_view topic, Found found, void* callee) const {
+  const std::span<const Subscriber> exact = exact_->find(topic);
+  if (!exact.empty() && !found(callee, exact)) return;
+  if (trie_ != nullptr) trie_->collect(topic, found, callee);
 }
 
 bool TopicTree::matches_any(std::string_view topic) const {
   bool any = false;
-  match(topic, [&](const Subscriber&) { any = true; });
+  const Found stop = [](void* callee, std::span<const Subscriber>) {
+    *static_cast<bool*>(callee) = true;
+    return false;
+  };
+  collect(topic, stop, &any);
   return any;
 }
 
 std::size_t TopicTree::size() const {
-  std::size_t size = 0;
-  for (const auto& [filter, list] : exact_->filters) size += list.size();
-  return size;
+  return exact_->size() + (trie_ != nullptr ? trie_->size() : 0);
 }
-std::size_t TopicTree::filter_count() const { return exact_->filters.size(); }
-std::size_t TopicTree::memory_size() const { return size() * 200; }
 
-void TopicTree::collect(std::string_view topic, Found found, void* callee) const {
-  for (const auto& [filter, list] : exact_->filters) {
-    if (mqtt::matches(filter, topic) && !found(callee, list)) return;
-  }
+std::size_t TopicTree::filter_count() const {
+  return exact_->filter_count() + (trie_ != nullptr ? trie_->filter_count() : 0);
+}
+
+std::size_t TopicTree::memory_size() const {
+  return exact_->memory_size() + (trie_ != nullptr ? trie_->memory_size() : 0);
 }
 
 }  // namespace roost::routing

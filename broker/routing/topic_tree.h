@@ -20,9 +20,9 @@ class FilterTrie;
 
 // One subscriber of a filter. `owner` identifies it: a filter holds each owner once.
 struct Subscriber {
-  void* owner = nullptr;                 // a Session or a ShareGroup; the tree never looks inside
-  std::uint32_t subscription_id = 0;     // 0: none [MQTT5-3.8.2.1.2]
-  mqtt::SubscriptionOptions options;     // 4 bytes
+  void* owner = nullptr;              // a Session or a ShareGroup; the tree never looks inside
+  std::uint32_t subscription_id = 0;  // 0: none [MQTT5-3.8.2.1.2]
+  mqtt::SubscriptionOptions options;  // 4 bytes
 };
 
 class TopicTree {
@@ -53,9 +53,9 @@ class TopicTree {
   // As match(...) finding anybody, stopping at the first.
   bool matches_any(std::string_view topic) const;
 
-  std::size_t size() const;           // entries
-  std::size_t filter_count() const;   // distinct filters
-  std::size_t memory_size() const;    // heap bytes, close enough for a metric
+  std::size_t size() const;          // entries
+  std::size_t filter_count() const;  // distinct filters
+  std::size_t memory_size() const;   // heap bytes, close enough for a metric
 
  private:
   // One matching filter's entries; false: stop looking.
