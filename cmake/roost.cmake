@@ -46,3 +46,17 @@ function(roost_fuzzers)
     add_dependencies(fuzzers ${name})
   endforeach()
 endfunction()
+
+# Each tests/bench/NAME_bench.cc becomes one Google Benchmark binary NAME_bench; `benches` is all of them.
+function(roost_benches)
+  find_package(benchmark REQUIRED)
+  add_custom_target(benches)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*_bench.cc)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE roost_warnings roost_options roost_session roost_routing
+                          roost_mqtt roost_core benchmark::benchmark benchmark::benchmark_main)
+    add_dependencies(benches ${name})
+  endforeach()
+endfunction()
