@@ -1,55 +1,244 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/routing/retained.h"
 
-#include <map>
-#include <string>
+#include <algorithm>
+#include <utility>
 
 #include "broker/mqtt/topic.h"
+#include "broker/routing/table_hash.h"
 
 namespace roost::routing {
 
-class RetainedTrie {
- public:
-  std::map<std::string, MessagePtr, std::less<>> topics;
-};
+namespace {
 
-RetainedStore::RetainedStore() : trie_(std::make_unique<RetainedTrie>()) {}
+// Steps of a filter that are no text.
+constexpr Symbol kPlus = 0xFFFFFFFF;
+constexpr Symbol kHash = 0xFFFFFFFE;
+
+std::uint64_t topic_hash(std::string_view topic) { return table_hash(topic, process_key()); }
+
+std::uint64_t edge_hash(std::uint32_t parent, Symbol symbol) {
+  return table_hash(std::uint64_t{parent} << 32 | symbol, process_key());
+}
+
+}  // namespace
+
+RetainedStore::RetainedStore() : root_(nodes_.add(Node{})) {}
 RetainedStore::~RetainedStore() = default;
 
+std::size_t RetainedStore::size() const { return entries_.size(); }
+std::size_t RetainedStore::payload_bytes() const { return payload_bytes_; }
+
+std::uint32_t RetainedStore::index_of(std::string_view topic) const {
+  return by_topic_.find(topic_hash(topic), [&](std::uint32_t index) {
+    return entries_[index - 1].message->topic() == topic;
+  });
+}
+
+RetainedStore::NodeId RetainedStore::child(NodeId parent, Symbol symbol) const {
+  return edges_.find(edge_hash(parent, symbol), [&](NodeId id) {
+    const Node& node = nodes_[id];
+    return node.parent == parent && node.symbol == symbol;
+  });
+}
+
+RetainedStore::NodeId RetainedStore::add_child(NodeId parent, Symbol symbol) {
+  const NodeId id = nodes_.add(Node{parent, symbol, kNone, kNone, kNone, 0});
+  edges_.insert(edge_hash(parent, symbol), id);
+  const NodeId first = nodes_[parent].first_child;
+  if (first == kNone) {
+    nodes_[parent].first_child = id;
+    nodes_[id].previous = id;
+  } else {
+    const NodeId last = std::exchange(nodes_[first].previous, id);
+    nodes_[last].next = id;
+    nodes_[id].previous = last;
+  }
+  return id;
+}
+
+RetainedStore::NodeId RetainedStore::make_node(std::string_view topic) {
+  NodeId node = root_;
+  for (mqtt::LevelCursor levels(topic); !levels.done();) {
+    const std::string_view level = levels.next();
+    const Symbol symbol = symbols_.find(level);
+    const NodeId next = symbol == kNoSymbol ? kNone : child(node, symbol);
+    node = next != kNone ? next : add_child(node, symbols_.acquire(level));
+  }
+  return node;
+}
+
+// Removes a node that leads nowhere, and its parents that then don't either.
+void RetainedStore::prune(NodeId id) {
+  while (id != root_) {
+    const Node node = nodes_[id];
+    if (node.entry != 0 || node.first_child != kNone) return;
+    NodeId& first = nodes_[node.parent].first_child;
+    if (node.next != kNone) {
+      nodes_[node.next].previous = node.previous;
+    } else if (first != id) {
+      nodes_[first].previous = node.previous;
+    }
+    if (first == id) {
+      first = node.next;
+    } else {
+      nodes_[node.previous].next = node.next;
+    }
+    edges_.erase(edge_hash(node.parent, node.symbol), id);
+    symbols_.release(node.symbol);
+    nodes_.remove(id);
+    id = node.parent;
+  }
+}
+
 void RetainedStore::set(MessagePtr message) {
-  std::string topic(message->topic());
-  trie_->topics[std::move(topic)] = std::move(message);
+  payload_bytes_ += message->payload().size();
+  const bool expires = message->expires();
+  const std::uint32_t known = index_of(message->topic());
+  if (known != kNoIndex) {
+    Entry& entry = entries_[known - 1];
+    payload_bytes_ -= entry.message->payload().size();
+    entry.message = std::move(message);
+    entry.expires = expires;
+    return;
+  }
+  const NodeId node = make_node(message->topic());
+  const auto index = static_cast<std::uint32_t>(entries_.size() + 1);
+  nodes_[node].entry = index;
+  by_topic_.insert(topic_hash(message->topic()), index);
+  entries_.push_back({std::move(message), node, expires});
 }
 
 bool RetainedStore::clear(std::string_view topic) {
-  const auto at = trie_->topics.find(topic);
-  if (at == trie_->topics.end()) return false;
-  trie_->topics.erase(at);
+  const std::uint32_t index = index_of(topic);
+  if (index == kNoIndex) return false;
+  remove(index);
   return true;
 }
 
+// The last entry takes the place of the one removed.
+void RetainedStore::remove(std::uint32_t index) {
+  Entry& entry = entries_[index - 1];
+  payload_bytes_ -= entry.message->payload().size();
+  by_topic_.erase(topic_hash(entry.message->topic()), index);
+  nodes_[entry.node].entry = 0;
+  prune(entry.node);
+  const auto last = static_cast<std::uint32_t>(entries_.size());
+  if (index != last) {
+    entry = std::move(entries_.back());
+    by_topic_.replace(topic_hash(entry.message->topic()), last, index);
+    nodes_[entry.node].entry = index;
+  }
+  entries_.pop_back();
+}
+
 MessagePtr RetainedStore::find(std::string_view topic) const {
-  const auto at = trie_->topics.find(topic);
-  return at == trie_->topics.end() ? MessagePtr() : at->second;
+  const std::uint32_t index = index_of(topic);
+  return index == kNoIndex ? MessagePtr() : entries_[index - 1].message;
+}
+
+std::size_t RetainedStore::expire(SteadyMs now_ms, std::size_t budget) {
+  const std::size_t before = entries_.size();
+  for (std::size_t left = std::min(budget, before); left > 0; --left) {
+    if (cursor_ >= entries_.size()) cursor_ = 0;
+    const Entry& entry = entries_[cursor_];
+    if (entry.expires && entry.message->is_expired(now_ms)) {
+      remove(static_cast<std::uint32_t>(cursor_ + 1));
+    } else {
+      ++cursor_;
+    }
+  }
+  return before - entries_.size();
 }
 
 void RetainedStore::match(std::string_view filter, SteadyMs now_ms,
                           std::vector<MessagePtr>& out) const {
-  for (const auto& [topic, message] : trie_->topics) {
-    if (!message->is_expired(now_ms) && mqtt::matches(filter, topic)) out.push_back(message);
+  const Found found{now_ms, out};
+  if (filter.find_first_of("+#") == std::string_view::npos) {
+    const std::uint32_t index = index_of(filter);
+    if (index != kNoIndex) report(entries_[index - 1].node, found);
+    return;
+  }
+  std::vector<Symbol> steps;
+  if (read_filter(filter, steps)) match_steps(steps, found);
+}
+
+// False: a level that no topic has, so nothing can match.
+bool RetainedStore::read_filter(std::string_view filter, std::vector<Symbol>& steps) const {
+  for (mqtt::LevelCursor levels(filter); !levels.done();) {
+    const std::string_view level = levels.next();
+    steps.push_back(level == "+" ? kPlus : level == "#" ? kHash : symbols_.find(level));
+    if (steps.back() == kNoSymbol) return false;
+  }
+  return true;
+}
+
+// The children that a wildcard steps to: at the first level not `$SYS` and the like.
+// [MQTT-4.7.2-1]
+RetainedStore::NodeId RetainedStore::first_listed(NodeId node) const {
+  const NodeId first = nodes_[node].first_child;
+  if (node != root_ || first == kNone) return first;
+  return symbols_.text(nodes_[first].symbol).starts_with('$') ? next_listed(first) : first;
+}
+
+RetainedStore::NodeId RetainedStore::next_listed(NodeId node) const {
+  NodeId next = nodes_[node].next;
+  if (nodes_[node].parent != root_) return next;
+  while (next != kNone && symbols_.text(nodes_[next].symbol).starts_with('$')) {
+    next = nodes_[next].next;
+  }
+  return next;
+}
+
+// Goes down by the steps; back up, a `+` goes on with the next child.
+void RetainedStore::match_steps(const std::vector<Symbol>& steps, const Found& found) const {
+  NodeId node = root_;
+  for (std::size_t depth = 0;;) {
+    NodeId next = kNone;
+    if (depth == steps.size()) {
+      report(node, found);
+    } else if (steps[depth] == kHash) {
+      match_below(node, found);
+    } else {
+      next = steps[depth] == kPlus ? first_listed(node) : child(node, steps[depth]);
+    }
+    if (next != kNone) {
+      node = next;
+      ++depth;
+      continue;
+    }
+    while (next == kNone) {
+      if (depth == 0) return;
+      if (steps[depth - 1] == kPlus) next = next_listed(node);
+      if (next == kNone) {
+        node = nodes_[node].parent;
+        --depth;
+      }
+    }
+    node = next;
   }
 }
 
-std::size_t RetainedStore::expire(SteadyMs now_ms, std::size_t) {
-  return std::erase_if(trie_->topics,
-                       [&](const auto& entry) { return entry.second->is_expired(now_ms); });
+// `top` and everything under it: `sport/#` matches `sport` too.
+void RetainedStore::match_below(NodeId top, const Found& found) const {
+  for (NodeId node = top;;) {
+    report(node, found);
+    NodeId next = first_listed(node);
+    while (next == kNone) {
+      if (node == top) return;
+      next = next_listed(node);
+      if (next == kNone) node = nodes_[node].parent;
+    }
+    node = next;
+  }
 }
 
-std::size_t RetainedStore::size() const { return trie_->topics.size(); }
-std::size_t RetainedStore::payload_bytes() const {
-  std::size_t bytes = 0;
-  for (const auto& [topic, message] : trie_->topics) bytes += message->payload().size();
-  return bytes;
+void RetainedStore::report(NodeId node, const Found& found) const {
+  const std::uint32_t index = nodes_[node].entry;
+  if (index == 0) return;
+  const Entry& entry = entries_[index - 1];
+  if (entry.expires && entry.message->is_expired(found.now_ms)) return;
+  found.out.push_back(entry.message);
 }
 
 }  // namespace roost::routing

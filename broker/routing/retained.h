@@ -4,15 +4,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "broker/routing/index_table.h"
+#include "broker/routing/level_symbols.h"
 #include "broker/routing/message.h"
+#include "broker/routing/pool.h"
 
 namespace roost::routing {
-
-class RetainedTrie;
 
 class RetainedStore {
  public:
@@ -37,7 +37,49 @@ class RetainedStore {
   std::size_t payload_bytes() const;
 
  private:
-  std::unique_ptr<RetainedTrie> trie_;
+  using NodeId = std::uint32_t;
+  static constexpr NodeId kNone = 0;
+
+  // A level of a topic. Children stand in a ring without an end: the first one's `previous` is the
+  // last one, the last one's `next` is kNone.
+  struct Node {
+    NodeId parent;
+    Symbol symbol;
+    NodeId first_child;
+    NodeId next, previous;
+    std::uint32_t entry;  // position + 1 of the topic that ends here; 0: none does
+  };
+  struct Entry {
+    MessagePtr message;
+    NodeId node;
+    bool expires;  // the message's, so that expire() needn't look into those that never do
+  };
+  struct Found {
+    SteadyMs now_ms;
+    std::vector<MessagePtr>& out;
+  };
+
+  std::uint32_t index_of(std::string_view topic) const;
+  NodeId child(NodeId parent, Symbol symbol) const;
+  NodeId add_child(NodeId parent, Symbol symbol);
+  NodeId make_node(std::string_view topic);
+  void prune(NodeId node);
+  void remove(std::uint32_t index);
+  bool read_filter(std::string_view filter, std::vector<Symbol>& steps) const;
+  NodeId first_listed(NodeId node) const;
+  NodeId next_listed(NodeId node) const;
+  void match_steps(const std::vector<Symbol>& steps, const Found& found) const;
+  void match_below(NodeId top, const Found& found) const;
+  void report(NodeId node, const Found& found) const;
+
+  LevelSymbols symbols_;
+  Pool<Node> nodes_;
+  IndexTable edges_;  // (parent, symbol) -> child
+  NodeId root_;
+  std::vector<Entry> entries_;
+  IndexTable by_topic_;     // position + 1 in entries_
+  std::size_t cursor_ = 0;  // the entry that expire() looks at next
+  std::size_t payload_bytes_ = 0;
 };
 
 }  // namespace roost::routing
