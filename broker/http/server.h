@@ -31,7 +31,7 @@ struct Response {
   unsigned status = 200;
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 // Shouldn't take long: all requests share one thread. An exception becomes a 500.

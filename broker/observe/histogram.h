@@ -3,6 +3,7 @@
 // Thread: observe() from the owning core, the rest from any thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 

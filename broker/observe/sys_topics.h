@@ -41,7 +41,7 @@ struct SysTopic {
 // Moving averages over 1, 5 and 15 minutes of events per minute, by mosquitto's formula.
 class LoadAverage {
  public:
-  // `total` so far, `elapsed_s` > 0 since the update before.
+  // `total` so far, `elapsed_s` since the update before; 0 only sets where counting starts.
   void update(std::uint64_t total, double elapsed_s);
   const std::array<double, 3>& per_minute() const { return average_; }
 

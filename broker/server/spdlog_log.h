@@ -23,7 +23,7 @@ class SpdlogLog final : public Log {
   bool enabled(LogLevel level) const override;
   // Control characters (a client chooses its id) are escaped, so that a line stays a line.
   void write(LogLevel level, std::string_view line) override;
-  // Blocks until everything written before is out; for the end of the process.
+  // Blocks until everything written before is out, 5 s at most.
   void flush();
 
   std::uint64_t dropped() const;  // lines given up

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/http/router.h"
+
+#include <algorithm>
+#include <cctype>
+#include <exception>
+#include <utility>
+
+#include "broker/base/check.h"
+
+namespace roost::http {
+
+namespace {
+
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+// "/api/*" takes everything below /api/.
+bool matches(std::string_view pattern, std::string_view path) {
+  if (!pattern.ends_with("/*")) return pattern == path;
+  return path.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+Response call(const Handler& handler, const Request& request) {
+  try {
+    return handler(request);
+  } catch (const std::exception&) {
+    return {500, "internal error\n"};
+  }
+}
+
+}  // namespace
+
+std::string_view Request::header(std::string_view name) const {
+  for (const auto& [own, value] : headers) {
+    if (same_letters(own, name)) return value;
+  }
+  return {};
+}
+
+Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    CHECK(routes_[i].path.starts_with('/') && routes_[i].handler);
+    for (std::size_t j = 0; j < i; ++j) {
+      CHECK(routes_[i].path != routes_[j].path || routes_[i].method != routes_[j].method);
+    }
+  }
+  std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
+    return a.path.size() > b.path.size();
+  });
+}
+
+Response Router::handle(const Request& request) const {
+  const std::string& method = request.method;
+  std::string allowed;
+  for (const Route& route : routes_) {
+    if (!matches(route.path, request.path)) continue;
+    if (route.method == method || (method == "HEAD" && route.method == "GET")) {
+      return call(route.handler, request);
+    }
+    allowed += (allowed.empty() ? "" : ", ") + route.method;
+    if (route.method == "GET") allowed += ", HEAD";
+  }
+  if (allowed.empty()) return {404, "there is nothing at " + request.path + "\n"};
+  Response refused{405, "allowed here: " + allowed + "\n"};
+  refused.headers.emplace_back("Allow", allowed);
+  return refused;
+}
+
+std::pair<std::string, std::string> split_target(std::string_view target) {
+  const std::size_t mark = target.find('?');
+  if (mark == std::string_view::npos) return {std::string(target), ""};
+  return {std::string(target.substr(0, mark)), std::string(target.substr(mark + 1))};
+}
+
+}  // namespace roost::http

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which handler answers a request; 404, 405 and 500 where none does.
+// Thread: immutable once built; handle() runs on the HTTP server's thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/http/server.h"
+
+namespace roost::http {
+
+class Router {
+ public:
+  // Requires (CHECK): no two routes with the same method and path.
+  explicit Router(std::vector<Route> routes);
+
+  // A HEAD request gets GET's answer; the server leaves its body out.
+  Response handle(const Request& request) const;
+
+ private:
+  std::vector<Route> routes_;  // longest path first, so the most exact one wins
+};
+
+// "/a?b=1" -> {"/a", "b=1"}
+std::pair<std::string, std::string> split_target(std::string_view target);
+
+}  // namespace roost::http
