@@ -13,7 +13,9 @@ function connect({ name, url, options = {}, ca }) {
   const client = mqtt.connect(url, { reconnectPeriod: 0, connectTimeout: 10000, ...options });
   clients.set(name, client);
   client.on('connect', (packet) => say({ event: 'connect', name, present: packet.sessionPresent }));
-  client.on('error', (error) => say({ event: 'error', name, code: error.code, text: error.message }));
+  client.on('error', (error) => say({
+    event: 'error', name, code: error.code, text: error.message,
+  }));
   client.on('close', () => say({ event: 'close', name }));
   client.on('message', (topic, payload, packet) => say({
     event: 'message', name, topic, payload: payload.toString(), qos: packet.qos,

@@ -94,7 +94,8 @@ class Passwords(SystemCase):
         self.add("alice", "secret")
         port = self.roost(auth={"password_file": self.file}).port
         self.publish(port, "t", "x", "-u", "alice", "-P", "secret")
-        done = self.command("mosquitto_pub", "-p", port, "-t", "t", "-m", "x", "-u", "alice", "-P", "no")
+        done = self.command("mosquitto_pub", "-p", port, "-t", "t", "-m", "x", "-u", "alice", "-P",
+                            "no")
         self.assertNotEqual(done.returncode, 0)
 
 
@@ -154,7 +155,8 @@ class RemoteClients(SystemCase):
             self.skipTest("network namespaces can't be made here")
         self.addCleanup(self.command, "ip", "netns", "del", name)
         here, there = f"10.99.{number}.1", f"10.99.{number}.2"
-        done = self.command("ip", "link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b",
+        done = self.command("ip", "link", "add", f"{name}a", "type", "veth", "peer", "name",
+                            f"{name}b",
                             "netns", name)
         self.needs(done.returncode == 0, f"no veth here: {done.stderr}")
         self.addCleanup(self.command, "ip", "link", "del", f"{name}a")
@@ -198,7 +200,8 @@ class RemoteClients(SystemCase):
         server.addresses = [("127.0.0.1", server.port)]
         server.start()
         watcher = self.subscriber("-p", server.port, "-t", "will")
-        device = self.tool("ip", "netns", "exec", name, "mosquitto_sub", "-h", here, "-p", server.port,
+        device = self.tool("ip", "netns", "exec", name, "mosquitto_sub", "-h", here, "-p",
+                           server.port,
                            "-k", "5", "-t", "x", "--will-topic", "will", "--will-payload", "gone")
         server.wait_for_log(r"10\.99\.")
         self.command("ip", "link", "set", f"{name}a", "down")

@@ -87,7 +87,8 @@ class Bridge(SystemCase):
         roost = self.roost()
         port, _ = self.bridge(roost.port)
         self.connected(roost.port)
-        here, there = (self.subscriber("-p", p, "-t", "both/#", "-q", "1") for p in (port, roost.port))
+        here = self.subscriber("-p", port, "-t", "both/#", "-q", "1")
+        there = self.subscriber("-p", roost.port, "-t", "both/#", "-q", "1")
         for n in range(5):
             self.publish(port, "both/x", f"m{n}", "-q", "1")
             self.publish(roost.port, "both/x", f"r{n}", "-q", "1")

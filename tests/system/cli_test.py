@@ -73,12 +73,13 @@ class Pub(Cli):
             self.assertIn(word, done.stdout + done.stderr)
 
     def test_nobody_there(self):
-        done = self.roost_command("pub", "-h", "127.0.0.1", "-p", self.free_port(), "-t", "t", "-m", "x")
+        done = self.roost_command("pub", "-p", self.free_port(), "-t", "t", "-m", "x")
         self.assertNotEqual(done.returncode, 0)
         self.assertNotEqual(done.stderr, "")
 
     def test_wrong_usage(self):
-        for arguments in (["-t", "a/#", "-m", "x"], ["-m", "x"], ["-t", "t"], ["-t", "t", "-q", "3", "-m", "x"]):
+        for arguments in (["-t", "a/#", "-m", "x"], ["-m", "x"], ["-t", "t"],
+                          ["-t", "t", "-q", "3", "-m", "x"]):
             done = self.roost_command("pub", "-p", self.port, *arguments)
             self.assertNotEqual(done.returncode, 0, arguments)
 

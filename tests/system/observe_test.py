@@ -68,8 +68,8 @@ class Metrics(SystemCase):
         small.subscribe("t", 1)
         pub = self.client(server.port, "p")
         pub.publish("t", "L" * 200, 1)
-        until(lambda: re.search(r'roost_messages_dropped_total\{[^}]*too_large[^}]*\} 1\b', self.scrape()),
-              "the drop in /metrics")
+        dropped = r'roost_messages_dropped_total\{[^}]*too_large[^}]*\} 1\b'
+        until(lambda: re.search(dropped, self.scrape()), "the drop in /metrics")
 
     def test_no_client_id_or_topic_in_labels(self):
         server = self.server()
@@ -95,8 +95,8 @@ class SysTopics(SystemCase):
         port = self.roost(mqtt={"sys_interval": "1s"}).port
         names = ["version", "uptime", "clients/connected", "clients/total", "clients/maximum",
                  "messages/received", "messages/sent", "publish/messages/received",
-                 "publish/messages/sent", "publish/messages/dropped", "bytes/received", "bytes/sent",
-                 "subscriptions/count", "retained messages/count", "load/messages/received/1min",
+                 "publish/messages/sent", "publish/messages/dropped", "bytes/received",
+                 "bytes/sent", "subscriptions/count", "retained messages/count", "load/messages/received/1min",
                  "load/connections/15min", "store/messages/count"]
         for name in names:
             done = self.command("mosquitto_sub", "-p", port, "-t", f"$SYS/broker/{name}", "-C", "1",
@@ -145,7 +145,7 @@ class Log(SystemCase):
     def test_why_a_connection_ended(self):
         server = self.roost()
         self.client(server.port, "silent", keep_alive=1).expect_end()
-        server.wait_for_log(r"[^\n]*silent[^\n]*(keep alive|keep_alive|timeout)|keep alive[^\n]*silent")
+        server.wait_for_log(r"silent[^\n]*(keep.alive|timeout)")
         bad = self.client(server.port, "broken", v=5)
         bad.send(b"\x36\x00")
         bad.expect_end()

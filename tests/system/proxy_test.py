@@ -62,7 +62,8 @@ class Proxy(SystemCase):
         self.accepted(v2("2001:db8::6", "2001:db8::1"), "v2six")
         self.accepted(v2_local(), "v2local")
         self.accepted(v2("203.0.113.9", tlvs=b"\x04\x00\x03abc"), "v2tlv")
-        self.accepted(v2("203.0.113.10", tlvs=b"\x04" + (400).to_bytes(2, "big") + b"n" * 400), "v2big")
+        noop = b"\x04" + (400).to_bytes(2, "big") + b"n" * 400
+        self.accepted(v2("203.0.113.10", tlvs=noop), "v2big")
         for address in ("203.0.113.8", "2001:db8::6", "203.0.113.9"):
             self.server.wait_for_log(address.replace(".", r"\."))
 

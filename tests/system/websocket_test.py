@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WebSocket, byte by byte: handshakes, split and joined frames, control frames. [MQTT-6.0.0-1..4]"""
+"""WebSocket, byte by byte: handshakes, frames split and joined. [MQTT-6.0.0-1] to -4."""
 
 import base64
 import hashlib
@@ -126,7 +126,8 @@ class Handshake(SystemCase):
     def test_header_names_and_values_in_any_case(self):
         ws = self.open()
         ws.key = base64.b64encode(b"0123456789abcdef")
-        ws.sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nUPGRADE: WebSocket\r\nconnection: upgrade\r\n"
+        ws.sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nUPGRADE: WebSocket\r\n"
+                        b"connection: upgrade\r\n"
                         b"sec-websocket-key: " + ws.key + b"\r\nSEC-WEBSOCKET-VERSION: 13\r\n"
                         b"sec-websocket-protocol: mqtt\r\nOrigin: http://example.org\r\n\r\n")
         status, headers = ws.answer()

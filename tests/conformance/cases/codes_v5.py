@@ -32,7 +32,8 @@ def not_allowed_in_an_acknowledgement(t, kind, code):
 SERVERS = CODES["DISCONNECT"] - CLIENT_DISCONNECT
 
 
-@rows("5:3.14.2-1", [(f"0x{c:02x}", c) for c in (0x01, 0x02, 0x18, 0x42, 0x7F, 0x84, 0x92, 0xFF)], on=V5)
+@rows("5:3.14.2-1", [(f"0x{c:02x}", c) for c in (0x01, 0x02, 0x18, 0x42, 0x7F, 0x84, 0x92, 0xFF)],
+      on=V5)
 def unknown_in_disconnect(t, code):
     c = t.connect()
     c.send(wire.disconnect(5, code))

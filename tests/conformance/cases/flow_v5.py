@@ -184,7 +184,8 @@ def too_large_retained(t):
 @case("5:3.2.2-19 5:3.2.2-20 5:3.4.2-2 5:3.4.2-3 5:3.9.2-1 5:3.9.2-2 5:3.1.2-24")
 def answers_respect_a_small_maximum(t):
     c = t.connect(props={"maximum_packet_size": 50})
-    c.send(wire.subscribe(5, 1, [(t.topic(), 1)]), wire.publish(5, t.topic("n"), "x", 1, packet_id=2))
+    c.send(wire.subscribe(5, 1, [(t.topic(), 1)]),
+           wire.publish(5, t.topic("n"), "x", 1, packet_id=2))
     packets = [c.receive() for _ in range(2)]
     require(all(len(p.raw) <= 50 for p in packets), f"got {packets}")
     require(len(c.connack.raw) <= 50, f"CONNACK of {len(c.connack.raw)} bytes")

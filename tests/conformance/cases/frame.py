@@ -60,7 +60,8 @@ def fixed_header_flags_of_auth(t, flags):
     c.expect_refused(0x81)
 
 
-LENGTHS = [("five bytes", b"\xff\xff\xff\xff\x01"), ("five bytes of nothing", b"\x80\x80\x80\x80\x00"),
+LENGTHS = [("five bytes", b"\xff\xff\xff\xff\x01"),
+           ("five bytes of nothing", b"\x80\x80\x80\x80\x00"),
            ("four with more to come", b"\xff\xff\xff\xff")]
 
 

@@ -122,7 +122,8 @@ def subscription_id_from_a_client(t):
 
 
 ALLOWED = [
-    ("all of connect", {"session_expiry": 0xFFFFFFFF, "receive_maximum": 65535, "request_problem": 1,
+    ("all of connect", {"session_expiry": 0xFFFFFFFF, "receive_maximum": 65535,
+                        "request_problem": 1,
                         "maximum_packet_size": 0xFFFFFFFF, "topic_alias_maximum": 65535,
                         "request_response": 1, "user": [("a", "b"), ("a", "b")]}),
     ("zeros", {"session_expiry": 0, "request_problem": 0, "request_response": 0,
@@ -151,17 +152,21 @@ def order_of_properties_does_not_matter(t):
 
 PASSED_ON = [
     ("payload format 0", {"payload_format": 0}), ("payload format 1", {"payload_format": 1}),
-    ("content type", {"content_type": "text/plain; é"}), ("empty content type", {"content_type": ""}),
-    ("response topic", {"response_topic": "a/b"}), ("correlation data", {"correlation_data": b"\0\xff"}),
+    ("content type", {"content_type": "text/plain; é"}),
+    ("empty content type", {"content_type": ""}),
+    ("response topic", {"response_topic": "a/b"}),
+    ("correlation data", {"correlation_data": b"\0\xff"}),
     ("empty correlation data", {"correlation_data": b""}),
-    ("user properties in order", {"user": [("b", "2"), ("a", "1"), ("b", "0"), ("", ""), ("b", "2")]}),
+    ("user properties in order",
+     {"user": [("b", "2"), ("a", "1"), ("b", "0"), ("", ""), ("b", "2")]}),
     ("long user property", {"user": [("k" * 65535, "v" * 65535)]}),
     ("all", {"payload_format": 1, "content_type": "c", "response_topic": "r",
              "correlation_data": b"c" * 300, "user": [("a", "b")]}),
 ]
 
 
-@rows("5:3.3.2-4 5:3.3.2-15 5:3.3.2-16 5:3.3.2-17 5:3.3.2-18 5:3.3.2-20 5:2.2.2-1", PASSED_ON, on=V5)
+@rows("5:3.3.2-4 5:3.3.2-15 5:3.3.2-16 5:3.3.2-17 5:3.3.2-18 5:3.3.2-20 5:2.2.2-1", PASSED_ON,
+      on=V5)
 def passed_on_unaltered(t, props):
     sub, pub = t.connect(), t.connect()
     sub.subscribe(t.topic(), 1)

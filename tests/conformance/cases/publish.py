@@ -9,7 +9,8 @@ from harness.case import case, require, rows
 ALL = (3, 4, 5)
 
 
-@rows("4:3.3.1-4 4:4.8.0-1 5:3.3.1-4", [("plain", 6), ("retain", 7), ("dup", 14), ("all", 15)], on=ALL)
+@rows("4:3.3.1-4 4:4.8.0-1 5:3.3.1-4", [("plain", 6), ("retain", 7), ("dup", 14), ("all", 15)],
+      on=ALL)
 def qos_3(t, flags):
     c = t.connect()
     c.send(wire.publish(t.v, t.topic(), "x", packet_id=1, flags=flags))
@@ -79,7 +80,8 @@ def dup_is_not_passed_on(t, qos):
     sub.expect_publish(t.topic(), "x", qos, dup=0)
 
 
-@rows("4:2.3.1-6 5:2.2.1-5", [("1", 1), ("2", 2), ("255", 255), ("256", 256), ("65535", 65535)], on=ALL)
+@rows("4:2.3.1-6 5:2.2.1-5", [("1", 1), ("2", 2), ("255", 255), ("256", 256), ("65535", 65535)],
+      on=ALL)
 def acknowledgement_has_the_same_packet_id(t, packet_id):
     c = t.connect()
     c.send(wire.publish(t.v, t.topic(), "x", 1, packet_id=packet_id))
@@ -218,7 +220,8 @@ def remaining_length_at_its_boundaries(t, size):
     c.expect_publish(t.topic(), b"p" * size)
 
 
-@rows("4:4.7.3-3 4:3.3.2-1 5:4.7.3-3 5:3.3.2-1", [("65535", 65535), ("32768", 32768), ("1", 1)], on=ALL)
+@rows("4:4.7.3-3 4:3.3.2-1 5:4.7.3-3 5:3.3.2-1", [("65535", 65535), ("32768", 32768), ("1", 1)],
+      on=ALL)
 def topic_name_of_length(t, size):
     c = t.connect()
     topic = f"{t.prefix}v{t.v}".ljust(size, "t") if size > 1 else "§"

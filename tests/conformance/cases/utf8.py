@@ -81,8 +81,10 @@ def property_of_publish(t, make):
         c.expect_refused(0x81, 0x82, 0x90)
 
 
-@rows("5:1.5.4-1 5:1.5.7-1", [("user", _user(b"a\xff", b"v")), ("method", b"\x15" + binary(b"\xc3"))],
-      on=(5,))
+IN_CONNECT_V5 = [("user", _user(b"a\xff", b"v")), ("method", b"\x15" + binary(b"\xc3"))]
+
+
+@rows("5:1.5.4-1 5:1.5.7-1", IN_CONNECT_V5, on=(5,))
 def property_of_connect(t, raw):
     c = t.raw()
     c.send(wire.connect(5, t.id(), props=raw))

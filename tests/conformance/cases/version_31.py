@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What MQTT 3.1 asks for otherwise than 3.1.1. Its text has no clause ids: section names stand here."""
+"""What MQTT 3.1 asks for otherwise than 3.1.1. Its text has no clause ids, only sections."""
 
 from harness import wire
 from harness.case import case, rows

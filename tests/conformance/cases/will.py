@@ -18,7 +18,8 @@ def _watch(t, qos=2):
 
 
 @rows("4:3.1.2-8 4:3.1.2-14 4:3.1.2-16 4:3.1.2-17 5:3.1.2-7 5:3.1.2-8 5:3.1.2-12 5:3.1.2-14 "
-      "5:3.1.2-15", [(f"qos {q}, retain {r}", q, r) for q, r in itertools.product((0, 1, 2), (0, 1))],
+      "5:3.1.2-15",
+      [(f"qos {q}, retain {r}", q, r) for q, r in itertools.product((0, 1, 2), (0, 1))],
       on=ALL)
 def published_when_the_connection_is_lost(t, qos, retain):
     sub = _watch(t)
@@ -96,8 +97,10 @@ def never_after_the_newer_birth(t):
     sub.expect_nothing()
 
 
-@rows("4:3.1.2-8 5:3.1.2-9", [("empty", b""), ("binary", bytes(range(256))), ("long", b"w" * 65535)],
-      on=ALL)
+PAYLOADS = [("empty", b""), ("binary", bytes(range(256))), ("long", b"w" * 65535)]
+
+
+@rows("4:3.1.2-8 5:3.1.2-9", PAYLOADS, on=ALL)
 def payload(t, text):
     sub = _watch(t)
     t.connect(will=Will(t.topic(), text)).abort()
@@ -117,7 +120,8 @@ def empty_retained_will_clears(t):
     t.only(late, pub)
 
 
-@rows("4:3.1.3-10 4:4.7.1-1 5:3.1.3-11 5:4.7.0-1", [("hash", "a/#"), ("plus", "+"), ("empty", "")], on=(4, 5))
+@rows("4:3.1.3-10 4:4.7.1-1 5:3.1.3-11 5:4.7.0-1", [("hash", "a/#"), ("plus", "+"), ("empty", "")],
+      on=(4, 5))
 def topic_must_be_a_name(t, topic):
     c = t.raw()
     c.send(wire.connect(t.v, t.id(), will=Will(topic, b"x")))

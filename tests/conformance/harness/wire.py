@@ -68,7 +68,7 @@ def publish(v, topic, payload=b"", qos=0, retain=0, dup=0, packet_id=None, props
 
 
 def ack(v, kind, packet_id, code=None, props=None, flags=None):
-    """PUBACK (4), PUBREC (5), PUBREL (6), PUBCOMP (7); short forms unless code or props are given."""
+    """PUBACK (4), PUBREC (5), PUBREL (6), PUBCOMP (7); short unless code or props are given."""
     body = u16(packet_id)
     if v == 5 and (code is not None or props is not None):
         body += bytes([code or 0])

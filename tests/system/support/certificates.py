@@ -12,7 +12,8 @@ class Certificates:
         self._key(self.ca_key)
         self._openssl("req", "-x509", "-new", "-key", self.ca_key, "-out", self.ca, "-days", "2",
                       "-subj", "/CN=Roost test authority")
-        self.cert, self.key = self.issue("server", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
+        names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"
+        self.cert, self.key = self.issue("server", names)
 
     def _path(self, name):
         return os.path.join(self.folder, name)
