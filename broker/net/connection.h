@@ -142,6 +142,7 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool discard(std::size_t size_max, bool& more);
   bool take_in(ByteView bytes);
   bool offer(ByteView bytes);
+  bool offer_again();
   bool flush();
   bool send_queue();
   bool end_of_stream(int error);

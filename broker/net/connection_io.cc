@@ -37,10 +37,7 @@ void Connection::on_ready(std::uint32_t events) {
 
 void Connection::on_turn_end() {
   if (fd_ < 0) return;
-  if (offer_pending_) {
-    offer_pending_ = false;
-    if (!reading_paused_ && !offer(remainder_.bytes())) return;
-  }
+  if (offer_pending_ && !offer_again()) return;
   if (layer_closed_ && !reading_paused_ && !closing_) {
     end_of_stream(0);
     return;
@@ -51,6 +48,7 @@ void Connection::on_turn_end() {
 // --- reading ---
 
 bool Connection::read(std::uint32_t events) {
+  if (offer_pending_ && !offer_again()) return false;
   std::size_t budget = limits_.read_budget_bytes;
   // A short read has emptied the socket; only a FIN behind it is worth another call.
   const bool until_end = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
@@ -146,6 +144,11 @@ bool Connection::offer(ByteView bytes) {
   CHECK(used <= bytes.size());
   remainder_.keep(bytes.subspan(used), wanted);
   return true;
+}
+
+bool Connection::offer_again() {
+  offer_pending_ = false;
+  return reading_paused_ || offer(remainder_.bytes());
 }
 
 std::ptrdiff_t Connection::receive(MutableByteView room) {

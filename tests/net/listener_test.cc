@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/net/listener.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+
+#include "broker/net/socket.h"
+#include "tests/net/fixture.h"
+
+namespace roost::net {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+class LinesLog final : public Log {
+ public:
+  bool enabled(LogLevel) const override { return true; }
+  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
+
+// A listener on one core that is run by hand.
+struct ListenerStage {
+  ListenerStage() = default;
+  ListenerStage(const ListenerStage&) = delete;
+  ListenerStage& operator=(const ListenerStage&) = delete;
+  ~ListenerStage() {
+    listener.reset();
+    turns(2);
+  }
+
+  void open(ListenerSettings settings) {
+    auto opened = Listener::open(std::move(settings), cores, counters, log);
+    ASSERT_TRUE(opened) << opened.error().message;
+    listener = std::move(opened).value();
+    listener->start([this](core::Core& core, DetachedConnection connection) {
+      EXPECT_EQ(&core, &cores.at(CoreId{0}));
+      accepted.push_back(std::move(connection));
+    });
+    turns(1);
+  }
+  void turns(int count) {
+    for (int i = 0; i < count; ++i) cores.at(CoreId{0}).run_once(0);
+  }
+
+  ManualClock clock;
+  core::Cores cores{1, clock};
+  std::vector<NetCounters> counters = std::vector<NetCounters>(1);
+  LinesLog log;
+  std::vector<DetachedConnection> accepted;
+  std::unique_ptr<Listener> listener;
+};
+
+ListenerSettings local(std::string address = "127.0.0.1") {
+  ListenerSettings settings;
+  settings.name = "test";
+  settings.address = std::move(address);
+  settings.port = 0;
+  return settings;
+}
+
+// -1 where it is refused.
+int connect_to(const std::string& address, std::uint16_t port) {
+  sockaddr_in four{};
+  sockaddr_in6 six{};
+  four.sin_family = AF_INET;
+  six.sin6_family = AF_INET6;
+  four.sin_port = six.sin6_port = htons(port);
+  const bool is_four = ::inet_pton(AF_INET, address.c_str(), &four.sin_addr) == 1;
+  if (!is_four) ::inet_pton(AF_INET6, address.c_str(), &six.sin6_addr);
+  const int fd = ::socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto* to =
+      is_four ? reinterpret_cast<const sockaddr*>(&four) : reinterpret_cast<const sockaddr*>(&six);
+  if (fd >= 0 && ::connect(fd, to, is_four ? sizeof(four) : sizeof(six)) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
+bool has_ipv6() {
+  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool works = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(fd);
+  return works;
+}
+
+TEST(Listener, AcceptsAndSaysWhoItIs) {
+  ListenerStage stage;
+  stage.open(local());
+  EXPECT_EQ(stage.listener->describe(),
+            "mqtt on 127.0.0.1:" + std::to_string(stage.listener->port()));
+  const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  ASSERT_THAT(stage.accepted, SizeIs(1));
+  EXPECT_THAT(stage.accepted[0].peer.address, StartsWith("127.0.0.1:"));
+  EXPECT_TRUE(stage.accepted[0].peer.is_loopback);
+  EXPECT_FALSE(stage.accepted[0].peer.tls);
+  EXPECT_EQ(stage.counters[0].connections_opened.value(), 1U);
+}
+
+TEST(Listener, GivesItsConnectionsTcpNoDelay) {
+  ListenerStage stage;
+  stage.open(local());
+  const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  ASSERT_THAT(stage.accepted, SizeIs(1));
+  int value = 0;
+  socklen_t size = sizeof(value);
+  ::getsockopt(stage.accepted[0].fd, IPPROTO_TCP, TCP_NODELAY, &value, &size);
+  EXPECT_NE(value, 0);
+}
+
+TEST(Listener, ServesBothFamiliesOnStar) {
+  ListenerStage stage;
+  stage.open(local("*"));
+  const Peer four(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  ASSERT_THAT(stage.accepted, SizeIs(1));
+  EXPECT_THAT(stage.accepted[0].peer.address, StartsWith("127.0.0.1:"));
+  EXPECT_TRUE(stage.accepted[0].peer.is_loopback);
+  if (!has_ipv6()) {
+    EXPECT_THAT(stage.log.lines, ::testing::Contains(HasSubstr("no IPv6")));
+    return;
+  }
+  const Peer six(connect_to("::1", stage.listener->port()));
+  stage.turns(1);
+  ASSERT_THAT(stage.accepted, SizeIs(2));
+  EXPECT_THAT(stage.accepted[1].peer.address, StartsWith("[::1]:"));
+  EXPECT_TRUE(stage.accepted[1].peer.is_loopback);
+}
+
+TEST(Listener, ServesEveryAddressOfAName) {
+  ListenerStage stage;
+  stage.open(local("localhost"));
+  const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  EXPECT_THAT(stage.accepted, SizeIs(1));
+}
+
+TEST(Listener, SaysThatAnAddressIsInUse) {
+  ListenerStage stage;
+  stage.open(local());
+  ListenerSettings second = local();
+  second.port = stage.listener->port();
+  auto opened = Listener::open(std::move(second), stage.cores, stage.counters, stage.log);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::already_exists);
+  EXPECT_THAT(opened.error().message, HasSubstr(std::to_string(stage.listener->port())));
+}
+
+TEST(Listener, SaysThatAnAddressIsNotOfThisMachine) {
+  ListenerStage stage;
+  auto opened = Listener::open(local("192.0.2.1"), stage.cores, stage.counters, stage.log);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
+  opened = Listener::open(local("no such host"), stage.cores, stage.counters, stage.log);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
+}
+
+TEST(Listener, RefusesMoreThanMaxConnections) {
+  ListenerStage stage;
+  ListenerSettings settings = local();
+  settings.max_connections = 2;
+  stage.open(std::move(settings));
+  std::vector<Peer> peers;
+  for (int i = 0; i < 3; ++i) peers.emplace_back(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  EXPECT_THAT(stage.accepted, SizeIs(2));
+  EXPECT_EQ(stage.counters[0].connections_refused.value(), 1U);
+  EXPECT_EQ(peers[2].receive(), "");
+  EXPECT_TRUE(peers[2].at_end());
+  stage.listener->connection_closed();
+  peers.emplace_back(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  EXPECT_THAT(stage.accepted, SizeIs(3));
+}
+
+TEST(Listener, PausesInsteadOfSpinningWithoutFileDescriptors) {
+  ListenerStage stage;
+  stage.open(local());
+  const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  stage.turns(10);
+  EXPECT_EQ(stage.counters[0].accept_errors.value(), 1U);
+  for (int i = 0; i < 100; ++i) {  // ten seconds
+    stage.clock.advance_ms(100);
+    stage.turns(1);
+  }
+  EXPECT_LE(stage.counters[0].accept_errors.value(), 15U);
+  EXPECT_GE(stage.counters[0].accept_errors.value(), 9U);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_THAT(stage.accepted, SizeIs(0));
+  stage.clock.advance_ms(1'100);
+  stage.turns(2);
+  EXPECT_THAT(stage.accepted, SizeIs(1));
+}
+
+TEST(Listener, TurnsClientsAwayAfterStopAndKeepsThoseItHas) {
+  ListenerStage stage;
+  stage.open(local());
+  Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(1);
+  stage.listener->stop();
+  EXPECT_EQ(connect_to("127.0.0.1", stage.listener->port()), -1);
+  stage.turns(3);
+  EXPECT_EQ(stage.counters[0].accept_errors.value(), 0U);
+  EXPECT_EQ(peer.receive(), "");
+  EXPECT_FALSE(peer.at_end());
+}
+
+TEST(Listener, MayGoBeforeItsCoresHaveHeardOfIt) {
+  ManualClock clock;
+  std::vector<NetCounters> counters(2);
+  LinesLog log;
+  core::Cores cores(2, clock);
+  auto opened = Listener::open(local(), cores, counters, log);
+  ASSERT_TRUE(opened);
+  opened.value()->start([](core::Core&, DetachedConnection) {});
+  cores.at(CoreId{0}).run_once(0);
+  opened.value().reset();
+}
+
+TEST(Listener, SharesAcceptingBetweenCoresThatRun) {
+  SystemClock clock;
+  std::vector<NetCounters> counters(2);
+  LinesLog log;
+  std::mutex lock;
+  std::condition_variable changed;
+  int accepted = 0;
+  core::Cores cores(2, clock);
+  auto opened = Listener::open(local(), cores, counters, log);
+  ASSERT_TRUE(opened);
+  opened.value()->start([&](core::Core&, DetachedConnection) {
+    const std::lock_guard guard(lock);
+    ++accepted;
+    changed.notify_all();
+  });
+  cores.start();
+  std::vector<Peer> peers;
+  for (int i = 0; i < 200; ++i) {
+    peers.emplace_back(connect_to("127.0.0.1", opened.value()->port()));
+  }
+  {
+    std::unique_lock guard(lock);
+    changed.wait(guard, [&] { return accepted == 200; });
+  }
+  cores.stop();
+  EXPECT_EQ(counters[0].connections_opened.value() + counters[1].connections_opened.value(), 200U);
+}
+
+// --- Unix sockets ---
+
+class SocketFile {
+ public:
+  SocketFile()
+      : path_(std::filesystem::temp_directory_path() /
+              ("roost-net-test-" + std::to_string(::getpid()))) {
+    std::filesystem::remove(path_);
+  }
+  ~SocketFile() { std::filesystem::remove(path_); }
+  std::string path() const { return path_; }
+  ListenerSettings settings() const {
+    ListenerSettings settings;
+    settings.name = "unix";
+    settings.unix_path = path_;
+    settings.unix_mode = 0600;
+    return settings;
+  }
+  int connect() const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) return fd;
+    ::close(fd);
+    return -1;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+TEST(Listener, ServesAUnixSocketWithItsModeAndRemovesItAtTheEnd) {
+  const SocketFile file;
+  {
+    ListenerStage stage;
+    stage.open(file.settings());
+    EXPECT_EQ(stage.listener->describe(), "mqtt on " + file.path());
+    struct stat there {};
+    ASSERT_EQ(::stat(file.path().c_str(), &there), 0);
+    EXPECT_EQ(there.st_mode & 0777U, 0600U);
+    const Peer peer(file.connect());
+    stage.turns(1);
+    ASSERT_THAT(stage.accepted, SizeIs(1));
+    EXPECT_EQ(stage.accepted[0].peer.address, "unix");
+    EXPECT_TRUE(stage.accepted[0].peer.is_loopback);
+  }
+  EXPECT_FALSE(std::filesystem::exists(file.path()));
+}
+
+TEST(Listener, ReplacesTheSocketFileOfADeadProcess) {
+  const SocketFile file;
+  auto dead = listen_unix(file.path(), 0600);
+  ASSERT_TRUE(dead);
+  dead.value() = Fd();
+  ASSERT_TRUE(std::filesystem::exists(file.path()));
+  ListenerStage stage;
+  stage.open(file.settings());
+  const Peer peer(file.connect());
+  stage.turns(1);
+  EXPECT_THAT(stage.accepted, SizeIs(1));
+}
+
+TEST(Listener, LeavesALiveSocketFileAndOtherFilesAlone) {
+  const SocketFile file;
+  ListenerStage stage;
+  {
+    const auto live = listen_unix(file.path(), 0600);
+    auto opened = Listener::open(file.settings(), stage.cores, stage.counters, stage.log);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, ErrorKind::already_exists);
+  }
+  std::filesystem::remove(file.path());
+  std::ofstream(file.path()) << "somebody's data";
+  auto opened = Listener::open(file.settings(), stage.cores, stage.counters, stage.log);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::already_exists);
+  EXPECT_TRUE(std::filesystem::exists(file.path()));
+}
+
+TEST(Listener, RefusesAUnixPathThatIsTooLong) {
+  ListenerStage stage;
+  ListenerSettings settings;
+  settings.unix_path = "/tmp/" + std::string(200, 'x');
+  auto opened = Listener::open(std::move(settings), stage.cores, stage.counters, stage.log);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
+}
+
+}  // namespace
+}  // namespace roost::net
