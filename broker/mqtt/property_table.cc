@@ -57,7 +57,7 @@ constexpr std::array kRules = {
                  kNone, &P::request_response_information},
     PropertyRule{Id::response_information, Type::text, Check::any, kNone, in(connack), kNone,
                  &P::response_information},
-    PropertyRule{Id::server_reference, Type::text, Check::any, in(disconnect),
+    PropertyRule{Id::server_reference, Type::text, Check::any, kNone,
                  in(connack, disconnect), kNone, &P::server_reference},
     PropertyRule{Id::reason_string, Type::text, Check::any, kAnswers, kServerAnswers, kNone,
                  &P::reason_string},

@@ -20,7 +20,8 @@ MessagePtr Message::make(const MessageParts& parts) {
   message->forwarded_size_ = static_cast<std::uint32_t>(forwarded);
   message->origin_ = parts.origin;
   message->received_ms_ = parts.received_ms;
-  message->expiry_s_ = parts.expiry_s;
+  message->expires_ = parts.expiry_s.has_value();
+  message->expiry_s_ = parts.expiry_s.value_or(0);
   message->topic_size_ = static_cast<std::uint16_t>(parts.topic.size());
   message->qos_ = parts.qos;
   message->retain_ = parts.retain;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "broker/base/bytes.h"
@@ -24,8 +25,8 @@ struct MessageParts {
   std::uint64_t origin = 0;
   // When it was published, on the steady clock of this process.
   SteadyMs received_ms = 0;
-  // Seconds to live from then; kNeverExpires without Message Expiry Interval. [MQTT-3.3.2-5]
-  std::uint32_t expiry_s = mqtt::kNeverExpires;
+  // Seconds to live from then; none without Message Expiry Interval. [MQTT-3.3.2-5]
+  std::optional<std::uint32_t> expiry_s;
   // May be null: the properties to forward are read from it (mqtt::append_forwarded).
   const mqtt::Properties* properties = nullptr;
   ByteView forwarded;  // where properties is null: what another Message forwards
@@ -42,9 +43,11 @@ class Message final : public SharedBlock {
   bool retain() const { return retain_; }
   std::uint64_t origin() const { return origin_; }
   SteadyMs received_ms() const { return received_ms_; }
-  std::uint32_t expiry_s() const { return expiry_s_; }
+  std::optional<std::uint32_t> expiry_s() const {
+    return expires_ ? std::optional(expiry_s_) : std::nullopt;
+  }
 
-  bool expires() const { return expiry_s_ != mqtt::kNeverExpires; }
+  bool expires() const { return expires_; }
   bool is_expired(SteadyMs now_ms) const { return expires() && now_ms >= expires_at_ms(); }
   // Requires: expires().
   SteadyMs expires_at_ms() const { return received_ms_ + std::int64_t{expiry_s_} * 1000; }
@@ -63,10 +66,11 @@ class Message final : public SharedBlock {
   std::uint32_t forwarded_size_ = 0;
   std::uint64_t origin_ = 0;
   SteadyMs received_ms_ = 0;
-  std::uint32_t expiry_s_ = mqtt::kNeverExpires;
+  std::uint32_t expiry_s_ = 0;
   std::uint16_t topic_size_ = 0;
   mqtt::Qos qos_ = mqtt::Qos::at_most_once;
-  bool retain_ = false;
+  bool retain_ : 1 = false;
+  bool expires_ : 1 = false;
 };
 
 using MessagePtr = SharedPtr<const Message>;

@@ -16,7 +16,7 @@ bool SessionTable::deliver_local(const routing::MessagePtr& message, routing::Co
     group_tree_.match(message->topic(), [&](const routing::Subscriber& subscriber) {
       matched.push_back(static_cast<routing::ShareGroup*>(subscriber.owner));
     });
-    for (routing::ShareGroup* group : matched) group_deliver(*group, message, {});
+    for (routing::ShareGroup* group : matched) group_deliver(*group, message, {}, kTriesMax);
   }
   bool done = true;
   std::uint64_t slots = shard_interest_.candidates(message->topic());
@@ -33,7 +33,21 @@ bool SessionTable::deliver_local(const routing::MessagePtr& message, routing::Co
 
 bool SessionTable::store_retained(const routing::MessagePtr& message,
                                   routing::ConfirmTo confirm) {
+  if (message->expires() && !armed()) {
+    core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
+  }
   return log_->append(shard_of(message->topic()), RetainedRecord{message}, confirm);
+}
+
+// Expired ones are never sent anyway; this gives their memory back.
+void SessionTable::on_timer() {
+  for (const auto& shard : shards_) {
+    if (shard == nullptr) continue;
+    const std::size_t gone = shard->retained().expire(core_.now_ms(), kRetainedExpiryBudget);
+    counters_.retained.sub(gone);
+    counters_.dropped_expired.add(gone);
+  }
+  core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
 }
 
 void SessionTable::deliver_to(const routing::TopicTree& tree,

@@ -36,6 +36,10 @@ void Session::deliver(const routing::MessagePtr& message, Match& match) {
   send_or_enqueue(std::move(entry));
 }
 
+bool Session::is_busy() const {
+  return live_ == nullptr || !queue_.empty() || !window_open() || live_->link->is_congested();
+}
+
 bool Session::window_open() const {
   return live_->open_here < live_->receive_maximum && inflight_.has_id() &&
          live_->to_resend == inflight_.size();

@@ -81,6 +81,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
     std::unique_ptr<EntryExtra> extra;
   };
   void deliver(const routing::MessagePtr& message, Match& match);
+  // A message would have to wait in the queue now.
+  bool is_busy() const;
   // A retained message for a new subscription; waits in the queue without limit, is never
   // dropped for a slow reader, and keeps later messages behind it.
   void deliver_retained(QueueEntry entry);

@@ -33,11 +33,12 @@ struct SessionTables {
 
 class SessionTable final : public routing::LocalDelivery,
                            private Committed,
-                           private core::TurnEnd {
+                           private core::TurnEnd,
+                           private core::Timer {
  public:
   SessionTable(core::Core& core, core::Cores& cores, routing::RoutingTable& routing,
                SessionTables& tables);
-  ~SessionTable();
+  ~SessionTable() override;
 
   // A client was let in. Takes over an older connection of the same id, resumes or begins the
   // session and answers CONNACK through `link`. `assigned_client_id`: ours, where the client sent
@@ -88,6 +89,10 @@ class SessionTable final : public routing::LocalDelivery,
                      std::string_view left_by);
 
  private:
+  static constexpr SteadyMs kRetainedExpiryMs = 1000;         // between looks
+  static constexpr std::size_t kTriesMax = 8;  // members asked before one must take a message
+  static constexpr std::size_t kRetainedExpiryBudget = 1000;  // messages looked at a shard
+
   struct Target {
     Session* session = nullptr;
     Session::Match match;
@@ -95,6 +100,7 @@ class SessionTable final : public routing::LocalDelivery,
 
   void on_committed(ShardId shard, LogIndex index, const Record& record) override;
   void on_turn_end() override;
+  void on_timer() override;  // expires retained messages
   void collect(const routing::Subscriber& subscriber, const routing::Message& message);
   Session& open(const mqtt::Connect& connect, std::string_view client_id, bool& present);
   ShardState& shard(ShardId id) { return *shards_[id.value]; }
@@ -106,9 +112,9 @@ class SessionTable final : public routing::LocalDelivery,
                   routing::ShareMember member);
   void group_leave(const std::string& key, std::string_view client_id);
   void group_deliver(routing::ShareGroup& group, const routing::MessagePtr& message,
-                     std::string_view except);
+                     std::string_view except, std::size_t tries);
   void deliver_shared(const routing::ShareMember& member, const std::string& key,
-                      const routing::MessagePtr& message);
+                      const routing::MessagePtr& message, std::size_t tries);
 
   core::Core& core_;
   core::Cores& cores_;

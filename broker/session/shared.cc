@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared subscriptions: SessionTable as home of groups (whose shard is here) and of members.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -71,7 +72,7 @@ void SessionTable::share_hand_on(std::string_view group_key, const routing::Mess
   at_group(group_key, [key = std::string(group_key), message,
                        left_by = std::string(left_by)](SessionTable& home) {
     const auto at = home.groups_.find(key);
-    if (at != home.groups_.end()) home.group_deliver(*at->second, message, left_by);
+    if (at != home.groups_.end()) home.group_deliver(*at->second, message, left_by, kTriesMax);
   });
 }
 
@@ -97,30 +98,35 @@ void SessionTable::group_leave(const std::string& key, std::string_view client_i
   groups_.erase(at);
 }
 
+// `tries`: how many members may still say that they are busy; the next one has to take it.
 void SessionTable::group_deliver(routing::ShareGroup& group, const routing::MessagePtr& message,
-                                 std::string_view except) {
+                                 std::string_view except, std::size_t tries) {
   const routing::ShareMember* chosen = group.next(except);
+  if (chosen == nullptr) chosen = group.next();
   if (chosen == nullptr) return;
   std::string key = group.name() + '/' + group.filter();
+  tries = std::min(tries, group.size() - 1);
   SessionTable& home = *tables_.tables[chosen->core.value];
   if (&home == this) {
-    deliver_shared(*chosen, key, message);
+    deliver_shared(routing::ShareMember(*chosen), key, message, tries);
   } else {
-    home.core_.post([&home, member = *chosen, key = std::move(key), message] {
-      home.deliver_shared(member, key, message);
+    home.core_.post([&home, member = *chosen, key = std::move(key), message, tries] {
+      home.deliver_shared(member, key, message, tries);
     });
   }
 }
 
 void SessionTable::deliver_shared(const routing::ShareMember& member, const std::string& key,
-                                  const routing::MessagePtr& message) {
+                                  const routing::MessagePtr& message, std::size_t tries) {
   Session* session = find(member.client_id);
-  if (session == nullptr || !session->subscriptions().contains("$share/" + key)) {
-    // It left while the message was on its way: the group chooses again, without it.
-    at_group(key, [key, client_id = member.client_id, message](SessionTable& home) {
-      home.group_leave(key, client_id);
+  const bool left = session == nullptr || !session->subscriptions().contains("$share/" + key);
+  // It left, or can't take it now, while others may: the group chooses again, without it.
+  if (left || (tries > 0 && session->is_busy())) {
+    at_group(key, [key, client_id = member.client_id, message, left, tries](SessionTable& home) {
+      if (left) home.group_leave(key, client_id);
       const auto at = home.groups_.find(key);
-      if (at != home.groups_.end()) home.group_deliver(*at->second, message, {});
+      if (at == home.groups_.end()) return;
+      home.group_deliver(*at->second, message, client_id, left ? tries : tries - 1);
     });
     return;
   }
