@@ -138,8 +138,10 @@ class ClientCertificates(SystemCase):
         port = self.roost({"tls": certificates.listener()}).port
         c = self.raw(port)
         c.send(wire.connect(4, "plain"))
-        c.sock.settimeout(15)
-        while c.sock.recv(4096):
+        try:
+            while c.sock.recv(4096):
+                pass
+        except ConnectionResetError:
             pass
         self.assertEqual(self.publish_tls(port, certificates), 0)
 
@@ -200,10 +202,10 @@ class RemoteClients(SystemCase):
         server.addresses = [("127.0.0.1", server.port)]
         server.start()
         watcher = self.subscriber("-p", server.port, "-t", "will")
-        device = self.tool("ip", "netns", "exec", name, "mosquitto_sub", "-h", here, "-p",
-                           server.port,
+        device = self.tool("ip", "netns", "exec", name, "stdbuf", "-oL", "mosquitto_sub", "-d",
+                           "-h", here, "-p", server.port,
                            "-k", "5", "-t", "x", "--will-topic", "will", "--will-payload", "gone")
-        server.wait_for_log(r"10\.99\.")
+        device.wait_for("^Subscribed ")
         self.command("ip", "link", "set", f"{name}a", "down")
         self.assertEqual(watcher.message(20), "gone")
         device.stop()

@@ -96,7 +96,8 @@ class SysTopics(SystemCase):
         names = ["version", "uptime", "clients/connected", "clients/total", "clients/maximum",
                  "messages/received", "messages/sent", "publish/messages/received",
                  "publish/messages/sent", "publish/messages/dropped", "bytes/received",
-                 "bytes/sent", "subscriptions/count", "retained messages/count", "load/messages/received/1min",
+                 "bytes/sent", "subscriptions/count", "retained messages/count",
+                 "load/messages/received/1min",
                  "load/connections/15min", "store/messages/count"]
         for name in names:
             done = self.command("mosquitto_sub", "-p", port, "-t", f"$SYS/broker/{name}", "-C", "1",

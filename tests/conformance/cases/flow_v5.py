@@ -108,6 +108,18 @@ def default_receive_maximum_exceeded(t):
     c.expect_refused(0x93)
 
 
+@case("5:4.13.2-1 5:3.3.4-7", needs="tight")
+def disconnect_reaches_a_client_that_goes_on_sending(t):
+    """A gentle close: unread bytes must not turn it into a reset that eats the DISCONNECT."""
+    c = t.connect()
+    window = _server_window(c)
+    flood = b"".join(wire.publish(5, t.topic(), b"f" * 1500, 2, packet_id=n) for n in range(1, 600))
+    c.send(flood)
+    answers = [c.receive() for _ in range(window + 1)]
+    require([a.kind for a in answers] == ["PUBREC"] * window + ["DISCONNECT"], f"got {answers}")
+    require(answers[-1].code == 0x93, f"got {answers[-1]}")
+
+
 @case("5:3.3.4-7 5:4.9.0-2", needs="tight")
 def server_s_window_is_given_back(t):
     c = t.connect()

@@ -195,6 +195,18 @@ def unknown_property(t):
 
 
 @case("4:4.8.0-1 5:4.13.1-1", on=ALL)
+def what_came_before_a_broken_packet_counts(t):
+    sub, c = t.connect(), t.connect()
+    sub.subscribe(t.topic())
+    c.send(wire.publish(t.v, t.topic(), "good", 1, packet_id=1), wire.packet(3, 6, b"\0\1a\0\1"),
+           wire.publish(t.v, t.topic(), "after", 1, packet_id=2))
+    c.expect("PUBACK", packet_id=1)
+    c.expect_refused(0x81)
+    sub.expect_publish(t.topic(), "good")
+    t.only(sub, t.connect())
+
+
+@case("4:4.8.0-1 5:4.13.1-1", on=ALL)
 def others_are_not_disturbed_by_a_broken_client(t):
     good, bad = t.connect(), t.connect()
     bad.send(wire.packet(3, 6, b"\0\1a\0\1"))

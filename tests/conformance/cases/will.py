@@ -199,6 +199,25 @@ def delayed_will_is_not_sent_at_takeover(t):
     sub.expect_quiet(0.5)
 
 
+@case("5:3.1.2-8 5:3.1.2-4 5:3.1.4-3")
+def delayed_will_goes_when_a_clean_start_takes_over(t):
+    sub = _watch(t)
+    t.session(t.id("w"), will=Will(t.topic(), b"gone", props={"will_delay": 600}))
+    t.connect(t.id("w"))
+    sub.expect_message(t.topic(), "gone")
+
+
+@case("5:3.1.3-9 5:3.1.2-8")
+def takeover_replaces_the_will(t):
+    """The newer connection's will counts from then on."""
+    sub = _watch(t)
+    t.session(t.id("w"), will=Will(t.topic(), b"old", props={"will_delay": 600}))
+    new = t.session(t.id("w"), present=1, will=Will(t.topic(), b"new"))
+    new.cut()
+    sub.expect_message(t.topic(), "new")
+    sub.expect_quiet(0.3)
+
+
 @case("5:3.1.3-9 5:3.14.4-3", slow=2)
 def disconnect_0x04_respects_the_delay(t):
     sub = _watch(t)
