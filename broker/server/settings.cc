@@ -133,7 +133,7 @@ bool assign_choice(const Setting& setting, std::string_view text, const Field& f
 }
 
 std::string range_text(const Setting& setting, std::string (*format)(std::uint64_t)) {
-  const bool bounded = setting.max < std::numeric_limits<std::uint32_t>::max();
+  const bool bounded = setting.max < std::numeric_limits<std::uint32_t>::max() - 1;
   if (!bounded) return setting.min == 0 ? "" : " from " + format(setting.min) + " up";
   return " from " + format(setting.min) + " to " + format(setting.max);
 }

@@ -45,7 +45,7 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<co
   const auto number = parse_number(text.substr(0, digits));
   if (!number) return std::nullopt;
   std::string_view name = text.substr(digits);
-  if (!name.empty() && name.front() == ' ') name.remove_prefix(1);
+  if (name.size() > 1 && name.front() == ' ') name.remove_prefix(1);
   const std::string wanted = lower(name);
   for (const Unit& unit : units) {
     if (unit.name != wanted) continue;
