@@ -92,6 +92,10 @@ class DeployRun(unittest.TestCase):
         if os.geteuid() == 0:
             self.prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
+    def free_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            return str(free.getsockname()[1])
+
     def run_it(self, *arguments, **more):
         return subprocess.run(
             [*self.prefix, "bash", str(self.tree / "deploy/run"), *arguments], cwd="/",
@@ -174,9 +178,9 @@ class DeployRun(unittest.TestCase):
         self.assertEqual(sum("install -y" in line for line in self.apt_lines()), 3)
 
     def test_serves_in_the_foreground_and_control_c_reaches_the_broker(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = str(free.getsockname()[1])
-        process = subprocess.Popen(["bash", str(self.tree / "deploy/run"), "--port", port],
+        port = self.free_port()
+        process = subprocess.Popen(["bash", str(self.tree / "deploy/run"), "--port", port,
+                                    "--http-port=0"],
                                    env=self.environment, text=True, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL)
         try:
@@ -203,9 +207,18 @@ class DeployRun(unittest.TestCase):
         self.assertIn("--port", done.stderr)
         self.assertEqual(self.log(), [], "nothing is installed or built for a port that is taken")
 
+    def test_names_who_holds_the_http_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = self.run_it("--port", self.free_port(), "--http-port", str(port))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"port {port} is in use by", done.stderr)
+        self.assertIn("--http-port", done.stderr)
+
     def test_help_and_wrong_arguments(self):
         self.assertIn("--build-only", self.run_it("--help").stdout)
-        for wrong in (["--prot"], ["--port"], ["--port", "0"], ["--port", "65536"], ["--port=x"]):
+        for wrong in (["--prot"], ["--port"], ["--port", "0"], ["--port", "65536"], ["--port=x"],
+                      ["--http-port", "-1"], ["--http-port"]):
             self.assertEqual(self.run_it(*wrong).returncode, 2, wrong)
 
     def jobs(self, cores):
