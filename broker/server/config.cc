@@ -47,7 +47,9 @@ class Loader {
       fail("", text.error().message);
       return;
     }
-    const YamlOutcome yaml = flatten_yaml(*text);
+    const YamlOutcome yaml = flatten_yaml(*text, [](const std::string& key) {
+      return is_group(key) || find_setting(key).setting != nullptr;
+    });
     for (const YamlFault& fault : yaml.faults) {
       fail(path + ":" + std::to_string(fault.line), fault.text);
     }
@@ -132,14 +134,15 @@ class Loader {
           return;
         }
         break;
-      case YamlEntry::Kind::nothing:
       case YamlEntry::Kind::empty_map:
+        if (find_setting(entry.path).setting != nullptr) break;
+        [[fallthrough]];
+      case YamlEntry::Kind::nothing:
+        // `name:` with nothing behind it says nothing; `-` alone is a listener of defaults.
+        if (const auto listener = listener_index(entry.path)) listener_at(*listener, source);
+        return;
+      case YamlEntry::Kind::unknown:
         break;
-    }
-    // `name:` with nothing behind it says nothing, but must be a name.
-    if (entry.path.empty() || is_group(entry.path) || find_setting(entry.path).setting) {
-      if (const auto listener = listener_index(entry.path)) listener_at(*listener, source);
-      return;
     }
     fail(source, unknown_path_text(entry.path));
   }
@@ -147,14 +150,6 @@ class Loader {
   static std::optional<std::size_t> listener_index(const std::string& path) {
     const SettingPath inside = find_setting(path + ".port");
     return inside.setting != nullptr ? inside.listener : std::nullopt;
-  }
-
-  static bool is_group(const std::string& path) {
-    if (path == "listeners" || listener_index(path)) return true;
-    if (path.starts_with("listeners.")) return path.ends_with(".tls");
-    return std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) {
-      return setting.path.starts_with(path + ".");
-    });
   }
 
   void add_listener() {
@@ -179,14 +174,10 @@ class Loader {
     std::transform(path.begin(), path.end(), path.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const std::size_t group_end = path.find('_');
-    std::string line = "environment variable " + name + " is not a setting of Roost";
     if (group_end != std::string::npos) path[group_end] = '.';
-    const std::string text = unknown_path_text(path);
-    const std::size_t hint = text.find("did you mean ");
-    if (hint != std::string::npos) {
-      const std::string meant = text.substr(hint + 13, text.size() - hint - 14);
-      line += "; did you mean " + variable_of_path(meant) + "?";
-    }
+    std::string line = "environment variable " + name + " is not a setting of Roost";
+    const std::vector<std::string> meant = nearest_paths(path);
+    if (!meant.empty()) line += "; did you mean " + variable_of_path(meant.front()) + "?";
     config().warnings.push_back(line);
   }
 

@@ -15,7 +15,8 @@ int line_of(const YAML::Mark& mark) { return mark.line + 1; }
 
 class Flattener {
  public:
-  explicit Flattener(YamlOutcome& outcome) : outcome_(outcome) {}
+  Flattener(YamlOutcome& outcome, const std::function<bool(const std::string&)>& known)
+      : outcome_(outcome), known_(known) {}
 
   void add(const YAML::Node& node, const std::string& path, int depth) {
     const int line = line_of(node.Mark());
@@ -55,6 +56,10 @@ class Flattener {
             {line, inner + " is given twice, first in line " + std::to_string(first->second)});
         continue;
       }
+      if (!known_(inner)) {
+        outcome_.entries.push_back({inner, "", line, YamlEntry::Kind::unknown});
+        continue;
+      }
       const std::size_t before = outcome_.entries.size();
       add(pair.second, inner, depth + 1);
       // A null has no place of its own; its key has.
@@ -73,16 +78,18 @@ class Flattener {
   }
 
   YamlOutcome& outcome_;
+  const std::function<bool(const std::string&)>& known_;
 };
 
 }  // namespace
 
-YamlOutcome flatten_yaml(const std::string& text) {
+YamlOutcome flatten_yaml(const std::string& text,
+                         const std::function<bool(const std::string& path)>& known) {
   YamlOutcome outcome;
   try {
     const YAML::Node root = YAML::Load(text);
     if (root.IsMap()) {
-      Flattener(outcome).add(root, "", 0);
+      Flattener(outcome, known).add(root, "", 0);
     } else if (root.IsDefined() && !root.IsNull()) {
       outcome.faults.push_back({line_of(root.Mark()), "expected settings as \"name: value\""});
     }

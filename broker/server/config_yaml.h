@@ -3,13 +3,14 @@
 // Thread: any thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace roost::server {
 
 struct YamlEntry {
-  enum class Kind { scalar, nothing, empty_list, empty_map };
+  enum class Kind { scalar, nothing, empty_list, empty_map, unknown };
   std::string path;  // "listeners.0.port"
   std::string text;
   int line = 0;      // from 1
@@ -26,6 +27,8 @@ struct YamlOutcome {
   std::vector<YamlFault> faults;
 };
 
-YamlOutcome flatten_yaml(const std::string& text);
+// A key whose path is not `known` is one entry of kind unknown; what is below it is left out.
+YamlOutcome flatten_yaml(const std::string& text,
+                         const std::function<bool(const std::string& path)>& known);
 
 }  // namespace roost::server

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kListeners = "listeners";
 constexpr std::string_view kVariablePrefix = "ROOST_";
+constexpr std::size_t kHintsMax = 3;  // more are no hint
 
 // "listeners.2.port" -> 2 and "listeners.*.port"; other paths stay.
 struct Generic {
@@ -31,14 +32,6 @@ Generic generic_of(std::string_view path) {
   return {std::string(kListenerPrefix) + std::string(rest.substr(dot + 1)), *index};
 }
 
-// A duration carries its unit in the value; keep_alive_max_s is understood too.
-bool names(const Setting& setting, std::string_view path) {
-  if (setting.path == path) return true;
-  return setting.kind == ValueKind::duration_s || setting.kind == ValueKind::duration_ms
-             ? path.ends_with("_s") && setting.path == path.substr(0, path.size() - 2)
-             : false;
-}
-
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -53,24 +46,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
-
-// The nearest path by spelling, or one with the right last word in the wrong place; the latter is
-// a weaker hint where a group was named.
-const Setting* nearest(std::string_view path) {
-  const Setting* best = nullptr;
-  const std::size_t elsewhere = path.find('.') == std::string_view::npos ? 1 : 3;
-  std::size_t best_distance = std::max<std::size_t>(2, last_part(path).size() / 3) + 2;
-  for (const Setting& setting : settings()) {
-    const std::size_t whole = distance(path, setting.path);
-    const std::size_t part = distance(last_part(path), last_part(setting.path)) + elsewhere;
-    const std::size_t d = std::min(whole, part);
-    if (d < best_distance) {
-      best = &setting;
-      best_distance = d;
-    }
-  }
-  return best;
-}
 
 std::string with_index(std::string_view path, std::size_t index) {
   std::string result(path);
@@ -144,7 +119,7 @@ SettingPath find_setting(std::string_view path) {
   const Generic generic = generic_of(path);
   for (const Setting& setting : settings()) {
     const bool in_listener = setting.path.starts_with(kListenerPrefix);
-    if (in_listener == generic.listener.has_value() && names(setting, generic.path)) {
+    if (in_listener == generic.listener.has_value() && setting.path == generic.path) {
       return {&setting, generic.listener};
     }
   }
@@ -172,11 +147,48 @@ std::optional<std::string> path_of_variable(std::string_view name) {
   return std::nullopt;
 }
 
+// The nearest settings or groups by spelling, or settings with the right last word in the wrong
+// place; the latter are a weaker hint where a group was named.
+std::vector<std::string> nearest_paths(std::string_view path) {
+  const Generic generic = generic_of(path);
+  const std::string_view wanted = generic.path;
+  const std::size_t elsewhere = wanted.find('.') == std::string_view::npos ? 1 : 3;
+  std::vector<std::string> best;
+  std::size_t best_distance = std::max<std::size_t>(2, last_part(wanted).size() / 3) + 1;
+  const auto offer = [&](std::string_view candidate, std::size_t d) {
+    if (d > best_distance) return;
+    if (d < best_distance) best.clear();
+    best_distance = d;
+    std::string text = with_index(candidate, generic.listener.value_or(0));
+    if (std::find(best.begin(), best.end(), text) == best.end()) best.push_back(std::move(text));
+  };
+  for (const Setting& setting : settings()) {
+    const std::size_t part = distance(last_part(wanted), last_part(setting.path));
+    offer(setting.path, std::min(distance(wanted, setting.path), part + elsewhere));
+    for (auto dot = setting.path.find('.'); dot != std::string_view::npos;
+         dot = setting.path.find('.', dot + 1)) {
+      const std::string_view group = setting.path.substr(0, dot);
+      if (!group.ends_with('*')) offer(group, distance(wanted, group));
+    }
+  }
+  return best.size() > kHintsMax ? std::vector<std::string>() : best;
+}
+
+bool is_group(std::string_view path) {
+  const Generic generic = generic_of(path);
+  // "listeners.3" itself is a group too.
+  const std::string listener = std::string(path) + ".port";
+  if (path == kListeners || generic_of(listener).path == "listeners.*.port") return true;
+  return std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) {
+    return setting.path.starts_with(generic.path + ".");
+  });
+}
+
 std::string unknown_path_text(std::string_view path) {
   const Generic generic = generic_of(path);
   std::string group;
   for (const Setting& setting : settings()) {
-    if (generic.path.starts_with(std::string(setting.path) + ".")) {
+    if (generic.path == setting.path || generic.path.starts_with(std::string(setting.path) + ".")) {
       return with_index(setting.path, generic.listener.value_or(0)) + " takes one value: " +
              allowed_text(setting);
     }
@@ -190,9 +202,11 @@ std::string unknown_path_text(std::string_view path) {
   }
   if (!group.empty()) return std::string(path) + " is a group of settings: " + group;
   std::string text = "there is no setting " + std::string(path);
-  if (const Setting* meant = nearest(generic.path)) {
-    text += "; did you mean " + with_index(meant->path, generic.listener.value_or(0)) + "?";
+  const std::vector<std::string> meant = nearest_paths(path);
+  for (const std::string& hint : meant) {
+    text += (&hint == &meant.front() ? "; did you mean " : " or ") + hint;
   }
+  if (!meant.empty()) text += "?";
   return text;
 }
 

@@ -61,7 +61,12 @@ SettingPath find_setting(std::string_view path);
 std::optional<std::string> path_of_variable(std::string_view name);
 std::string variable_of_path(std::string_view path);
 
-// What is wrong with an unknown path, and what was probably meant.
+// Whether settings stand below it: "http", "listeners", "listeners.0", "listeners.0.tls".
+bool is_group(std::string_view path);
+
+// What an unknown path probably meant: none to three paths.
+std::vector<std::string> nearest_paths(std::string_view path);
+// What is wrong with an unknown path, with those hints.
 std::string unknown_path_text(std::string_view path);
 
 // "a number from 1 to 65535"
