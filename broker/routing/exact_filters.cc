@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/routing/exact_filters.h"
 
-#include "broker/routing/table_hash.h"
-
 namespace roost::routing {
-
-namespace {
-
-std::uint64_t hash_of(std::string_view text) { return table_hash(text, process_key()); }
-
-}  // namespace
 
 ExactFilters::~ExactFilters() {
   by_text_.for_each([this](std::uint32_t index) {
@@ -25,13 +17,13 @@ std::uint32_t ExactFilters::find(std::uint64_t hash, std::string_view topic) con
 
 std::span<const Subscriber> ExactFilters::find(std::string_view topic) const {
   if (by_text_.size() == 0) return {};
-  const std::uint32_t index = find(hash_of(topic), topic);
+  const std::uint32_t index = find(hash_(topic), topic);
   if (index == kNoIndex) return {};
   return records_[index].list.view();
 }
 
 bool ExactFilters::insert(std::string_view filter, const Subscriber& subscriber) {
-  const std::uint64_t hash = hash_of(filter);
+  const std::uint64_t hash = hash_(filter);
   std::uint32_t index = find(hash, filter);
   if (index == kNoIndex) {
     index = records_.add({SubscriberList(), ShortText<36>::make(filter)});
@@ -47,7 +39,7 @@ bool ExactFilters::insert(std::string_view filter, const Subscriber& subscriber)
 }
 
 bool ExactFilters::erase(std::string_view filter, void* owner) {
-  const std::uint64_t hash = hash_of(filter);
+  const std::uint64_t hash = hash_(filter);
   const std::uint32_t index = find(hash, filter);
   if (index == kNoIndex) return false;
   Record& record = records_[index];

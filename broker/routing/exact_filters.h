@@ -10,6 +10,7 @@
 #include "broker/routing/pool.h"
 #include "broker/routing/short_text.h"
 #include "broker/routing/subscriber_list.h"
+#include "broker/routing/table_hash.h"
 
 namespace roost::routing {
 
@@ -37,6 +38,7 @@ class ExactFilters {
 
   std::uint32_t find(std::uint64_t hash, std::string_view topic) const;
 
+  TableHash hash_;
   Pool<Record> records_;
   IndexTable by_text_;
   std::size_t entries_ = 0;

@@ -6,14 +6,6 @@
 
 namespace roost::routing {
 
-namespace {
-
-std::uint64_t edge_hash(std::uint32_t parent, Symbol symbol) {
-  return table_hash(std::uint64_t{parent} << 32 | symbol, process_key());
-}
-
-}  // namespace
-
 FilterTrie::FilterTrie() : root_(nodes_.add(Node{})) {}
 
 FilterTrie::~FilterTrie() {
@@ -30,7 +22,7 @@ FilterTrie::~FilterTrie() {
 }
 
 FilterTrie::NodeId FilterTrie::child(NodeId parent, Symbol symbol) const {
-  return edges_.find(edge_hash(parent, symbol), [&](NodeId id) {
+  return edges_.find(hash_(parent, symbol), [&](NodeId id) {
     const Node& node = nodes_[id];
     return node.parent == parent && node.symbol == symbol;
   });
@@ -41,7 +33,7 @@ FilterTrie::NodeId FilterTrie::add_child(NodeId parent, Symbol symbol) {
   if (symbol == kPlus) {
     nodes_[parent].plus = id;
   } else {
-    edges_.insert(edge_hash(parent, symbol), id);
+    edges_.insert(hash_(parent, symbol), id);
     ++nodes_[parent].children;
   }
   return id;
@@ -119,7 +111,7 @@ void FilterTrie::prune(NodeId id) {
     if (node.symbol == kPlus) {
       nodes_[node.parent].plus = kNone;
     } else {
-      edges_.erase(edge_hash(node.parent, node.symbol), id);
+      edges_.erase(hash_(node.parent, node.symbol), id);
       --nodes_[node.parent].children;
       symbols_.release(node.symbol);
     }

@@ -66,6 +66,7 @@ class FilterTrie {
     return list == 0 || found(callee, lists_[list].view());
   }
 
+  TableHash hash_;
   LevelSymbols symbols_;
   Pool<Node> nodes_;
   IndexTable edges_;  // (parent, symbol) -> child

@@ -11,10 +11,10 @@ Symbol LevelSymbols::find(std::uint64_t hash, std::string_view text) const {
   return by_text_.find(hash, [&](Symbol symbol) { return this->text(symbol) == text; });
 }
 
-Symbol LevelSymbols::find(std::string_view text) const { return find(hash_of(text), text); }
+Symbol LevelSymbols::find(std::string_view text) const { return find(hash_(text), text); }
 
 Symbol LevelSymbols::acquire(std::string_view text) {
-  const std::uint64_t hash = hash_of(text);
+  const std::uint64_t hash = hash_(text);
   Symbol symbol = find(hash, text);
   if (symbol != kNoSymbol) {
     ++records_[symbol].uses;
@@ -29,7 +29,7 @@ Symbol LevelSymbols::acquire(std::string_view text) {
 void LevelSymbols::release(Symbol symbol) {
   Record& record = records_[symbol];
   if (--record.uses > 0) return;
-  by_text_.erase(hash_of(record.text.view()), symbol);
+  by_text_.erase(hash_(record.text.view()), symbol);
   heap_bytes_ -= record.text.heap_size();
   record.text.release();
   records_.remove(symbol);

@@ -40,9 +40,9 @@ class LevelSymbols {
     ShortText<20> text;  // room for what devices have: names, and EUI-64s as 0x00158d0001e3b6a7
   };
 
-  static std::uint64_t hash_of(std::string_view text) { return table_hash(text, process_key()); }
   Symbol find(std::uint64_t hash, std::string_view text) const;
 
+  TableHash hash_;
   Pool<Record> records_;
   IndexTable by_text_;
   std::size_t heap_bytes_ = 0;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "broker/mqtt/topic.h"
-#include "broker/routing/table_hash.h"
 
 namespace roost::routing {
 
@@ -14,12 +13,6 @@ namespace {
 // Steps of a filter that are no text.
 constexpr Symbol kPlus = 0xFFFFFFFF;
 constexpr Symbol kHash = 0xFFFFFFFE;
-
-std::uint64_t topic_hash(std::string_view topic) { return table_hash(topic, process_key()); }
-
-std::uint64_t edge_hash(std::uint32_t parent, Symbol symbol) {
-  return table_hash(std::uint64_t{parent} << 32 | symbol, process_key());
-}
 
 }  // namespace
 
@@ -30,13 +23,13 @@ std::size_t RetainedStore::size() const { return entries_.size(); }
 std::size_t RetainedStore::payload_bytes() const { return payload_bytes_; }
 
 std::uint32_t RetainedStore::index_of(std::string_view topic) const {
-  return by_topic_.find(topic_hash(topic), [&](std::uint32_t index) {
+  return by_topic_.find(hash_(topic), [&](std::uint32_t index) {
     return entries_[index - 1].message->topic() == topic;
   });
 }
 
 RetainedStore::NodeId RetainedStore::child(NodeId parent, Symbol symbol) const {
-  return edges_.find(edge_hash(parent, symbol), [&](NodeId id) {
+  return edges_.find(hash_(parent, symbol), [&](NodeId id) {
     const Node& node = nodes_[id];
     return node.parent == parent && node.symbol == symbol;
   });
@@ -44,7 +37,7 @@ RetainedStore::NodeId RetainedStore::child(NodeId parent, Symbol symbol) const {
 
 RetainedStore::NodeId RetainedStore::add_child(NodeId parent, Symbol symbol) {
   const NodeId id = nodes_.add(Node{parent, symbol, kNone, kNone, kNone, 0});
-  edges_.insert(edge_hash(parent, symbol), id);
+  edges_.insert(hash_(parent, symbol), id);
   const NodeId first = nodes_[parent].first_child;
   if (first == kNone) {
     nodes_[parent].first_child = id;
@@ -84,7 +77,7 @@ void RetainedStore::prune(NodeId id) {
     } else {
       nodes_[node.previous].next = node.next;
     }
-    edges_.erase(edge_hash(node.parent, node.symbol), id);
+    edges_.erase(hash_(node.parent, node.symbol), id);
     symbols_.release(node.symbol);
     nodes_.remove(id);
     id = node.parent;
@@ -105,7 +98,7 @@ void RetainedStore::set(MessagePtr message) {
   const NodeId node = make_node(message->topic());
   const auto index = static_cast<std::uint32_t>(entries_.size() + 1);
   nodes_[node].entry = index;
-  by_topic_.insert(topic_hash(message->topic()), index);
+  by_topic_.insert(hash_(message->topic()), index);
   entries_.push_back({std::move(message), node, expires});
 }
 
@@ -120,13 +113,13 @@ bool RetainedStore::clear(std::string_view topic) {
 void RetainedStore::remove(std::uint32_t index) {
   Entry& entry = entries_[index - 1];
   payload_bytes_ -= entry.message->payload().size();
-  by_topic_.erase(topic_hash(entry.message->topic()), index);
+  by_topic_.erase(hash_(entry.message->topic()), index);
   nodes_[entry.node].entry = 0;
   prune(entry.node);
   const auto last = static_cast<std::uint32_t>(entries_.size());
   if (index != last) {
     entry = std::move(entries_.back());
-    by_topic_.replace(topic_hash(entry.message->topic()), last, index);
+    by_topic_.replace(hash_(entry.message->topic()), last, index);
     nodes_[entry.node].entry = index;
   }
   entries_.pop_back();

@@ -11,6 +11,7 @@
 #include "broker/routing/level_symbols.h"
 #include "broker/routing/message.h"
 #include "broker/routing/pool.h"
+#include "broker/routing/table_hash.h"
 
 namespace roost::routing {
 
@@ -72,6 +73,7 @@ class RetainedStore {
   void match_below(NodeId top, const Found& found) const;
   void report(NodeId node, const Found& found) const;
 
+  TableHash hash_;
   LevelSymbols symbols_;
   Pool<Node> nodes_;
   IndexTable edges_;  // (parent, symbol) -> child

@@ -64,4 +64,16 @@ inline std::uint64_t table_hash(std::uint64_t number, const TableKey& key) {
   return fold64(number ^ key.a, key.b);
 }
 
+// The hashes of one table, with the key close to it.
+class TableHash {
+ public:
+  std::uint64_t operator()(std::string_view text) const { return table_hash(text, key_); }
+  std::uint64_t operator()(std::uint32_t high, std::uint32_t low) const {
+    return table_hash(std::uint64_t{high} << 32 | low, key_);
+  }
+
+ private:
+  TableKey key_ = process_key();
+};
+
 }  // namespace roost::routing

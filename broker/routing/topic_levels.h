@@ -23,23 +23,22 @@ class TopicLevels {
   // Requires: has(level) was true.
   Symbol symbol(std::size_t level) {
     Level& known = levels_[level];
-    if (!known.looked_up) {
-      known.symbol = symbols_.find(known.text);
-      known.looked_up = true;
-    }
+    if (known.symbol == kNotLookedUp) known.symbol = symbols_.find(known.text);
     return known.symbol;
   }
 
  private:
+  static constexpr Symbol kNotLookedUp = 0xFFFFFFFF;
+
   struct Level {
+    explicit Level(std::string_view level) : text(level) {}
     std::string_view text;
-    Symbol symbol;
-    bool looked_up;
+    Symbol symbol = kNotLookedUp;
   };
 
   bool cut() {
     const std::size_t end = rest_.find('/');
-    levels_.push_back({rest_.substr(0, end), kNoSymbol, false});
+    levels_.emplace_back(rest_.substr(0, end));  // in place: a copy would wait for its stores
     done_ = end == std::string_view::npos;
     if (!done_) rest_.remove_prefix(end + 1);
     return true;
