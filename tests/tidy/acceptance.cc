@@ -135,6 +135,9 @@ bool evidence_exists(const std::string& id) {
   if (std::regex_match(id, match, std::regex(R"(py:([\w/.-]+)::(\w+)\.(\w+))"))) {
     return declares_python_test(read_text(match[1]), match[2].str(), match[3].str());
   }
+  if (std::regex_match(id, match, std::regex(R"(py:([\w/.-]+)::(\w+))"))) {
+    return read_text(match[1]).find("def " + match[2].str() + "(") != std::string::npos;
+  }
   if (std::regex_match(id, match, std::regex(R"(cmd:(\S+)(\s.*)?)"))) {
     const std::string program = match[1];
     return program == "roost" || program.ends_with("/roost") || std::filesystem::exists(program);

@@ -25,8 +25,9 @@ std::vector<std::string> evidence_ids(std::string_view evidence);
 std::vector<std::string> acceptance_faults(const std::vector<AcceptanceRow>& rows,
                                            const std::function<bool(const std::string&)>& exists);
 
-// Whether `gtest:Suite.Name`, `py:path::Class.test` or `cmd:program arguments` names something in
-// this repository: a TEST of that name, that method in that class, a file or the built roost.
+// Whether `gtest:Suite.Name`, `py:path::Class.test`, `py:path::case` or `cmd:program arguments`
+// names something in this repository: a TEST of that name, that method in that class, that
+// function, a file or the built roost.
 bool evidence_exists(const std::string& id);
 
 // The pieces of evidence_exists that need no files.

@@ -66,6 +66,8 @@ TEST(Acceptance, EvidenceIsLookedUpInTheTree) {
   EXPECT_FALSE(evidence_exists("gtest:Acceptance.NobodyWroteThis"));
   EXPECT_TRUE(evidence_exists("cmd:deploy/run --build-only"));
   EXPECT_TRUE(evidence_exists("cmd:roost bench fan-in"));
+  EXPECT_TRUE(evidence_exists("py:tests/deploy/deploy_run_test.py::free_port"));
+  EXPECT_FALSE(evidence_exists("py:tests/deploy/deploy_run_test.py::free_por"));
   EXPECT_FALSE(evidence_exists("cmd:deploy/nothing"));
   EXPECT_FALSE(evidence_exists("py:tests/system/nothing.py::A.b"));
 }
