@@ -21,9 +21,11 @@ enum class Sender : std::uint8_t { client, server };
 struct DecodeError {
   ReasonCode reason = ReasonCode::malformed_packet;
   const char* what = "";  // a static sentence for logs, e.g. "packet id 0"
-  // The CONNECT could be read far enough to know the version to answer in.
+  // The version to answer in. For a CONNECT, as far as it could be read: the one it asked for,
+  // 5 for levels above that, else 3.1.1.
   ProtocolVersion version = ProtocolVersion::v3_1_1;
-  // CONNECT with a protocol name that is not MQTT: close without an answer. [MQTT-3.1.2-1]
+  // CONNECT only: no CONNACK can say what is wrong. Another protocol's name [MQTT-3.1.2-1], or a
+  // 3.x packet that is malformed [MQTT-3.1.4-1].
   bool close_silently = false;
 };
 

@@ -7,6 +7,9 @@
 namespace roost::mqtt {
 namespace {
 
+// One packet of ten million bytes must not leave 64 MB behind in whoever decodes into it.
+constexpr std::size_t kKeptCapacityMax = 1024;
+
 constexpr std::uint64_t bit(PropertyId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 
 constexpr std::uint64_t kForwarded =
@@ -63,8 +66,8 @@ void Properties::reset() {
   *this = Properties{};
   identifiers.clear();
   pairs.clear();
-  subscription_identifiers = std::move(identifiers);
-  user_properties = std::move(pairs);
+  if (identifiers.capacity() <= kKeptCapacityMax) subscription_identifiers = std::move(identifiers);
+  if (pairs.capacity() <= kKeptCapacityMax) user_properties = std::move(pairs);
 }
 
 void append_forwarded(const Properties& properties, std::vector<std::uint8_t>& out) {

@@ -85,7 +85,7 @@ struct Properties {
   bool has(PropertyId id) const { return (present >> static_cast<unsigned>(id)) & 1U; }
   // For senders: fill the field, then mark it.
   void mark(PropertyId id) { present |= std::uint64_t{1} << static_cast<unsigned>(id); }
-  // Back to nothing, cheap when there is nothing; the vectors keep their capacity.
+  // Back to nothing, cheap when there is nothing; the vectors keep their capacity, up to a limit.
   void clear() {
     if (present != 0 || !user_properties.empty() || !subscription_identifiers.empty()) reset();
   }

@@ -16,7 +16,8 @@ namespace roost::mqtt {
 
 class TopicName {
  public:
-  // UTF-8, 1 to 65 535 bytes, no wildcard, levels within the limit; else 0x90.
+  // UTF-8 without control characters, 1 to 65 535 bytes, no wildcard, levels within the limit;
+  // else 0x90.
   static Result<TopicName, ReasonCode> parse(std::string_view text,
                                              std::uint32_t levels_max = kTopicLevelsDefault);
   // Requires: `text` was parsed before (a stored message).
@@ -33,7 +34,8 @@ class TopicName {
 
 class TopicFilter {
  public:
-  // Accepts "$share/group/filter"; checks place of wildcards, UTF-8, levels; else 0x8F.
+  // Accepts "$share/group/filter", whose levels are counted without the first two; checks place of
+  // wildcards, UTF-8, control characters, levels; else 0x8F.
   static Result<TopicFilter, ReasonCode> parse(std::string_view text,
                                                std::uint32_t levels_max = kTopicLevelsDefault);
 

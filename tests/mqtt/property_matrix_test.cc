@@ -41,7 +41,7 @@ std::vector<Row> rows() {
       {0x18, four, "W", ""},
       {0x19, one, "O", ""},
       {0x1A, text, "", "K"},
-      {0x1C, text, "D", "KD"},
+      {0x1C, text, "", "KD"},
       {0x1F, text, "arlcDA", "KarlcsuDA"},
       {0x21, two, "O", "K"},
       {0x22, two, "O", "K"},
@@ -198,6 +198,15 @@ TEST(Properties, ClearKeepsTheCapacityOfTheVectors) {
   EXPECT_TRUE(properties.user_properties.empty());
   EXPECT_GE(properties.user_properties.capacity(), 10U);
   EXPECT_GE(properties.subscription_identifiers.capacity(), 10U);
+}
+
+TEST(Properties, ClearGivesBackWhatAHugePacketTook) {
+  Properties properties;
+  properties.user_properties.resize(100'000);
+  properties.subscription_identifiers.resize(100'000);
+  properties.clear();
+  EXPECT_EQ(properties.user_properties.capacity(), 0U);
+  EXPECT_EQ(properties.subscription_identifiers.capacity(), 0U);
 }
 
 }  // namespace

@@ -73,6 +73,8 @@ constexpr WireCase kRows[] = {
     refused("DISCONNECT of a server with the will", kServer, kV5, "E0 * 04", protocol_error),
     refused("DISCONNECT of a server with session expiry", kServer, kV5, "E0 * 00 {11 0000000A}",
             protocol_error),
+    refused("DISCONNECT of a client with a server reference", kClient, kV5, "E0 * 00 {1C 'b'}",
+            protocol_error),
     refused("DISCONNECT whose property length lies", kClient, kV5, "E0 * 00 05 11 00",
             malformed_packet),
     refused("DISCONNECT with half a session expiry", kClient, kV5, "E0 * 00 {11 0000}",
