@@ -148,7 +148,11 @@ Strings layer_faults(const SourceFile& file) {
   return faults;
 }
 
-// The inside gets its time as an argument.
+// May draw secrets at start: hash tables that strangers fill. What comes out doesn't depend on
+// them.
+const std::string kDrawsHashSecrets = "broker/routing/table_hash.cc";
+
+// The inside gets its time as an argument, and draws no lots.
 Strings clock_faults(const SourceFile& file) {
   Strings faults;
   if (!starts_with_any(file.path, {"broker/mqtt/", "broker/routing/", "broker/session/"})) {
@@ -156,7 +160,9 @@ Strings clock_faults(const SourceFile& file) {
   }
   for (size_t i = 0; i < file.lines.size(); ++i) {
     for (const char* call : {"_clock::now", "time(nullptr)", "random_device", "sleep_for"}) {
-      if (file.lines[i].find(call) != std::string::npos) {
+      const bool excused =
+          file.path == kDrawsHashSecrets && std::string_view(call) == "random_device";
+      if (!excused && file.lines[i].find(call) != std::string::npos) {
         faults.push_back(fault(file, static_cast<int>(i) + 1, std::string("reads ") + call));
       }
     }
