@@ -13,9 +13,9 @@ constexpr std::size_t kWidth = 98;
 constexpr std::uint64_t kEndless = std::numeric_limits<std::uint32_t>::max();  // not worth saying
 
 constexpr std::string_view kHead =
-    R"(# Every setting of Roost with its default. What begins with "#name:" is the default, commented
-# in; take away the # and change it. Durations take ms, s, m, h, d (plain: seconds), sizes B, kB,
-# MB, GB, KiB, MiB, GiB (plain: bytes). A name that Roost doesn't know is an error.
+    R"(# Every setting of Roost. What begins with "#name:" is a default, commented in: take away the #
+# and change it. Durations take ms, s, m, h, d, w (plain: seconds), sizes B, kB, MB, GB, KiB, MiB,
+# GiB (plain: bytes). A name that Roost doesn't know is an error.
 #
 # Each setting is an environment variable too: ROOST_HTTP_PORT is http.port, ROOST_LISTENERS_0_PORT
 # the port of the first listener. And a flag: --set http.port=9090. Flags win over the environment,
@@ -108,7 +108,8 @@ std::string settings_markdown() {
   out << "| Setting | Environment | Default | Meaning |\n| --- | --- | --- | --- |\n";
   for (const Setting& setting : settings()) {
     std::string variable = variable_of_path(setting.path);
-    if (const std::size_t star = variable.find('*'); star != std::string::npos) variable[star] = 'N';
+    const std::size_t star = variable.find('*');
+    if (star != std::string::npos) variable[star] = 'N';
     const std::string value(setting.default_text);
     out << "| `" << setting.path << "` | `" << variable << "` | "
         << (value.empty() ? "" : "`" + value + "`") << " | " << comment_of(setting) << " |\n";
