@@ -11,10 +11,10 @@ namespace roost::base {
 
 }  // namespace roost::base
 
-#define CHECK(condition)                                               \
-  do {                                                                 \
-    if (!(condition)) [[unlikely]]                                     \
-      ::roost::base::check_failed(__FILE__, __LINE__, #condition);     \
+#define CHECK(condition)                                           \
+  do {                                                             \
+    if (!(condition)) [[unlikely]]                                 \
+      ::roost::base::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #ifdef NDEBUG

@@ -29,7 +29,10 @@ class ManualClock final : public Clock {
  public:
   SteadyMs steady_ms() const override { return steady_; }
   WallMs wall_ms() const override { return wall_; }
-  void advance_ms(std::int64_t ms) { steady_ += ms; wall_ += ms; }
+  void advance_ms(std::int64_t ms) {
+    steady_ += ms;
+    wall_ += ms;
+  }
   void step_wall_ms(std::int64_t ms) { wall_ += ms; }
 
  private:

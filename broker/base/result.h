@@ -13,14 +13,14 @@
 namespace roost {
 
 enum class ErrorKind {
-  invalid_argument,   // the caller or the user asked for something that makes no sense
+  invalid_argument,  // the caller or the user asked for something that makes no sense
   not_found,
   already_exists,
   permission_denied,
-  resource_exhausted, // a limit, memory, files, disk
-  unavailable,        // a peer or service is away; trying again may help
-  io,                 // the operating system refused
-  corrupt,            // bytes are not what they must be
+  resource_exhausted,  // a limit, memory, files, disk
+  unavailable,         // a peer or service is away; trying again may help
+  io,                  // the operating system refused
+  corrupt,             // bytes are not what they must be
 };
 
 struct Error {
@@ -56,9 +56,18 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return has_value(); }
 
   // Requires: has_value().
-  T& value() & { CHECK(has_value()); return *std::get_if<0>(&state_); }
-  const T& value() const& { CHECK(has_value()); return *std::get_if<0>(&state_); }
-  T&& value() && { CHECK(has_value()); return std::move(*std::get_if<0>(&state_)); }
+  T& value() & {
+    CHECK(has_value());
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    CHECK(has_value());
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && {
+    CHECK(has_value());
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -66,9 +75,18 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // Requires: !has_value().
-  E& error() & { CHECK(!has_value()); return *std::get_if<1>(&state_); }
-  const E& error() const& { CHECK(!has_value()); return *std::get_if<1>(&state_); }
-  E&& error() && { CHECK(!has_value()); return std::move(*std::get_if<1>(&state_)); }
+  E& error() & {
+    CHECK(!has_value());
+    return *std::get_if<1>(&state_);
+  }
+  const E& error() const& {
+    CHECK(!has_value());
+    return *std::get_if<1>(&state_);
+  }
+  E&& error() && {
+    CHECK(!has_value());
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<T, E> state_;
@@ -82,8 +100,14 @@ class [[nodiscard]] Result<void, E> {
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
-  const E& error() const& { CHECK(!has_value()); return *std::get_if<1>(&state_); }
-  E&& error() && { CHECK(!has_value()); return std::move(*std::get_if<1>(&state_)); }
+  const E& error() const& {
+    CHECK(!has_value());
+    return *std::get_if<1>(&state_);
+  }
+  E&& error() && {
+    CHECK(!has_value());
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<std::monostate, E> state_;

@@ -35,7 +35,11 @@ class SharedPtr {
  public:
   SharedPtr() = default;
   // Takes over one reference (a new block has one).
-  static SharedPtr adopt(T* block) { SharedPtr p; p.block_ = block; return p; }
+  static SharedPtr adopt(T* block) {
+    SharedPtr p;
+    p.block_ = block;
+    return p;
+  }
   // Adds a reference.
   static SharedPtr share(T* block) {
     if (block != nullptr) block->add_ref();

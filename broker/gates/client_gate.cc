@@ -79,8 +79,7 @@ bool ClientGate::on_session_frame(const mqtt::Frame& frame) {
   switch (frame.type()) {
     case PacketType::publish: {
       mqtt::Publish& publish = gates_.scratch_publish();
-      const auto decoded =
-          mqtt::decode_publish(frame, version_, listener_.limits, publish);
+      const auto decoded = mqtt::decode_publish(frame, version_, listener_.limits, publish);
       if (decoded) {
         session_->handle(publish);
       } else {

@@ -26,10 +26,10 @@ struct GateCounters {
   Counter refused_malformed;       // CONNECT that can't be read, or none at all
   Counter refused_version;
   Counter refused_client_id;
-  Counter refused_busy;            // the authenticator's queue is full
+  Counter refused_busy;  // the authenticator's queue is full
   Counter connect_timeouts;
-  Counter moved;                   // went to the core of their session
-  Counter reads_paused;            // publishers that waited for another core's mailbox
+  Counter moved;         // went to the core of their session
+  Counter reads_paused;  // publishers that waited for another core's mailbox
 };
 
 // What the gates of a node share.

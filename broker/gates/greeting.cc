@@ -52,14 +52,12 @@ void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_
   mqtt::Connack connack;
   connack.reason = reason;
   // 3.x has return codes 1 to 5 only; what they can't say is said by closing. [MQTT-3.2.2-5]
-  const bool sayable = version == ProtocolVersion::v5 ||
-                       reason == ReasonCode::unsupported_protocol_version ||
-                       reason == ReasonCode::client_identifier_not_valid ||
-                       reason == ReasonCode::server_unavailable ||
-                       reason == ReasonCode::server_busy ||
-                       reason == ReasonCode::bad_user_name_or_password ||
-                       reason == ReasonCode::not_authorized || reason == ReasonCode::banned ||
-                       reason == ReasonCode::quota_exceeded;
+  const bool sayable =
+      version == ProtocolVersion::v5 || reason == ReasonCode::unsupported_protocol_version ||
+      reason == ReasonCode::client_identifier_not_valid ||
+      reason == ReasonCode::server_unavailable || reason == ReasonCode::server_busy ||
+      reason == ReasonCode::bad_user_name_or_password || reason == ReasonCode::not_authorized ||
+      reason == ReasonCode::banned || reason == ReasonCode::quota_exceeded;
   if (sayable) {
     std::vector<std::uint8_t> bytes;
     mqtt::encode(connack, version, bytes);
@@ -78,10 +76,9 @@ void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_
 
 bool ClientGate::check_client_id(const mqtt::Connect& connect) {
   // [MQTT-3.1.3-7] [MQTT-3.1.3-8]; 3.1 knows no empty ids at all.
-  const bool bad_empty =
-      connect.client_id.empty() &&
-      (connect.version == ProtocolVersion::v3_1 ||
-       (connect.version == ProtocolVersion::v3_1_1 && !connect.clean_start));
+  const bool bad_empty = connect.client_id.empty() &&
+                         (connect.version == ProtocolVersion::v3_1 ||
+                          (connect.version == ProtocolVersion::v3_1_1 && !connect.clean_start));
   if (bad_empty) {
     gates_.counters().refused_client_id.add();
     refuse(connect.version, ReasonCode::client_identifier_not_valid, "empty client id");
@@ -90,8 +87,7 @@ bool ClientGate::check_client_id(const mqtt::Connect& connect) {
   if (connect.properties.has(mqtt::PropertyId::authentication_method) &&
       !gates_.common().enhanced.knows_method(connect.properties.authentication_method)) {
     gates_.counters().refused_authentication.add();
-    refuse(connect.version, ReasonCode::bad_authentication_method,
-           "unknown authentication method");
+    refuse(connect.version, ReasonCode::bad_authentication_method, "unknown authentication method");
     return false;
   }
   return true;
@@ -129,8 +125,7 @@ void ClientGate::answered(auth::AuthResult result) {
   }
   greeting_->asking = false;
   const std::vector<std::uint8_t> bytes = std::move(greeting_->connect_frame);
-  const mqtt::FrameResult found =
-      mqtt::next_frame(bytes, listener_.limits.packet_size_max);
+  const mqtt::FrameResult found = mqtt::next_frame(bytes, listener_.limits.packet_size_max);
   const auto packet = mqtt::decode(found.frame, version_, listener_.limits);
   CHECK(packet.has_value());
   if (!judge(std::get<mqtt::Connect>(*packet), result)) return;

@@ -19,8 +19,8 @@ struct ClientGate::Greeting final : core::Timer {
   ClientGate& gate;
   bool admitted = false;  // the authenticator said yes, here or on the accepting core
   bool asking = false;    // it hasn't answered yet
-  std::optional<auth::AuthResult> answer;  // came while ask() was still running
-  std::vector<std::uint8_t> connect_frame; // kept while asking
+  std::optional<auth::AuthResult> answer;   // came while ask() was still running
+  std::vector<std::uint8_t> connect_frame;  // kept while asking
 };
 
 }  // namespace roost::gates

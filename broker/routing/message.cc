@@ -10,9 +10,9 @@
 namespace roost::routing {
 
 MessagePtr Message::make(const MessageParts& parts) {
-  const std::size_t forwarded =
-      parts.properties == nullptr ? parts.forwarded.size()
-                                  : mqtt::forwarded_size(*parts.properties);
+  const std::size_t forwarded = parts.properties == nullptr
+                                    ? parts.forwarded.size()
+                                    : mqtt::forwarded_size(*parts.properties);
   const std::size_t body = parts.topic.size() + forwarded + parts.payload.size();
   void* room = ::operator new(sizeof(Message) + body);
   auto* message = ::new (room) Message();

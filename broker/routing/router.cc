@@ -30,9 +30,9 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
   counters_.published.add();
   const std::uint64_t durable = table_.durables.candidates(message->topic());
   const std::uint64_t wanted = durable | table_.volatiles.candidates(message->topic());
-  const CoreId retain_core =
-      message->retain() ? cores_.of(shard_of(message->topic(), table_.shard_count)).id()
-                        : CoreId{0xFFFF};
+  const CoreId retain_core = message->retain()
+                                 ? cores_.of(shard_of(message->topic(), table_.shard_count)).id()
+                                 : CoreId{0xFFFF};
   std::uint64_t targets = wanted;
   if (message->retain()) targets |= std::uint64_t{1} << retain_core.value;
   if (targets == 0) {
@@ -45,8 +45,12 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
                                  : nullptr;
   for (; targets != 0; targets &= targets - 1) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(targets))};
-    Parcel parcel{message, publication, to == retain_core, ((wanted >> to.value) & 1U) != 0,
-                  ((durable >> to.value) & 1U) != 0};
+    Parcel parcel{message,
+                  publication,
+                  to == retain_core,
+                  ((wanted >> to.value) & 1U) != 0,
+                  ((durable >> to.value) & 1U) != 0,
+                  wanted};
     if (publication != nullptr) publication->doors += parcel.retain + parcel.deliver_waits;
     if (to == core_.id()) {
       open(core_.id(), parcel);
@@ -68,9 +72,25 @@ void Router::open(CoreId from, const Parcel& parcel) {
   if (parcel.retain && local_.store_retained(parcel.message, confirm_to) && confirm_to) {
     confirm(confirm_to);
   }
+  if (parcel.retain && from != core_.id()) catch_up(parcel);
   if (!parcel.deliver) return;
   const ConfirmTo deliver_to = parcel.deliver_waits ? confirm_to : ConfirmTo{};
   if (local_.deliver_local(parcel.message, deliver_to) && deliver_to) confirm(deliver_to);
+}
+
+// Who subscribed while this retained message was on its way here has asked this core for the kept
+// ones already, and the publisher's core didn't see the filter yet: it gets the message from here.
+void Router::catch_up(const Parcel& parcel) {
+  const std::string_view topic = parcel.message->topic();
+  std::uint64_t late = table_.durables.candidates(topic) | table_.volatiles.candidates(topic);
+  for (late &= ~parcel.sent_to; late != 0; late &= late - 1) {
+    const CoreId to{static_cast<std::uint16_t>(std::countr_zero(late))};
+    if (to == core_.id()) {
+      local_.deliver_local(parcel.message, {});
+    } else {
+      send(to, Parcel{parcel.message, nullptr, false, true, false, 0});
+    }
+  }
 }
 
 void Router::send(CoreId to, Parcel parcel) {
@@ -84,8 +104,8 @@ void Router::on_turn_end() {
     Outbox& outbox = outboxes_[to];
     Router* peer = table_.routers[to];
     if (!outbox.parcels.empty()) {
-      cores_.at(CoreId{to}).post(
-          [peer, from = core_.id(), parcels = std::exchange(outbox.parcels, {})] {
+      cores_.at(CoreId{to})
+          .post([peer, from = core_.id(), parcels = std::exchange(outbox.parcels, {})] {
             for (const Parcel& parcel : parcels) peer->open(from, parcel);
           });
     }

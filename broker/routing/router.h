@@ -31,8 +31,8 @@ class LocalDelivery {
 
 // What all routers of a node share.
 struct RoutingTable {
-  SharedInterest volatiles;  // filters of sessions that live in memory only, share groups
-  SharedInterest durables;   // filters of sessions that live in a shard
+  SharedInterest volatiles;            // filters of sessions that live in memory only, share groups
+  SharedInterest durables;             // filters of sessions that live in a shard
   std::vector<class Router*> routers;  // by core; filled before the cores start
   std::uint16_t shard_count = kShardCountDefault;
 };
@@ -80,6 +80,7 @@ class Router final : private core::TurnEnd {
     bool retain = false;                 // store_retained; a door where somebody waits
     bool deliver = false;                // deliver_local
     bool deliver_waits = false;          // ... and that is a door as well
+    std::uint64_t sent_to = 0;           // retained: the cores that get it from its publisher
   };
   struct Outbox {
     std::vector<Parcel> parcels;
@@ -90,6 +91,7 @@ class Router final : private core::TurnEnd {
   void on_turn_end() override;
   void send(CoreId to, Parcel parcel);
   void open(CoreId from, const Parcel& parcel);
+  void catch_up(const Parcel& parcel);
   void door_confirmed(Publication& publication);
   Publication* new_publication(PublicationWaiter* waiter, std::uint64_t tag);
 

@@ -40,8 +40,8 @@ constexpr Row<S> kSessionCounters[] = {
      "expired"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_too_large,
      "too_large"},
-    {"roost_messages_dropped_total", "Messages not delivered, by cause.",
-     &S::dropped_offline_qos0, "offline_qos0"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_offline_qos0,
+     "offline_qos0"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_session_end,
      "session_end"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_rejected,
@@ -98,13 +98,14 @@ constexpr Row<G> kGateCounters[] = {
      "remote_without_authentication"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_malformed,
      "malformed"},
-    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_version,
-     "version"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_version, "version"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_client_id,
      "client_id"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_busy, "busy"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::connect_timeouts,
      "timeout"},
+    {"roost_publishers_paused_total", "Times a publisher waited for another core (back-pressure).",
+     &G::reads_paused},
     {"roost_connections_moved_total", "Connections brought to the core of their session.",
      &G::moved},
 };
@@ -112,19 +113,16 @@ constexpr Row<G> kGateCounters[] = {
 using R = routing::RouterCounters;
 constexpr Row<R> kRouterCounters[] = {
     {"roost_messages_published_total", "Messages given to the router.", &R::published},
-    {"roost_messages_sent_to_cores_total", "Messages handed to another core.",
-     &R::sent_to_cores},
+    {"roost_messages_sent_to_cores_total", "Messages handed to another core.", &R::sent_to_cores},
     {"roost_messages_unmatched_total", "Messages that nobody can have wanted.", &R::unmatched},
 };
 
 using C = core::CoreCounters;
 constexpr Row<C> kCoreCounters[] = {
     {"roost_core_turns_total", "Turns of the event loop.", &C::turns},
-    {"roost_core_wakeups_total", "Times a sleeping core was woken by another thread.",
-     &C::wakeups},
+    {"roost_core_wakeups_total", "Times a sleeping core was woken by another thread.", &C::wakeups},
     {"roost_core_mails_total", "Tasks that came by mail.", &C::mails},
-    {"roost_core_borrowed_turns_total", "Turns run by another core's thread.",
-     &C::borrowed_turns},
+    {"roost_core_borrowed_turns_total", "Turns run by another core's thread.", &C::borrowed_turns},
 };
 
 observe::Labels labels_of(const char* cause) {
@@ -162,10 +160,12 @@ void add_qos_counters(observe::Metrics& metrics, const Node& node) {
       return total;
     };
     const observe::Labels labels{{"qos", std::to_string(qos)}};
-    metrics.add_counter("roost_publish_received_total", "PUBLISH packets from clients, by QoS.",
-                        [sum] { return sum(&S::publishes_in); }, labels);
-    metrics.add_counter("roost_publish_sent_total", "PUBLISH packets to clients, by QoS.",
-                        [sum] { return sum(&S::publishes_out); }, labels);
+    metrics.add_counter(
+        "roost_publish_received_total", "PUBLISH packets from clients, by QoS.",
+        [sum] { return sum(&S::publishes_in); }, labels);
+    metrics.add_counter(
+        "roost_publish_sent_total", "PUBLISH packets to clients, by QoS.",
+        [sum] { return sum(&S::publishes_out); }, labels);
   }
 }
 
@@ -198,9 +198,8 @@ void add_metrics(observe::Metrics& metrics, const Node& node) {
   };
   add_rows(metrics, node, kSessionCounters, sessions);
   add_rows(metrics, node, kSessionGauges, sessions, /*gauges=*/true);
-  add_rows(metrics, node, kNetCounters, [](const Node& n, std::size_t core) -> const N& {
-    return n.net_counters[core];
-  });
+  add_rows(metrics, node, kNetCounters,
+           [](const Node& n, std::size_t core) -> const N& { return n.net_counters[core]; });
   add_rows(metrics, node, kGateCounters, [](const Node& n, std::size_t core) -> const G& {
     return std::as_const(n.on_core[core]->gates).counters();
   });

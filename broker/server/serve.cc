@@ -38,8 +38,8 @@ void raise_file_limit(Log& log) {
   const rlim_t before = files.rlim_cur;
   files.rlim_cur = files.rlim_max;
   if (before != files.rlim_max && setrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  log.write(LogLevel::info, "open files: up to " + std::to_string(files.rlim_cur) +
-                                " (was " + std::to_string(before) + ")");
+  log.write(LogLevel::info, "open files: up to " + std::to_string(files.rlim_cur) + " (was " +
+                                std::to_string(before) + ")");
 }
 
 Result<void> prepare_data_dir(const std::string& path) {
@@ -59,7 +59,7 @@ void say_started(const Config& config, const Server& server) {
   for (const std::string& one : server.listening()) where += (where.empty() ? "" : ", ") + one;
   const bool open = config.auth.allow_anonymous.value_or(false);
   const char* door = !config.auth.password_file.empty() ? "clients log in with a password"
-                     : open ? "anyone may connect (allow_anonymous)"
+                     : open                             ? "anyone may connect (allow_anonymous)"
                             : "loopback only; for remote clients set auth.password_file or "
                               "auth.allow_anonymous: true";
   std::printf("Roost %s listens: %s; %s.\n", version().c_str(), where.c_str(), door);
@@ -69,9 +69,10 @@ void say_started(const Config& config, const Server& server) {
   } else {
     std::printf("HTTP is off; %u cores.\n", config.threads);
   }
-  std::printf("Sessions, queues and retained messages are in memory only for now: a restart "
-              "forgets them (data directory %s is kept for later).\n",
-              config.data_dir.c_str());
+  std::printf(
+      "Sessions, queues and retained messages are in memory only for now: a restart "
+      "forgets them (data directory %s is kept for later).\n",
+      config.data_dir.c_str());
   std::fflush(stdout);
 }
 

@@ -48,10 +48,9 @@ net::ListenerSettings net_settings(const ListenerConfig& config) {
     settings.tls->min_version = config.tls.min_version;
     settings.tls->ciphers = config.tls.ciphers;
     const std::string& wanted = config.tls.client_certificate;
-    settings.tls->client_certificate = wanted == "required" ? net::ClientCertificate::required
-                                       : wanted == "optional"
-                                           ? net::ClientCertificate::optional
-                                           : net::ClientCertificate::none;
+    settings.tls->client_certificate = wanted == "required"   ? net::ClientCertificate::required
+                                       : wanted == "optional" ? net::ClientCertificate::optional
+                                                              : net::ClientCertificate::none;
   }
   return settings;
 }

@@ -14,7 +14,9 @@ namespace roost::session {
 
 class AwaitingRelease {
  public:
-  bool contains(mqtt::PacketId id) const { return std::binary_search(ids_.begin(), ids_.end(), id); }
+  bool contains(mqtt::PacketId id) const {
+    return std::binary_search(ids_.begin(), ids_.end(), id);
+  }
   // Requires: !contains(id). Ids mostly rise, so this is mostly an append.
   void insert(mqtt::PacketId id) {
     ids_.insert(std::upper_bound(ids_.begin(), ids_.end(), id), id);

@@ -201,8 +201,7 @@ void Session::detach(Departure departure, std::string_view) {
   CHECK(live_ != nullptr);
   leave_connection();
   for (const auto& [filter, subscription] : subscriptions_) {
-    const auto parsed =
-        mqtt::TopicFilter::parse(filter, table_.limits().wire.topic_levels_max);
+    const auto parsed = mqtt::TopicFilter::parse(filter, table_.limits().wire.topic_levels_max);
     if (parsed && parsed->is_shared()) table_.share_presence(*this, *parsed, false);
   }
   if (departure == Departure::normal) will_.reset();  // [MQTT-3.1.2-10]

@@ -10,10 +10,10 @@
 namespace roost::session {
 
 struct SessionCounters {
-  Counter connected;         // sessions with a client now
-  Counter sessions_durable;  // sessions that outlive their connection, online or not
-  Counter durable_connected; // of these, with a client now
-  Counter connects;          // CONNECTs accepted
+  Counter connected;          // sessions with a client now
+  Counter sessions_durable;   // sessions that outlive their connection, online or not
+  Counter durable_connected;  // of these, with a client now
+  Counter connects;           // CONNECTs accepted
   Counter takeovers;
   Counter sessions_expired;
   Counter subscriptions, shared_subscriptions;
@@ -28,14 +28,14 @@ struct SessionCounters {
   Counter retained;  // messages kept now
 
   // Dropped, by cause.
-  Counter dropped_slow_reader;      // QoS 0 to a client that doesn't read
-  Counter dropped_queue_full;       // over max_queued_messages or max_queued_bytes
-  Counter dropped_expired;          // Message Expiry Interval over
-  Counter dropped_too_large;        // over the client's Maximum Packet Size
-  Counter dropped_offline_qos0;     // QoS 0 to a session without a client
-  Counter dropped_session_end;      // waiting when the session ended
-  Counter dropped_rejected;         // the subscriber answered PUBREC with an error
-  Counter dropped_not_authorized;   // published to $SYS
+  Counter dropped_slow_reader;     // QoS 0 to a client that doesn't read
+  Counter dropped_queue_full;      // over max_queued_messages or max_queued_bytes
+  Counter dropped_expired;         // Message Expiry Interval over
+  Counter dropped_too_large;       // over the client's Maximum Packet Size
+  Counter dropped_offline_qos0;    // QoS 0 to a session without a client
+  Counter dropped_session_end;     // waiting when the session ended
+  Counter dropped_rejected;        // the subscriber answered PUBREC with an error
+  Counter dropped_not_authorized;  // published to $SYS
 
   Counter refused_receive_maximum;  // 0x93
   Counter refused_packet_size;      // 0x95

@@ -31,8 +31,7 @@ bool SessionTable::deliver_local(const routing::MessagePtr& message, routing::Co
   return done;
 }
 
-bool SessionTable::store_retained(const routing::MessagePtr& message,
-                                  routing::ConfirmTo confirm) {
+bool SessionTable::store_retained(const routing::MessagePtr& message, routing::ConfirmTo confirm) {
   if (message->expires() && !armed()) {
     core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
   }
@@ -50,8 +49,7 @@ void SessionTable::on_timer() {
   core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
 }
 
-void SessionTable::deliver_to(const routing::TopicTree& tree,
-                              const routing::MessagePtr& message) {
+void SessionTable::deliver_to(const routing::TopicTree& tree, const routing::MessagePtr& message) {
   ++match_serial_;
   const std::size_t first = targets_.size();
   tree.match(message->topic(),
@@ -62,16 +60,15 @@ void SessionTable::deliver_to(const routing::TopicTree& tree,
   targets_.resize(first);
 }
 
-void SessionTable::collect(const routing::Subscriber& subscriber,
-                           const routing::Message& message) {
+void SessionTable::collect(const routing::Subscriber& subscriber, const routing::Message& message) {
   auto* session = static_cast<Session*>(subscriber.owner);
   const mqtt::SubscriptionOptions options = subscriber.options;
   if (options.no_local && message.origin() == session->origin()) return;  // [MQTT-3.8.3-3]
   if (session->match_serial != match_serial_) {
     session->match_serial = match_serial_;
     session->match_index = static_cast<std::uint32_t>(targets_.size());
-    targets_.push_back({session, {options.qos, options.retain_as_published,
-                                  subscriber.subscription_id, nullptr}});
+    targets_.push_back(
+        {session, {options.qos, options.retain_as_published, subscriber.subscription_id, nullptr}});
     return;
   }
   // Overlapping filters: one copy, the highest QoS, all identifiers. [MQTT-3.3.4-2] [MQTT-3.3.4-4]

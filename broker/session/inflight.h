@@ -25,8 +25,8 @@ class Inflight {
   struct Entry {
     QueueEntry queued;
     InflightState state = InflightState::publish_sent;
-    bool sent = false;        // on any connection: the next time carries DUP
-    bool sent_here = false;   // on this connection
+    bool sent = false;       // on any connection: the next time carries DUP
+    bool sent_here = false;  // on this connection
   };
 
   static constexpr std::uint32_t kIds = 65535;

@@ -55,8 +55,8 @@ void Session::send_or_enqueue(QueueEntry entry) {
     send_publish(entry, 0, false);
     return;
   }
-  const bool direct = live_ != nullptr && queue_.empty() && window_open() &&
-                      !live_->link->is_congested();
+  const bool direct =
+      live_ != nullptr && queue_.empty() && window_open() && !live_->link->is_congested();
   if (!direct) {
     enqueue(std::move(entry));
     return;

@@ -24,7 +24,7 @@ struct QueueEntry {
   routing::MessagePtr message;
   std::uint32_t subscription_id = 0;  // the only one; 0: none, or see extra
   mqtt::Qos qos = mqtt::Qos::at_most_once;
-  bool retain = false;                // RETAIN flag to send
+  bool retain = false;  // RETAIN flag to send
   std::unique_ptr<EntryExtra> extra;
 
   std::span<const std::uint32_t> subscription_ids() const {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All that is remembered of one client id, connected or not: subscriptions, queue, what is in
 // flight both ways, will. While a client is connected, its protocol runs here: packets in, packets
-// out through Link. Split by verb: connect.cc, publish_in.cc, publish_out.cc, subscribe.cc, will.cc.
-// Thread: core-bound (the core of shard_of(client id)).
-// Owner: SessionTable (in memory only) or ShardState (durable).
+// out through Link. Split by verb: connect.cc, publish_in.cc, publish_out.cc, subscribe.cc,
+// will.cc. Thread: core-bound (the core of shard_of(client id)). Owner: SessionTable (in memory
+// only) or ShardState (durable).
 #pragma once
 
 #include <cstdint>
@@ -36,9 +36,9 @@ struct Subscription {
 
 // Why a client is gone; decides about its will. [MQTT-3.1.2-8] [MQTT-3.14.4-3]
 enum class Departure : std::uint8_t {
-  normal,    // DISCONNECT 0x00: the will is thrown away
-  with_will, // DISCONNECT 0x04
-  lost,      // connection closed, keep alive over, protocol error, takeover, kicked
+  normal,     // DISCONNECT 0x00: the will is thrown away
+  with_will,  // DISCONNECT 0x04
+  lost,       // connection closed, keep alive over, protocol error, takeover, kicked
 };
 
 class Session final : private core::Timer, public routing::PublicationWaiter {
@@ -115,16 +115,16 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
     mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
     bool bridge = false;
     bool problem_information = true;
-    std::uint16_t receive_maximum = 65535;     // the client's
+    std::uint16_t receive_maximum = 65535;                 // the client's
     std::uint32_t packet_size_max = mqtt::kPacketSizeMax;  // the client's
-    std::uint16_t open_here = 0;               // QoS 1/2 sent on this connection, unfinished
-    std::uint32_t to_resend = 0;               // Inflight index of the next one to send again
-    std::uint32_t keep_alive_ms = 0;           // 1.5 x the keep alive; 0: none
+    std::uint16_t open_here = 0;      // QoS 1/2 sent on this connection, unfinished
+    std::uint32_t to_resend = 0;      // Inflight index of the next one to send again
+    std::uint32_t keep_alive_ms = 0;  // 1.5 x the keep alive; 0: none
     SteadyMs last_packet_ms = 0;
     std::unique_ptr<TopicAliasIn> aliases_in;
     std::unique_ptr<TopicAliasOut> aliases_out;
     Ring<PendingAck> acks;
-    std::uint64_t first_ack_tag = 0;           // of acks[0]
+    std::uint64_t first_ack_tag = 0;  // of acks[0]
     Ring<std::unique_ptr<PendingSuback>> subacks;
   };
   struct Will {
@@ -192,7 +192,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::string client_id_;
   std::uint64_t origin_ = 0;
   bool durable_ = false;
-  bool replaying_ = false;  // retained messages wait in the queue: live ones stay behind them
+  bool replaying_ = false;      // retained messages wait in the queue: live ones stay behind them
   std::uint32_t expiry_s_ = 0;  // Session Expiry Interval; kNeverExpires: never
   SteadyMs expires_at_ms_ = INT64_MAX;
   SteadyMs will_due_ms_ = INT64_MAX;

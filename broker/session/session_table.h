@@ -89,7 +89,7 @@ class SessionTable final : public routing::LocalDelivery,
                      std::string_view left_by);
 
  private:
-  static constexpr SteadyMs kRetainedExpiryMs = 1000;         // between looks
+  static constexpr SteadyMs kRetainedExpiryMs = 1000;  // between looks
   static constexpr std::size_t kTriesMax = 8;  // members asked before one must take a message
   static constexpr std::size_t kRetainedExpiryBudget = 1000;  // messages looked at a shard
 
@@ -129,8 +129,8 @@ class SessionTable final : public routing::LocalDelivery,
   std::unordered_map<std::string_view, std::unique_ptr<Session>> volatiles_;
   routing::TopicTree volatile_tree_;
   std::unordered_map<std::string, std::unique_ptr<routing::ShareGroup>> groups_;  // "group/filter"
-  routing::TopicTree group_tree_;                                   // owners: ShareGroup
-  std::vector<Target> targets_;  // of the publish being matched
+  routing::TopicTree group_tree_;  // owners: ShareGroup
+  std::vector<Target> targets_;    // of the publish being matched
   std::uint32_t match_serial_ = 0;
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<Session>> graveyard_;

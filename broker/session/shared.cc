@@ -39,16 +39,16 @@ void SessionTable::share_join(const Session& session, const mqtt::TopicFilter& f
   const std::string key = key_of(filter);
   routing::ShareMember member{session.client_id(), core_.id(), session.is_connected(),
                               subscription.id, subscription.options};
-  at_group(key, [this, key, group = std::string(filter.group()), text = std::string(filter.text()),
-                 member = std::move(member), joined = std::move(joined)](
-                    SessionTable& home) mutable {
-    home.group_join(key, group, text, std::move(member));
-    if (&home == this) {
-      joined();
-    } else {
-      core_.post(std::move(joined));
-    }
-  });
+  at_group(key,
+           [this, key, group = std::string(filter.group()), text = std::string(filter.text()),
+            member = std::move(member), joined = std::move(joined)](SessionTable& home) mutable {
+             home.group_join(key, group, text, std::move(member));
+             if (&home == this) {
+               joined();
+             } else {
+               core_.post(std::move(joined));
+             }
+           });
 }
 
 void SessionTable::share_leave(const Session& session, const mqtt::TopicFilter& filter) {

@@ -43,8 +43,7 @@ ReasonCode Session::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32
   }
   const auto at = subscriptions_.find(entry.filter);
   const bool is_new = at == subscriptions_.end();
-  if (is_new && limits.max_subscriptions > 0 &&
-      subscriptions_.size() >= limits.max_subscriptions) {
+  if (is_new && limits.max_subscriptions > 0 && subscriptions_.size() >= limits.max_subscriptions) {
     table_.counters().refused_subscriptions.add();
     return ReasonCode::quota_exceeded;
   }
@@ -93,9 +92,8 @@ void Session::send_subacks() {
 void Session::replay_retained(const mqtt::SubscribeEntry& entry, std::uint32_t id) {
   ++gathers_open_;
   table_.gather_retained(
-      entry.filter,
-      [&table = table_, client_id = client_id_, generation = live_->generation, id,
-       options = entry.options](std::vector<routing::MessagePtr> found) {
+      entry.filter, [&table = table_, client_id = client_id_, generation = live_->generation, id,
+                     options = entry.options](std::vector<routing::MessagePtr> found) {
         Session* session = table.find(client_id);
         if (session == nullptr || session->live_ == nullptr) return;
         if (session->live_->generation != generation) return;
@@ -136,8 +134,7 @@ void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
       unsuback.reasons.push_back(ReasonCode::no_subscription_existed);
       continue;
     }
-    const auto filter =
-        mqtt::TopicFilter::parse(text, table_.limits().wire.topic_levels_max);
+    const auto filter = mqtt::TopicFilter::parse(text, table_.limits().wire.topic_levels_max);
     if (filter && filter->is_shared()) {
       table_.share_leave(*this, *filter);
       table_.counters().shared_subscriptions.sub();
