@@ -12,6 +12,12 @@ namespace roost::gates {
 using mqtt::PacketType;
 using mqtt::ReasonCode;
 
+namespace {
+
+constexpr std::uint8_t kConnectByte = 0x10;  // type 1, flags 0 [MQTT-3.1.0-1]
+
+}  // namespace
+
 ClientGate::ClientGate(Gates& gates, const GateListener& listener,
                        net::DetachedConnection connection, bool admitted)
     : gates_(gates),
@@ -30,6 +36,10 @@ ClientGate::~ClientGate() = default;
 
 std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;
+  if (session_ == nullptr && !bytes.empty() && bytes[0] != kConnectByte) {
+    not_connect();  // not worth waiting for a whole packet: it may be HTTP
+    return 0;
+  }
   while (!gone_ && !paused_ && (greeting_ == nullptr || !greeting_->asking)) {
     const mqtt::FrameResult found =
         mqtt::next_frame(bytes.subspan(consumed), listener_.limits.packet_size_max);

@@ -63,6 +63,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool on_session_frame(const mqtt::Frame& frame);
   void on_rare_packet(const mqtt::Frame& frame);
   void on_bad_frame(mqtt::FrameStatus status);
+  void not_connect();
   void greet(const mqtt::Frame& frame);
   void refuse(mqtt::ProtocolVersion version, mqtt::ReasonCode reason, std::string_view why);
   bool check_client_id(const mqtt::Connect& connect);

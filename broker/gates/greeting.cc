@@ -18,12 +18,12 @@ void ClientGate::Greeting::on_timer() {
   gate.close("no CONNECT in time");
 }
 
+void ClientGate::not_connect() {
+  gates_.counters().refused_malformed.add();
+  close("first packet is not CONNECT");
+}
+
 void ClientGate::greet(const mqtt::Frame& frame) {
-  if (frame.type() != mqtt::PacketType::connect) {  // [MQTT-3.1.0-1]
-    gates_.counters().refused_malformed.add();
-    close("first packet is not CONNECT");
-    return;
-  }
   const auto packet = mqtt::decode(frame, version_, listener_.limits);
   if (!packet) {
     const mqtt::DecodeError& error = packet.error();
