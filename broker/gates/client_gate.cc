@@ -36,6 +36,7 @@ ClientGate::~ClientGate() = default;
 
 std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;
+  if (gone_ || (greeting_ != nullptr && greeting_->asking)) return 0;
   if (session_ == nullptr && !bytes.empty() && bytes[0] != kConnectByte) {
     not_connect();  // not worth waiting for a whole packet: it may be HTTP
     return 0;
