@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/net/fixture.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+
+#include "tests/net/listener_stage.h"
 
 namespace roost::net {
 
@@ -25,6 +28,22 @@ std::pair<int, Peer> tcp_pair() {
   const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   ::close(listener);
   return {accepted, Peer(client)};
+}
+
+int connect_to(const std::string& address, std::uint16_t port) {
+  sockaddr_in four{};
+  sockaddr_in6 six{};
+  four.sin_family = AF_INET;
+  six.sin6_family = AF_INET6;
+  four.sin_port = six.sin6_port = htons(port);
+  const bool is_four = ::inet_pton(AF_INET, address.c_str(), &four.sin_addr) == 1;
+  if (!is_four) ::inet_pton(AF_INET6, address.c_str(), &six.sin6_addr);
+  const int fd = ::socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto* to =
+      is_four ? reinterpret_cast<const sockaddr*>(&four) : reinterpret_cast<const sockaddr*>(&six);
+  if (fd >= 0 && ::connect(fd, to, is_four ? sizeof(four) : sizeof(six)) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
 }
 
 }  // namespace roost::net

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/net/listener.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,6 +16,7 @@
 
 #include "broker/net/socket.h"
 #include "tests/net/fixture.h"
+#include "tests/net/listener_stage.h"
 
 namespace roost::net {
 namespace {
@@ -24,70 +24,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-
-class LinesLog final : public Log {
- public:
-  bool enabled(LogLevel) const override { return true; }
-  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
-  std::vector<std::string> lines;
-};
-
-// A listener on one core that is run by hand.
-struct ListenerStage {
-  ListenerStage() = default;
-  ListenerStage(const ListenerStage&) = delete;
-  ListenerStage& operator=(const ListenerStage&) = delete;
-  ~ListenerStage() {
-    listener.reset();
-    turns(2);
-  }
-
-  void open(ListenerSettings settings) {
-    auto opened = Listener::open(std::move(settings), cores, counters, log);
-    ASSERT_TRUE(opened) << opened.error().message;
-    listener = std::move(opened).value();
-    listener->start([this](core::Core& core, DetachedConnection connection) {
-      EXPECT_EQ(&core, &cores.at(CoreId{0}));
-      accepted.push_back(std::move(connection));
-    });
-    turns(1);
-  }
-  void turns(int count) {
-    for (int i = 0; i < count; ++i) cores.at(CoreId{0}).run_once(0);
-  }
-
-  ManualClock clock;
-  core::Cores cores{1, clock};
-  std::vector<NetCounters> counters = std::vector<NetCounters>(1);
-  LinesLog log;
-  std::vector<DetachedConnection> accepted;
-  std::unique_ptr<Listener> listener;
-};
-
-ListenerSettings local(std::string address = "127.0.0.1") {
-  ListenerSettings settings;
-  settings.name = "test";
-  settings.address = std::move(address);
-  settings.port = 0;
-  return settings;
-}
-
-// -1 where it is refused.
-int connect_to(const std::string& address, std::uint16_t port) {
-  sockaddr_in four{};
-  sockaddr_in6 six{};
-  four.sin_family = AF_INET;
-  six.sin6_family = AF_INET6;
-  four.sin_port = six.sin6_port = htons(port);
-  const bool is_four = ::inet_pton(AF_INET, address.c_str(), &four.sin_addr) == 1;
-  if (!is_four) ::inet_pton(AF_INET6, address.c_str(), &six.sin6_addr);
-  const int fd = ::socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const auto* to =
-      is_four ? reinterpret_cast<const sockaddr*>(&four) : reinterpret_cast<const sockaddr*>(&six);
-  if (fd >= 0 && ::connect(fd, to, is_four ? sizeof(four) : sizeof(six)) == 0) return fd;
-  if (fd >= 0) ::close(fd);
-  return -1;
-}
 
 bool has_ipv6() {
   const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -102,7 +38,7 @@ bool has_ipv6() {
 
 TEST(Listener, AcceptsAndSaysWhoItIs) {
   ListenerStage stage;
-  stage.open(local());
+  stage.open(local_settings());
   EXPECT_EQ(stage.listener->describe(),
             "mqtt on 127.0.0.1:" + std::to_string(stage.listener->port()));
   const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
@@ -116,7 +52,7 @@ TEST(Listener, AcceptsAndSaysWhoItIs) {
 
 TEST(Listener, GivesItsConnectionsTcpNoDelay) {
   ListenerStage stage;
-  stage.open(local());
+  stage.open(local_settings());
   const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
   stage.turns(1);
   ASSERT_THAT(stage.accepted, SizeIs(1));
@@ -128,7 +64,7 @@ TEST(Listener, GivesItsConnectionsTcpNoDelay) {
 
 TEST(Listener, ServesBothFamiliesOnStar) {
   ListenerStage stage;
-  stage.open(local("*"));
+  stage.open(local_settings("*"));
   const Peer four(connect_to("127.0.0.1", stage.listener->port()));
   stage.turns(1);
   ASSERT_THAT(stage.accepted, SizeIs(1));
@@ -147,7 +83,7 @@ TEST(Listener, ServesBothFamiliesOnStar) {
 
 TEST(Listener, ServesEveryAddressOfAName) {
   ListenerStage stage;
-  stage.open(local("localhost"));
+  stage.open(local_settings("localhost"));
   const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
   stage.turns(1);
   EXPECT_THAT(stage.accepted, SizeIs(1));
@@ -155,8 +91,8 @@ TEST(Listener, ServesEveryAddressOfAName) {
 
 TEST(Listener, SaysThatAnAddressIsInUse) {
   ListenerStage stage;
-  stage.open(local());
-  ListenerSettings second = local();
+  stage.open(local_settings());
+  ListenerSettings second = local_settings();
   second.port = stage.listener->port();
   auto opened = Listener::open(std::move(second), stage.cores, stage.counters, stage.log);
   ASSERT_FALSE(opened);
@@ -166,17 +102,17 @@ TEST(Listener, SaysThatAnAddressIsInUse) {
 
 TEST(Listener, SaysThatAnAddressIsNotOfThisMachine) {
   ListenerStage stage;
-  auto opened = Listener::open(local("192.0.2.1"), stage.cores, stage.counters, stage.log);
+  auto opened = Listener::open(local_settings("192.0.2.1"), stage.cores, stage.counters, stage.log);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
-  opened = Listener::open(local("no such host"), stage.cores, stage.counters, stage.log);
+  opened = Listener::open(local_settings("no such host"), stage.cores, stage.counters, stage.log);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
 }
 
 TEST(Listener, RefusesMoreThanMaxConnections) {
   ListenerStage stage;
-  ListenerSettings settings = local();
+  ListenerSettings settings = local_settings();
   settings.max_connections = 2;
   stage.open(std::move(settings));
   std::vector<Peer> peers;
@@ -194,7 +130,7 @@ TEST(Listener, RefusesMoreThanMaxConnections) {
 
 TEST(Listener, PausesInsteadOfSpinningWithoutFileDescriptors) {
   ListenerStage stage;
-  stage.open(local());
+  stage.open(local_settings());
   const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
@@ -217,7 +153,7 @@ TEST(Listener, PausesInsteadOfSpinningWithoutFileDescriptors) {
 
 TEST(Listener, TurnsClientsAwayAfterStopAndKeepsThoseItHas) {
   ListenerStage stage;
-  stage.open(local());
+  stage.open(local_settings());
   Peer peer(connect_to("127.0.0.1", stage.listener->port()));
   stage.turns(1);
   stage.listener->stop();
@@ -233,7 +169,7 @@ TEST(Listener, MayGoBeforeItsCoresHaveHeardOfIt) {
   std::vector<NetCounters> counters(2);
   LinesLog log;
   core::Cores cores(2, clock);
-  auto opened = Listener::open(local(), cores, counters, log);
+  auto opened = Listener::open(local_settings(), cores, counters, log);
   ASSERT_TRUE(opened);
   opened.value()->start([](core::Core&, DetachedConnection) {});
   cores.at(CoreId{0}).run_once(0);
@@ -248,7 +184,7 @@ TEST(Listener, SharesAcceptingBetweenCoresThatRun) {
   std::condition_variable changed;
   int accepted = 0;
   core::Cores cores(2, clock);
-  auto opened = Listener::open(local(), cores, counters, log);
+  auto opened = Listener::open(local_settings(), cores, counters, log);
   ASSERT_TRUE(opened);
   opened.value()->start([&](core::Core&, DetachedConnection) {
     const std::lock_guard guard(lock);
