@@ -29,9 +29,7 @@ struct Job {
 
 void wipe(std::string& secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
 
-void count(std::atomic<std::uint64_t>& counter) {
-  counter.fetch_add(1, std::memory_order_relaxed);
-}
+void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
 // An unknown user costs as much as the dearest known one, so that time doesn't tell who exists.
 HashCost dearest(const PasswordTable& table) {
@@ -65,12 +63,12 @@ struct PasswordAuthenticator::Inside {
 
   mutable std::mutex table_mutex;
   Table table = std::make_shared<const PasswordTable>();  // guarded by table_mutex
-  std::string decoy;                                       // guarded by table_mutex
+  std::string decoy;                                      // guarded by table_mutex
 
   std::mutex queue_mutex;
   std::condition_variable queue_filled;
-  std::deque<Job> queue;   // guarded by queue_mutex
-  bool stopping = false;   // guarded by queue_mutex
+  std::deque<Job> queue;  // guarded by queue_mutex
+  bool stopping = false;  // guarded by queue_mutex
   std::vector<std::thread> threads;
 };
 

@@ -17,7 +17,7 @@
 namespace roost::auth {
 
 struct PasswordSettings {
-  std::string password_file;       // empty: there is none, names and passwords are not looked at
+  std::string password_file;  // empty: there is none, names and passwords are not looked at
   std::uint32_t threads = 1;
   std::uint32_t max_pending = 10'000;  // verifications waiting; over it: 0x89 server busy
 };
@@ -30,7 +30,7 @@ struct AuthCounters {
   std::atomic<std::uint64_t> refused_busy{0};
   std::atomic<std::uint64_t> hashes_computed{0};
   std::atomic<std::uint64_t> cache_hits{0};
-  std::atomic<std::uint64_t> pending{0};             // gauge: waiting or being verified
+  std::atomic<std::uint64_t> pending{0};  // gauge: waiting or being verified
   std::atomic<std::uint64_t> reloads{0}, reload_failures{0};
 };
 

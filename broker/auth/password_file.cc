@@ -91,9 +91,8 @@ Result<void> check_user_name(std::string_view user) {
 
 Result<PasswordTable> parse_passwords(std::string_view text, const std::string& file_name) {
   Parser parser(file_name);
-  each_line(text, [&](std::string_view line, int number) {
-    parser.add(without_line_end(line), number);
-  });
+  each_line(text,
+            [&](std::string_view line, int number) { parser.add(without_line_end(line), number); });
   return std::move(parser).finish();
 }
 

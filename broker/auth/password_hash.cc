@@ -43,9 +43,7 @@ bool is_base64(std::string_view text, std::size_t min_bytes) {
          text.size() * 3 / 4 >= min_bytes && text.size() % 4 != 1;
 }
 
-Unexpected<Error> bad(std::string text) {
-  return error(ErrorKind::corrupt, std::move(text));
-}
+Unexpected<Error> bad(std::string text) { return error(ErrorKind::corrupt, std::move(text)); }
 
 std::string kind_of(std::string_view encoded) {
   if (encoded.starts_with("$6$") || encoded.starts_with("$7$")) {
@@ -64,12 +62,12 @@ Result<std::string> hash_password(std::string_view password, HashCost cost) {
   if (RAND_bytes(salt.data(), static_cast<int>(salt.size())) != 1) {
     return error(ErrorKind::resource_exhausted, "the system gives no random bytes");
   }
-  std::string encoded(argon2_encodedlen(cost.passes, cost.memory_kib, kLanes, kSaltBytes,
-                                        kHashBytes, Argon2_id),
-                      '\0');
-  const int code = argon2id_hash_encoded(cost.passes, cost.memory_kib, kLanes, password.data(),
-                                         password.size(), salt.data(), salt.size(), kHashBytes,
-                                         encoded.data(), encoded.size());
+  std::string encoded(
+      argon2_encodedlen(cost.passes, cost.memory_kib, kLanes, kSaltBytes, kHashBytes, Argon2_id),
+      '\0');
+  const int code =
+      argon2id_hash_encoded(cost.passes, cost.memory_kib, kLanes, password.data(), password.size(),
+                            salt.data(), salt.size(), kHashBytes, encoded.data(), encoded.size());
   if (code != ARGON2_OK) {
     return error(ErrorKind::resource_exhausted,
                  std::string("Argon2: ") + argon2_error_message(code));

@@ -48,9 +48,8 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
       CHECK(routes_[i].path != routes_[j].path || routes_[i].method != routes_[j].method);
     }
   }
-  std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
-    return a.path.size() > b.path.size();
-  });
+  std::stable_sort(routes_.begin(), routes_.end(),
+                   [](const Route& a, const Route& b) { return a.path.size() > b.path.size(); });
 }
 
 Response Router::handle(const Request& request) const {

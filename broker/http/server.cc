@@ -68,10 +68,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     parser_->header_limit(shared_.settings.header_bytes_max);
     parser_->body_limit(shared_.settings.body_bytes_max);
     arm_timeout();
-    beast::http::async_read(stream_, buffer_, *parser_,
-                            [self = shared_from_this()](error_code fault, std::size_t) {
-                              self->on_read(fault);
-                            });
+    beast::http::async_read(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](error_code fault, std::size_t) { self->on_read(fault); });
   }
 
   void answer(Response response, bool keep_alive, bool with_body = true) {
@@ -210,9 +209,9 @@ Result<tcp::endpoint> BeastServer::endpoint() {
   const auto found = resolver.resolve(settings.address, std::to_string(settings.port),
                                       tcp::resolver::passive, fault);
   if (fault || found.empty()) {
-    return error(ErrorKind::invalid_argument, "http.address \"" + settings.address +
-                                                  "\" is no address of this machine: " +
-                                                  fault.message());
+    return error(ErrorKind::invalid_argument,
+                 "http.address \"" + settings.address +
+                     "\" is no address of this machine: " + fault.message());
   }
   return found.begin()->endpoint();
 }
@@ -244,9 +243,8 @@ Result<void> BeastServer::listen() {
 }
 
 void BeastServer::accept() {
-  acceptor_.async_accept([this](error_code fault, tcp::socket socket) {
-    accepted(fault, std::move(socket));
-  });
+  acceptor_.async_accept(
+      [this](error_code fault, tcp::socket socket) { accepted(fault, std::move(socket)); });
 }
 
 void BeastServer::accepted(error_code fault, tcp::socket socket) {

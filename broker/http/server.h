@@ -44,9 +44,9 @@ struct Route {
 };
 
 struct Settings {
-  std::string address = "127.0.0.1";  // IPv4, IPv6 or "*"
-  std::uint16_t port = 8080;          // 0: a free one
-  std::uint32_t max_connections = 64; // over it: the new one gets 503
+  std::string address = "127.0.0.1";   // IPv4, IPv6 or "*"
+  std::uint16_t port = 8080;           // 0: a free one
+  std::uint32_t max_connections = 64;  // over it: the new one gets 503
   std::uint32_t header_bytes_max = 8 * 1024;
   std::uint32_t body_bytes_max = 1024 * 1024;
   std::uint32_t timeout_ms = 30'000;  // idle, and for one request to arrive or leave

@@ -20,8 +20,8 @@ namespace {
 
 struct Series {
   Labels labels;
-  ReadNumber read;                // counter, gauge
-  ReadHistogram read_histogram;   // histogram
+  ReadNumber read;               // counter, gauge
+  ReadHistogram read_histogram;  // histogram
 };
 
 struct Family {
@@ -33,18 +33,24 @@ struct Family {
 
 prometheus::MetricType type_of(MetricKind kind) {
   switch (kind) {
-    case MetricKind::counter: return prometheus::MetricType::Counter;
-    case MetricKind::gauge: return prometheus::MetricType::Gauge;
-    case MetricKind::histogram: return prometheus::MetricType::Histogram;
+    case MetricKind::counter:
+      return prometheus::MetricType::Counter;
+    case MetricKind::gauge:
+      return prometheus::MetricType::Gauge;
+    case MetricKind::histogram:
+      return prometheus::MetricType::Histogram;
   }
   return prometheus::MetricType::Untyped;
 }
 
 const char* kind_name(MetricKind kind) {
   switch (kind) {
-    case MetricKind::counter: return "counter";
-    case MetricKind::gauge: return "gauge";
-    case MetricKind::histogram: return "histogram";
+    case MetricKind::counter:
+      return "counter";
+    case MetricKind::gauge:
+      return "gauge";
+    case MetricKind::histogram:
+      return "histogram";
   }
   return "";
 }

@@ -100,21 +100,16 @@ void add_process_metrics(Metrics& metrics) {
   const auto cached = std::make_shared<CachedNumbers>();
   metrics.add_counter("process_cpu_seconds_total", "User and system CPU time of all threads.",
                       [cached] { return cached->get().cpu_s; });
-  metrics.add_gauge("process_resident_memory_bytes", "Memory in RAM.", [cached] {
-    return static_cast<double>(cached->get().resident_bytes);
-  });
-  metrics.add_gauge("process_virtual_memory_bytes", "Address space.", [cached] {
-    return static_cast<double>(cached->get().virtual_bytes);
-  });
-  metrics.add_gauge("process_open_fds", "Open file descriptors.", [cached] {
-    return static_cast<double>(cached->get().open_files);
-  });
-  metrics.add_gauge("process_max_fds", "File descriptors that may be open.", [cached] {
-    return static_cast<double>(cached->get().open_files_max);
-  });
-  metrics.add_gauge("process_threads", "Threads.", [cached] {
-    return static_cast<double>(cached->get().threads);
-  });
+  metrics.add_gauge("process_resident_memory_bytes", "Memory in RAM.",
+                    [cached] { return static_cast<double>(cached->get().resident_bytes); });
+  metrics.add_gauge("process_virtual_memory_bytes", "Address space.",
+                    [cached] { return static_cast<double>(cached->get().virtual_bytes); });
+  metrics.add_gauge("process_open_fds", "Open file descriptors.",
+                    [cached] { return static_cast<double>(cached->get().open_files); });
+  metrics.add_gauge("process_max_fds", "File descriptors that may be open.",
+                    [cached] { return static_cast<double>(cached->get().open_files_max); });
+  metrics.add_gauge("process_threads", "Threads.",
+                    [cached] { return static_cast<double>(cached->get().threads); });
   metrics.add_gauge("process_start_time_seconds", "When the process started, since 1970.",
                     [cached] { return cached->get().start_time_s; });
 }

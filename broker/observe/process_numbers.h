@@ -10,13 +10,13 @@
 namespace roost::observe {
 
 struct ProcessNumbers {
-  double cpu_s = 0;             // user + system, all threads
+  double cpu_s = 0;  // user + system, all threads
   std::uint64_t resident_bytes = 0;
   std::uint64_t virtual_bytes = 0;
   std::uint64_t open_files = 0;
   std::uint64_t open_files_max = 0;
   std::uint64_t threads = 0;
-  double start_time_s = 0;      // since 1970
+  double start_time_s = 0;  // since 1970
 };
 
 ProcessNumbers read_process_numbers();

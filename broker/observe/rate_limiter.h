@@ -31,8 +31,8 @@ class RateLimiter {
   SteadyMs window_start_ms_ = 0;
   bool started_ = false;
   std::uint32_t used_ = 0;
-  std::uint64_t refused_ = 0;   // in this window
-  std::uint64_t pending_ = 0;   // in windows before, not yet reported
+  std::uint64_t refused_ = 0;  // in this window
+  std::uint64_t pending_ = 0;  // in windows before, not yet reported
   std::uint64_t total_ = 0;
 };
 

@@ -25,7 +25,7 @@ struct SysNumbers {
   std::uint64_t publish_received = 0, publish_sent = 0, publish_dropped = 0;
   std::uint64_t publish_bytes_received = 0, publish_bytes_sent = 0;  // payload
   std::uint64_t bytes_received = 0, bytes_sent = 0;                  // sockets
-  std::uint64_t connections_received = 0;  // CONNECT packets
+  std::uint64_t connections_received = 0;                            // CONNECT packets
   std::uint64_t sockets_opened = 0;
   std::uint64_t subscriptions = 0, shared_subscriptions = 0;
   std::uint64_t retained_messages = 0;

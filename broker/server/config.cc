@@ -53,8 +53,8 @@ class Loader {
     for (const YamlFault& fault : yaml.faults) {
       fail(path + ":" + std::to_string(fault.line), fault.text);
     }
-    const bool has_listeners = std::any_of(
-        yaml.entries.begin(), yaml.entries.end(), [](const YamlEntry& entry) {
+    const bool has_listeners =
+        std::any_of(yaml.entries.begin(), yaml.entries.end(), [](const YamlEntry& entry) {
           return entry.path.starts_with("listeners.") ||
                  (entry.path == "listeners" && entry.kind == YamlEntry::Kind::empty_list);
         });

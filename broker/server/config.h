@@ -44,10 +44,10 @@ struct ListenerConfig {
 };
 
 struct AuthConfig {
-  std::string password_file;            // empty: none
+  std::string password_file;  // empty: none
   // unset: with a password file nobody anonymous, without one loopback only.
   std::optional<bool> allow_anonymous;
-  std::uint32_t threads = 0;            // never 0 after load
+  std::uint32_t threads = 0;  // never 0 after load
   std::uint32_t max_pending = 0;
 };
 
@@ -60,14 +60,14 @@ struct HttpConfig {
 // Durations in ms or, where MQTT counts so, in s; mqtt::kNeverExpires is "never".
 struct MqttConfig {
   std::uint32_t max_packet_size = 0;
-  std::uint16_t receive_maximum = 0;      // what we grant v5 publishers
-  std::uint16_t max_inflight = 0;         // window towards a client; v5 may ask for less
+  std::uint16_t receive_maximum = 0;  // what we grant v5 publishers
+  std::uint16_t max_inflight = 0;     // window towards a client; v5 may ask for less
   std::uint16_t topic_alias_maximum = 0;
   std::uint32_t max_topic_levels = 0;
-  std::uint16_t keep_alive_max_s = 0;     // 0: no cap; v5 only
-  std::uint64_t connect_timeout_ms = 0;   // from accept to CONNECT
-  std::uint32_t max_queued_messages = 0;  // per session
-  std::uint64_t max_queued_bytes = 0;     // per session; never 0 after load
+  std::uint16_t keep_alive_max_s = 0;        // 0: no cap; v5 only
+  std::uint64_t connect_timeout_ms = 0;      // from accept to CONNECT
+  std::uint32_t max_queued_messages = 0;     // per session
+  std::uint64_t max_queued_bytes = 0;        // per session; never 0 after load
   std::uint64_t max_queued_bytes_total = 0;  // all sessions of this node; never 0 after load
   std::uint32_t max_subscriptions_per_client = 0;
   std::uint32_t session_expiry_max_s = 0;         // cap of v5's wish

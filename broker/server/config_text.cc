@@ -13,9 +13,9 @@ constexpr std::size_t kWidth = 98;
 constexpr std::uint64_t kEndless = std::numeric_limits<std::uint32_t>::max();  // not worth saying
 
 constexpr std::string_view kHead =
-    R"(# Every setting of Roost. What begins with "#name:" is a default, commented in: take away the #
-# and change it. Durations take ms, s, m, h, d, w (plain: seconds), sizes B, kB, MB, GB, KiB, MiB,
-# GiB (plain: bytes). A name that Roost doesn't know is an error.
+    R"(# Every setting of Roost. What begins with "#name:" is a default, commented in: take
+# away the # and change it. Durations take ms, s, m, h, d, w (plain: seconds), sizes B, kB, MB, GB,
+# KiB, MiB, GiB (plain: bytes). A name that Roost doesn't know is an error.
 #
 # Each setting is an environment variable too: ROOST_HTTP_PORT is http.port, ROOST_LISTENERS_0_PORT
 # the port of the first listener. And a flag: --set http.port=9090. Flags win over the environment,
@@ -43,8 +43,9 @@ std::string comment_of(const Setting& setting) {
       setting.kind == ValueKind::tri_state) {
     text += " [" + allowed_text(setting) + "]";
   }
-  if (setting.kind == ValueKind::number && setting.max < kEndless) {
-    text += " [" + std::to_string(setting.min) + " to " + std::to_string(setting.max) + "]";
+  if (setting.kind == ValueKind::number && setting.allowed.max < kEndless) {
+    text += " [" + std::to_string(setting.allowed.min) + " to " +
+            std::to_string(setting.allowed.max) + "]";
   }
   return text;
 }

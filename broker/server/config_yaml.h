@@ -13,7 +13,7 @@ struct YamlEntry {
   enum class Kind { scalar, nothing, empty_list, empty_map, unknown };
   std::string path;  // "listeners.0.port"
   std::string text;
-  int line = 0;      // from 1
+  int line = 0;  // from 1
   Kind kind = Kind::scalar;
 };
 

@@ -46,8 +46,8 @@ std::optional<std::string> cgroup_path(const std::string& root, std::string_view
     const std::size_t second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string list = "," + line.substr(first + 1, second - first - 1) + ",";
-    if (controller.empty() ? list == ",," : list.find("," + std::string(controller) + ",") !=
-                                                std::string::npos) {
+    if (controller.empty() ? list == ",,"
+                           : list.find("," + std::string(controller) + ",") != std::string::npos) {
       return line.substr(second + 1);
     }
   }

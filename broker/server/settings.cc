@@ -65,15 +65,19 @@ std::string upper_variable(std::string_view path) {
 
 std::optional<std::uint64_t> parse_by_kind(ValueKind kind, std::string_view text) {
   switch (kind) {
-    case ValueKind::number: return parse_number(text);
-    case ValueKind::size: return parse_size(text);
-    case ValueKind::duration_ms: return parse_duration_ms(text);
+    case ValueKind::number:
+      return parse_number(text);
+    case ValueKind::size:
+      return parse_size(text);
+    case ValueKind::duration_ms:
+      return parse_duration_ms(text);
     case ValueKind::duration_s: {
       const auto ms = parse_duration_ms(text);
       if (!ms || *ms % 1000 != 0) return std::nullopt;
       return *ms / 1000;
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -87,20 +91,21 @@ void store_number(const Field& field, std::uint64_t value) {
 }
 
 bool assign_number(const Setting& setting, std::string_view text, const Field& field) {
-  if (!setting.word.empty() && text == setting.word) {
-    store_number(field, setting.word_value);
+  if (!setting.allowed.word.empty() && text == setting.allowed.word) {
+    store_number(field, setting.allowed.word_value);
     return true;
   }
   const auto value = parse_by_kind(setting.kind, text);
-  if (!value || *value < setting.min || *value > setting.max) return false;
+  if (!value || *value < setting.allowed.min || *value > setting.allowed.max) return false;
   store_number(field, *value);
   return true;
 }
 
 bool assign_choice(const Setting& setting, std::string_view text, const Field& field) {
-  const auto found = std::find(setting.choices.begin(), setting.choices.end(), text);
-  if (found == setting.choices.end()) return false;
-  const auto index = found - setting.choices.begin();
+  const auto found =
+      std::find(setting.allowed.choices.begin(), setting.allowed.choices.end(), text);
+  if (found == setting.allowed.choices.end()) return false;
+  const auto index = found - setting.allowed.choices.begin();
   if (auto* const* word = std::get_if<std::string*>(&field)) **word = text;
   if (auto* const* flag = std::get_if<bool*>(&field)) **flag = index == 1;
   if (auto* const* level = std::get_if<LogLevel*>(&field)) **level = static_cast<LogLevel>(index);
@@ -108,9 +113,10 @@ bool assign_choice(const Setting& setting, std::string_view text, const Field& f
 }
 
 std::string range_text(const Setting& setting, std::string (*format)(std::uint64_t)) {
-  const bool bounded = setting.max < std::numeric_limits<std::uint32_t>::max() - 1;
-  if (!bounded) return setting.min == 0 ? "" : " from " + format(setting.min) + " up";
-  return " from " + format(setting.min) + " to " + format(setting.max);
+  const bool bounded = setting.allowed.max < std::numeric_limits<std::uint32_t>::max() - 1;
+  if (!bounded)
+    return setting.allowed.min == 0 ? "" : " from " + format(setting.allowed.min) + " up";
+  return " from " + format(setting.allowed.min) + " to " + format(setting.allowed.max);
 }
 
 }  // namespace
@@ -189,12 +195,12 @@ std::string unknown_path_text(std::string_view path) {
   std::string group;
   for (const Setting& setting : settings()) {
     if (generic.path == setting.path || generic.path.starts_with(std::string(setting.path) + ".")) {
-      return with_index(setting.path, generic.listener.value_or(0)) + " takes one value: " +
-             allowed_text(setting);
+      return with_index(setting.path, generic.listener.value_or(0)) +
+             " takes one value: " + allowed_text(setting);
     }
     if (setting.path.starts_with(generic.path + ".")) {
-      group += (group.empty() ? "" : ", ") +
-               std::string(setting.path.substr(generic.path.size() + 1));
+      group +=
+          (group.empty() ? "" : ", ") + std::string(setting.path.substr(generic.path.size() + 1));
     }
   }
   if (path == kListeners || (path.starts_with("listeners.") && !generic.listener)) {
@@ -213,14 +219,19 @@ std::string unknown_path_text(std::string_view path) {
 std::string allowed_text(const Setting& setting) {
   std::string text;
   switch (setting.kind) {
-    case ValueKind::text: return "a text";
-    case ValueKind::file: return "the path of a readable file";
+    case ValueKind::text:
+      return "a text";
+    case ValueKind::file:
+      return "the path of a readable file";
     case ValueKind::boolean:
-    case ValueKind::tri_state: return "true or false";
+    case ValueKind::tri_state:
+      return "true or false";
     case ValueKind::number:
       text = "a number" + range_text(setting, [](std::uint64_t n) { return std::to_string(n); });
       break;
-    case ValueKind::size: text = "a size like 10MB" + range_text(setting, format_size); break;
+    case ValueKind::size:
+      text = "a size like 10MB" + range_text(setting, format_size);
+      break;
     case ValueKind::duration_ms:
       text = "a duration like 90s or 5m" + range_text(setting, format_duration_ms);
       break;
@@ -230,12 +241,12 @@ std::string allowed_text(const Setting& setting) {
       break;
     case ValueKind::choice:
       text = "one of";
-      for (const auto choice : setting.choices) {
-        text += (choice == setting.choices.front() ? " " : ", ") + std::string(choice);
+      for (const auto choice : setting.allowed.choices) {
+        text += (choice == setting.allowed.choices.front() ? " " : ", ") + std::string(choice);
       }
       break;
   }
-  if (!setting.word.empty()) text += ", or " + std::string(setting.word);
+  if (!setting.allowed.word.empty()) text += ", or " + std::string(setting.allowed.word);
   return text;
 }
 
@@ -258,7 +269,8 @@ bool assign(const Setting& setting, std::string_view text, Config& config,
       if (value || text.empty()) *std::get<std::optional<bool>*>(field) = value;
       return value || text.empty();
     }
-    case ValueKind::choice: return assign_choice(setting, text, field);
+    case ValueKind::choice:
+      return assign_choice(setting, text, field);
     default:
       // Nothing said where nothing is the default: what stands for it is derived later.
       if (text.empty() && setting.default_text.empty()) return true;

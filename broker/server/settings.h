@@ -18,11 +18,11 @@ namespace roost::server {
 
 enum class ValueKind {
   text,
-  file,         // a file that must be readable
+  file,  // a file that must be readable
   boolean,
-  tri_state,    // true, false, or nothing said
+  tri_state,  // true, false, or nothing said
   number,
-  size,         // bytes
+  size,  // bytes
   duration_s,
   duration_ms,
   choice,
@@ -32,17 +32,22 @@ enum class ValueKind {
 using Field = std::variant<std::string*, bool*, std::optional<bool>*, std::uint16_t*,
                            std::uint32_t*, std::uint64_t*, LogLevel*>;
 
+// Bounds in the field's unit, a word that stands for one value ("never"), the words of a choice.
+struct Allowed {
+  std::uint64_t min = 0;
+  std::uint64_t max = 0;
+  std::string_view word = {};
+  std::uint64_t word_value = 0;
+  std::vector<std::string_view> choices = {};
+};
+
 struct Setting {
   std::string_view path;  // "http.port"; in listeners "listeners.*.port"
   ValueKind kind;
   std::string_view default_text;  // empty: nothing
   Field (*field)(Config&, ListenerConfig*);
   std::string_view doc;
-  std::uint64_t min = 0;  // numbers, sizes and durations, in the field's unit
-  std::uint64_t max = 0;
-  std::string_view word = {};  // a word that stands for word_value, e.g. "never"
-  std::uint64_t word_value = 0;
-  std::vector<std::string_view> choices = {};
+  Allowed allowed = {};
 };
 
 inline constexpr std::string_view kListenerPrefix = "listeners.*.";
@@ -52,8 +57,8 @@ std::span<const Setting> settings();
 
 // A path as people give it, "listeners.2.port", taken apart.
 struct SettingPath {
-  const Setting* setting = nullptr;      // null: unknown
-  std::optional<std::size_t> listener;   // its index
+  const Setting* setting = nullptr;     // null: unknown
+  std::optional<std::size_t> listener;  // its index
 };
 SettingPath find_setting(std::string_view path);
 

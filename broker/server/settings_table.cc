@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
+#include <utility>
 
 #include "broker/server/settings.h"
 
@@ -15,6 +16,13 @@ constexpr std::uint64_t kAny32 = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kAny64 = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kDayMs = 86'400'000;
 
+Allowed range(std::uint64_t min, std::uint64_t max, std::string_view word = {},
+              std::uint64_t word_value = 0) {
+  return {min, max, word, word_value, {}};
+}
+
+Allowed one_of(std::vector<std::string_view> choices) { return {0, 0, {}, 0, std::move(choices)}; }
+
 // Rows stay in the order of deploy/roost.yaml. A capture-less lambda names the field.
 #define CONFIG_FIELD(member) [](Config& c, L*) -> Field { return &c.member; }
 #define LISTENER_FIELD(member) [](Config&, L* l) -> Field { return &l->member; }
@@ -25,11 +33,11 @@ std::vector<Setting> listener_settings() {
        "For logs and metrics; without one it is made of protocol and port."},
       {"listeners.*.protocol", Kind::choice, "mqtt", LISTENER_FIELD(websocket),
        "MQTT on the bare connection, or inside WebSocket. With tls below: mqtts and wss.",
-       0, 0, {}, 0, {"mqtt", "ws"}},
+       one_of({"mqtt", "ws"})},
       {"listeners.*.address", Kind::text, "*", LISTENER_FIELD(address),
        "IPv4 or IPv6 address or host name; \"*\" is every address of this machine."},
       {"listeners.*.port", Kind::number, "1883", LISTENER_FIELD(port),
-       "TCP port; 0 takes a free one and says which.", 0, kAny16},
+       "TCP port; 0 takes a free one and says which.", range(0, kAny16)},
       {"listeners.*.unix", Kind::text, "", LISTENER_FIELD(unix_path),
        "Path of a Unix socket, instead of address and port."},
       {"listeners.*.tls.cert", Kind::file, "", LISTENER_FIELD(tls.certificate_file),
@@ -39,10 +47,10 @@ std::vector<Setting> listener_settings() {
       {"listeners.*.tls.ca", Kind::file, "", LISTENER_FIELD(tls.ca_file),
        "PEM file with the authorities that client certificates must come from."},
       {"listeners.*.tls.client_certificate", Kind::choice, "none",
-       LISTENER_FIELD(tls.client_certificate), "Whether clients show a certificate.", 0, 0, {}, 0,
-       {"none", "optional", "required"}},
+       LISTENER_FIELD(tls.client_certificate), "Whether clients show a certificate.",
+       one_of({"none", "optional", "required"})},
       {"listeners.*.tls.min_version", Kind::choice, "1.2", LISTENER_FIELD(tls.min_version),
-       "Oldest TLS version that is accepted.", 0, 0, {}, 0, {"1.2", "1.3"}},
+       "Oldest TLS version that is accepted.", one_of({"1.2", "1.3"})},
       {"listeners.*.tls.ciphers", Kind::text, "", LISTENER_FIELD(tls.ciphers),
        "Cipher list in OpenSSL's words, for TLS 1.2; empty: OpenSSL's default."},
       {"listeners.*.websocket_path", Kind::text, "", LISTENER_FIELD(websocket_path),
@@ -53,9 +61,9 @@ std::vector<Setting> listener_settings() {
       {"listeners.*.allow_anonymous", Kind::tri_state, "", LISTENER_FIELD(allow_anonymous),
        "Overrides auth.allow_anonymous for this listener."},
       {"listeners.*.max_connections", Kind::number, "0", LISTENER_FIELD(max_connections),
-       "Connections at once; 0: no limit of its own.", 0, kAny32},
+       "Connections at once; 0: no limit of its own.", range(0, kAny32)},
       {"listeners.*.max_packet_size", Kind::size, "", LISTENER_FIELD(max_packet_size),
-       "Overrides mqtt.max_packet_size for this listener.", 1024, mqtt::kPacketSizeMax},
+       "Overrides mqtt.max_packet_size for this listener.", range(1024, mqtt::kPacketSizeMax)},
   };
 }
 
@@ -69,75 +77,80 @@ std::vector<Setting> service_settings() {
        "nobody, without one only clients on this machine (loopback)."},
       {"auth.threads", Kind::number, "0", CONFIG_FIELD(auth.threads),
        "Threads that check passwords; 0: half the CPUs. Each needs 19 MiB while it checks.",
-       0, 1024},
+       range(0, 1024)},
       {"auth.max_pending", Kind::number, "10000", CONFIG_FIELD(auth.max_pending),
        "Password checks waiting; a client beyond that is told server busy and comes again.",
-       1, 10'000'000},
+       range(1, 10'000'000)},
       {"http.address", Kind::text, "127.0.0.1", CONFIG_FIELD(http.address),
        "Where /metrics, /livez and /readyz are served; \"*\" is every address. They have no "
        "password: keep them inside."},
-      {"http.port", Kind::number, "8080", CONFIG_FIELD(http.port), "Its TCP port; 0: off.", 0,
-       kAny16},
+      {"http.port", Kind::number, "8080", CONFIG_FIELD(http.port), "Its TCP port; 0: off.",
+       range(0, kAny16)},
       {"http.max_connections", Kind::number, "64", CONFIG_FIELD(http.max_connections),
-       "HTTP connections at once; one more is answered 503.", 1, 65535},
+       "HTTP connections at once; one more is answered 503.", range(1, 65535)},
       {"data_dir", Kind::text, "./roost-data", CONFIG_FIELD(data_dir),
        "Where the broker keeps what must survive; made when missing."},
       {"shards", Kind::number, "64", CONFIG_FIELD(shards),
-       "Units that sessions and retained messages are divided into. Chosen once, for life.", 1,
-       4096},
+       "Units that sessions and retained messages are divided into. Chosen once, for life.",
+       range(1, 4096)},
       {"threads", Kind::number, "0", CONFIG_FIELD(threads),
-       "Threads that serve clients; 0: one per CPU.", 0, 1024},
+       "Threads that serve clients; 0: one per CPU.", range(0, 1024)},
   };
 }
 
 std::vector<Setting> mqtt_settings() {
   return {
       {"mqtt.max_packet_size", Kind::size, "10MiB", CONFIG_FIELD(mqtt.max_packet_size),
-       "Largest packet a client may send; larger: v5 clients are told 0x95.", 1024,
-       mqtt::kPacketSizeMax},
+       "Largest packet a client may send; larger: v5 clients are told 0x95.",
+       range(1024, mqtt::kPacketSizeMax)},
       {"mqtt.receive_maximum", Kind::number, "1000", CONFIG_FIELD(mqtt.receive_maximum),
-       "QoS 1 and 2 messages that a v5 client may have under way to us (0x93 beyond).", 1, kAny16},
+       "QoS 1 and 2 messages that a v5 client may have under way to us (0x93 beyond).",
+       range(1, kAny16)},
       {"mqtt.max_inflight", Kind::number, "1000", CONFIG_FIELD(mqtt.max_inflight),
-       "QoS 1 and 2 messages under way to one client; v5 clients may ask for fewer.", 1, kAny16},
+       "QoS 1 and 2 messages under way to one client; v5 clients may ask for fewer.",
+       range(1, kAny16)},
       {"mqtt.topic_alias_maximum", Kind::number, "32", CONFIG_FIELD(mqtt.topic_alias_maximum),
-       "Topic aliases per connection and direction; 0: none.", 0, kAny16},
+       "Topic aliases per connection and direction; 0: none.", range(0, kAny16)},
       {"mqtt.max_topic_levels", Kind::number, "128", CONFIG_FIELD(mqtt.max_topic_levels),
-       "Levels of a topic or filter.", 1, 65535},
+       "Levels of a topic or filter.", range(1, 65535)},
       {"mqtt.keep_alive_max", Kind::duration_s, "0", CONFIG_FIELD(mqtt.keep_alive_max_s),
        "Longest keep alive; who asks for more or for none gets this one. v5 only, 3.x clients "
-       "can't be told. 0: no cap.", 0, kAny16},
+       "can't be told. 0: no cap.",
+       range(0, kAny16)},
       {"mqtt.connect_timeout", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.connect_timeout_ms),
-       "Time for handshakes and CONNECT after the connection is there.", 100, kDayMs},
+       "Time for handshakes and CONNECT after the connection is there.", range(100, kDayMs)},
       {"mqtt.max_queued_messages", Kind::number, "100000", CONFIG_FIELD(mqtt.max_queued_messages),
-       "Messages waiting for one session; beyond, new ones for it are dropped and counted.", 1,
-       kAny32},
+       "Messages waiting for one session; beyond, new ones for it are dropped and counted.",
+       range(1, kAny32)},
       {"mqtt.max_queued_bytes", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes),
-       "Bytes waiting for one session. auto: an eighth of max_queued_bytes_total.", 1024, kAny64,
-       "auto", 0},
+       "Bytes waiting for one session. auto: an eighth of max_queued_bytes_total.",
+       range(1024, kAny64, "auto", 0)},
       {"mqtt.max_queued_bytes_total", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes_total),
        "Bytes waiting for all sessions of this node. auto: half of the memory that the machine or "
-       "the cgroup has.", 1024, kAny64, "auto", 0},
+       "the cgroup has.",
+       range(1024, kAny64, "auto", 0)},
       {"mqtt.max_subscriptions_per_client", Kind::number, "200000",
-       CONFIG_FIELD(mqtt.max_subscriptions_per_client),
-       "Filters of one client (0x97 beyond).", 1, kAny32},
+       CONFIG_FIELD(mqtt.max_subscriptions_per_client), "Filters of one client (0x97 beyond).",
+       range(1, kAny32)},
       {"mqtt.session_expiry_max", Kind::duration_s, "never",
        CONFIG_FIELD(mqtt.session_expiry_max_s),
-       "Longest session expiry interval that a v5 client gets.", 0, mqtt::kNeverExpires - 1,
-       "never", mqtt::kNeverExpires},
+       "Longest session expiry interval that a v5 client gets.",
+       range(0, mqtt::kNeverExpires - 1, "never", mqtt::kNeverExpires)},
       {"mqtt.persistent_session_expiry", Kind::duration_s, "never",
        CONFIG_FIELD(mqtt.persistent_session_expiry_s),
-       "How long a 3.x session with clean session 0 waits for its client.", 1,
-       mqtt::kNeverExpires - 1, "never", mqtt::kNeverExpires},
+       "How long a 3.x session with clean session 0 waits for its client.",
+       range(1, mqtt::kNeverExpires - 1, "never", mqtt::kNeverExpires)},
       {"mqtt.sys_interval", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.sys_interval_ms),
-       "How often $SYS/broker/... is published; 0: never.", 0, kDayMs},
+       "How often $SYS/broker/... is published; 0: never.", range(0, kDayMs)},
       {"log.level", Kind::choice, "info", CONFIG_FIELD(log.level),
-       "The least important lines that are written.", 0, 0, {}, 0,
-       {"trace", "debug", "info", "warn", "error"}},
+       "The least important lines that are written.",
+       one_of({"trace", "debug", "info", "warn", "error"})},
       {"log.format", Kind::choice, "text", CONFIG_FIELD(log.json),
-       "Lines for people, or one JSON object a line.", 0, 0, {}, 0, {"text", "json"}},
+       "Lines for people, or one JSON object a line.", one_of({"text", "json"})},
       {"log.max_connection_lines", Kind::number, "100", CONFIG_FIELD(log.max_connection_lines),
        "Lines per second about connects, refusals and disconnects; the rest is summed up in one "
-       "line. 0: no bound.", 0, kAny32},
+       "line. 0: no bound.",
+       range(0, kAny32)},
   };
 }
 

@@ -30,8 +30,8 @@ constexpr std::array kSizeUnits = {
     Unit{"tib", 1ULL << 40},
 };
 constexpr std::array kDurationUnits = {
-    Unit{"", 1'000},       Unit{"ms", 1},         Unit{"s", 1'000},       Unit{"m", 60'000},
-    Unit{"h", 3'600'000},  Unit{"d", 86'400'000}, Unit{"w", 604'800'000},
+    Unit{"", 1'000},      Unit{"ms", 1},         Unit{"s", 1'000},       Unit{"m", 60'000},
+    Unit{"h", 3'600'000}, Unit{"d", 86'400'000}, Unit{"w", 604'800'000},
 };
 
 std::string lower(std::string_view text) {

@@ -86,9 +86,8 @@ TEST_F(PasswordAuthenticatorTest, ThePasswordOfASecondLoginCostsNoHash) {
   const auto auth = open();
   ASSERT_EQ(ask(*auth, login("ann", "secret")).code, ReasonCode::success);
   bool answered = false;
-  auth->authenticate(login("ann", "secret"), [&](AuthResult result) {
-    answered = result.code == ReasonCode::success;
-  });
+  auth->authenticate(login("ann", "secret"),
+                     [&](AuthResult result) { answered = result.code == ReasonCode::success; });
   EXPECT_TRUE(answered) << "a known digest is answered before authenticate returns";
   EXPECT_EQ(auth->counters().hashes_computed, 1u);
   EXPECT_EQ(auth->counters().cache_hits, 1u);

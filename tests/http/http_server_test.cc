@@ -73,8 +73,8 @@ class HttpServer : public testing::Test {
   void start(Settings settings = {}) {
     settings.port = 0;
     metrics_.add_counter("roost_test_total", "A test.", [] { return 5.0; });
-    auto routes = operator_routes(metrics_, {[] { return std::string(); },
-                                             [this] { return ready_ ? "" : "draining"; }});
+    auto routes = operator_routes(
+        metrics_, {[] { return std::string(); }, [this] { return ready_ ? "" : "draining"; }});
     routes.push_back({"POST", "/api/v1/*", [](const Request& request) {
                         return Response{201, request.path + "|" + request.query + "|" +
                                                  request.body + "|" +
@@ -132,9 +132,9 @@ TEST_F(HttpServer, KnowsWhatIsNotThereAndWhatIsNotAllowed) {
 
 TEST_F(HttpServer, HandsPathQueryHeaderAndBodyToAPrefixRoute) {
   start();
-  const std::string answer = ask(
-      "POST /api/v1/sessions?limit=3&x=y HTTP/1.1\r\nHost: x\r\nX-Test: z\r\n"
-      "Content-Length: 4\r\n\r\nbody");
+  const std::string answer =
+      ask("POST /api/v1/sessions?limit=3&x=y HTTP/1.1\r\nHost: x\r\nX-Test: z\r\n"
+          "Content-Length: 4\r\n\r\nbody");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 201"));
   EXPECT_THAT(answer, EndsWith("/api/v1/sessions|limit=3&x=y|body|z"));
 }

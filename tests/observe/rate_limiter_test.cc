@@ -39,8 +39,7 @@ TEST(RateBoundLog, SumsUpWhatItLeftOut) {
   EXPECT_EQ(log.lines.size(), 2u);
   bound.write(LogLevel::info, "later", 1100);
   ASSERT_EQ(log.lines.size(), 4u);
-  EXPECT_EQ(log.lines[2],
-            "3 more connection lines were left out (log.max_connection_lines)");
+  EXPECT_EQ(log.lines[2], "3 more connection lines were left out (log.max_connection_lines)");
   EXPECT_EQ(log.lines[3], "later");
 }
 

@@ -20,19 +20,37 @@ std::map<std::string, std::string> as_map(const std::vector<SysTopic>& topics) {
 
 TEST(SysTopics, HaveMosquittosNames) {
   std::set<std::string> names;
-  for (const char* name :
-       {"version", "uptime", "clients/total", "clients/maximum", "clients/inactive",
-        "clients/active", "clients/connected", "clients/disconnected", "clients/expired",
-        "messages/stored", "messages/received", "messages/sent", "store/messages/count",
-        "store/messages/bytes", "subscriptions/count", "shared_subscriptions/count",
-        "retained messages/count", "publish/messages/dropped", "publish/messages/received",
-        "publish/messages/sent", "publish/bytes/received", "publish/bytes/sent",
-        "bytes/received", "bytes/sent", "heap/current", "heap/maximum"}) {
+  for (const char* name : {"version",
+                           "uptime",
+                           "clients/total",
+                           "clients/maximum",
+                           "clients/inactive",
+                           "clients/active",
+                           "clients/connected",
+                           "clients/disconnected",
+                           "clients/expired",
+                           "messages/stored",
+                           "messages/received",
+                           "messages/sent",
+                           "store/messages/count",
+                           "store/messages/bytes",
+                           "subscriptions/count",
+                           "shared_subscriptions/count",
+                           "retained messages/count",
+                           "publish/messages/dropped",
+                           "publish/messages/received",
+                           "publish/messages/sent",
+                           "publish/bytes/received",
+                           "publish/bytes/sent",
+                           "bytes/received",
+                           "bytes/sent",
+                           "heap/current",
+                           "heap/maximum"}) {
     names.insert(std::string("$SYS/broker/") + name);
   }
   for (const char* load :
-       {"messages/received", "messages/sent", "publish/dropped", "publish/received",
-        "publish/sent", "bytes/received", "bytes/sent", "sockets", "connections"}) {
+       {"messages/received", "messages/sent", "publish/dropped", "publish/received", "publish/sent",
+        "bytes/received", "bytes/sent", "sockets", "connections"}) {
     for (const char* window : {"1min", "5min", "15min"}) {
       names.insert(std::string("$SYS/broker/load/") + load + "/" + window);
     }

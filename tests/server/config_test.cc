@@ -128,8 +128,9 @@ TEST_F(Config, TheEnvironmentBeatsTheFileAndFlagsBeatBoth) {
   sources_.environment = {"ROOST_HTTP_PORT=2", "ROOST_LOG_LEVEL=error", "PATH=/bin",
                           "ROOST_LISTENERS_0_PORT=22", "ROOST_LISTENERS_1_PROTOCOL=ws"};
   sources_.overrides = {{"http.port", "3"}, {"http.port", "4"}};
-  const auto [config, errors] = load("http: {port: 1}\nlog: {level: debug}\nthreads: 9\n"
-                                     "listeners: [{port: 11, name: x}]\n");
+  const auto [config, errors] = load(
+      "http: {port: 1}\nlog: {level: debug}\nthreads: 9\n"
+      "listeners: [{port: 11, name: x}]\n");
   ASSERT_THAT(errors, IsEmpty());
   EXPECT_EQ(config.http.port, 4) << "the last flag";
   EXPECT_EQ(config.log.level, LogLevel::error) << "the environment";
@@ -156,12 +157,10 @@ TEST_F(Config, TheEnvironmentMayNameTheFile) {
 }
 
 TEST_F(Config, AnUnknownVariableIsAWarningAndKubernetesOnesAreNothing) {
-  sources_.environment = {"ROOST_SERVICE_HOST=10.0.0.1",
-                          "ROOST_SERVICE_PORT_MQTT=1883",
-                          "ROOST_PORT=tcp://10.0.0.1:1883",
-                          "ROOST_PORT_1883_TCP_ADDR=10.0.0.1",
-                          "ROOST_HTTP_PORT=tcp://10.0.0.1:8080",
-                          "ROOST_LOG_LEVLE=debug"};
+  sources_.environment = {
+      "ROOST_SERVICE_HOST=10.0.0.1",         "ROOST_SERVICE_PORT_MQTT=1883",
+      "ROOST_PORT=tcp://10.0.0.1:1883",      "ROOST_PORT_1883_TCP_ADDR=10.0.0.1",
+      "ROOST_HTTP_PORT=tcp://10.0.0.1:8080", "ROOST_LOG_LEVLE=debug"};
   const auto [config, errors] = load_config(sources_);
   EXPECT_THAT(errors, IsEmpty());
   EXPECT_EQ(config.http.port, 8080);
@@ -214,11 +213,11 @@ TEST_F(Config, ErrorsNameFileLineKeyWhatWasFoundAndWhatIsAllowed) {
 
 TEST_F(Config, UnknownNamesComeWithTheNearestKnownOne) {
   const std::vector<ErrorCase> cases = {
-      {"htpp: {port: 3}\n",
-       {"roost.yaml:1: there is no setting htpp; did you mean http?"}},
+      {"htpp: {port: 3}\n", {"roost.yaml:1: there is no setting htpp; did you mean http?"}},
       {"data-dir: /x\n", {"roost.yaml:1: there is no setting data-dir; did you mean data_dir?"}},
-      {"port: 1884\n", {"roost.yaml:1: there is no setting port; did you mean "
-                        "listeners.0.port or http.port?"}},
+      {"port: 1884\n",
+       {"roost.yaml:1: there is no setting port; did you mean "
+        "listeners.0.port or http.port?"}},
       {"listeners:\n  - port: 1\n  - prot: 2\n",
        {"roost.yaml:3: there is no setting listeners.1.prot; did you mean listeners.1.port?"}},
       {"listeners: [{tls: {crt: x}}]\n",
@@ -236,22 +235,19 @@ TEST_F(Config, UnknownNamesComeWithTheNearestKnownOne) {
 
 TEST_F(Config, ShapesThatDontFitAreSaid) {
   const std::vector<ErrorCase> cases = {
-      {"http: 5\n",
-       {"roost.yaml:1: http is a group of settings: address, port, max_connections"}},
+      {"http: 5\n", {"roost.yaml:1: http is a group of settings: address, port, max_connections"}},
       {"listeners: {port: 1}\n",
        {"roost.yaml:1: listeners is a list of groups, each beginning with \"- \": - port: 1883"}},
       {"listeners: [1883]\n",
        {"roost.yaml:1: listeners is a list of groups, each beginning with \"- \": - port: 1883"}},
       {"listeners: []\n", {"roost.yaml:1: listeners: at least one listener is needed"}},
-      {"threads: [1, 2]\n",
-       {"roost.yaml:1: threads takes one value: a number from 0 to 1024"}},
+      {"threads: [1, 2]\n", {"roost.yaml:1: threads takes one value: a number from 0 to 1024"}},
       {"threads: {}\nhttp: {port: []}\n",
        {"roost.yaml:1: threads takes one value: a number from 0 to 1024",
         "roost.yaml:2: http.port takes one value: a number from 0 to 65535"}},
       {"- a\n", {"roost.yaml:1: expected settings as \"name: value\""}},
       {"a: [1\nb: 2\n", {"roost.yaml:2: not YAML: end of sequence flow not found"}},
-      {"threads: 1\nthreads: 2\n",
-       {"roost.yaml:2: threads is given twice, first in line 1"}},
+      {"threads: 1\nthreads: 2\n", {"roost.yaml:2: threads is given twice, first in line 1"}},
   };
   for (const ErrorCase& c : cases) EXPECT_EQ(errors_of(c.yaml), c.errors) << c.yaml;
 }
@@ -313,9 +309,9 @@ TEST_F(Config, AFileThatIsMissingIsAnError) {
 TEST_F(Config, ADoorThatNobodyCanOpenIsAWarning) {
   EXPECT_THAT(load("auth: {allow_anonymous: false}").config.warnings,
               ElementsAre(HasSubstr("nobody can connect")));
-  EXPECT_THAT(load("listeners: [{allow_anonymous: true}]\nauth: {allow_anonymous: false}")
-                  .config.warnings,
-              IsEmpty());
+  EXPECT_THAT(
+      load("listeners: [{allow_anonymous: true}]\nauth: {allow_anonymous: false}").config.warnings,
+      IsEmpty());
 }
 
 TEST_F(Config, ListenersWithoutNamesGetDifferentOnes) {
