@@ -180,7 +180,7 @@ class DeployRun(unittest.TestCase):
     def test_serves_in_the_foreground_and_control_c_reaches_the_broker(self):
         port = self.free_port()
         process = subprocess.Popen(["bash", str(self.tree / "deploy/run"), "--port", port,
-                                    "--http-port=0"],
+                                    "--http-port=0", f"--websocket-port={self.free_port()}"],
                                    env=self.environment, text=True, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL)
         try:
@@ -190,6 +190,7 @@ class DeployRun(unittest.TestCase):
                 self.assertNotEqual(lines[-1], "", "ended without serving")
             self.assertEqual(lines[-1].split(), ["broker", str(process.pid), "serve", "--port", port])
             self.assertIn(f"mosquitto_sub -p {port} -t 'home/#' -v\n", [x.lstrip() for x in lines])
+            self.assertIn("mqtt.connect('ws://127.0.0.1:", "".join(lines))
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(timeout=10), 0)
         finally:
