@@ -119,6 +119,11 @@ bool ClientGate::on_session_frame(const mqtt::Frame& frame) {
 }
 
 void ClientGate::on_rare_packet(const mqtt::Frame& frame) {
+  if (frame.type() == PacketType::auth && version_ == mqtt::ProtocolVersion::v5) {
+    // No method was agreed on in CONNECT, so whatever it holds is out of place. [MQTT-4.12.0-7]
+    session_->refuse(ReasonCode::protocol_error, "AUTH without an authentication method");
+    return;
+  }
   const auto packet = mqtt::decode(frame, version_, listener_.limits);
   if (!packet) {
     session_->refuse(packet.error().reason, packet.error().what);
@@ -130,8 +135,6 @@ void ClientGate::on_rare_packet(const mqtt::Frame& frame) {
     session_->handle(*disconnect);
   } else if (std::holds_alternative<mqtt::Pingreq>(*packet)) {
     session_->handle_pingreq();
-  } else if (const auto* auth = std::get_if<mqtt::Auth>(&*packet)) {
-    session_->handle(*auth);
   } else {
     session_->refuse(ReasonCode::protocol_error, "unexpected packet");  // a second CONNECT
   }

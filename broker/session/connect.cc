@@ -62,7 +62,6 @@ void Session::attach(const mqtt::Connect& connect, Link& link, bool session_pres
   live_->receive_maximum = limits.max_inflight;
   if (connect.version == ProtocolVersion::v5) {
     const mqtt::Properties& wishes = connect.properties;
-    live_->problem_information = wishes.request_problem_information != 0;
     live_->receive_maximum = std::min(wishes.receive_maximum, limits.max_inflight);
     if (wishes.has(PropertyId::maximum_packet_size)) {
       live_->packet_size_max = wishes.maximum_packet_size;
@@ -144,11 +143,6 @@ void Session::send_ack(mqtt::PacketType type, mqtt::PacketId id, ReasonCode reas
 
 void Session::handle_pingreq() { send_packet(mqtt::Pingresp{}); }
 
-void Session::handle(const mqtt::Auth&) {
-  // No method was agreed in CONNECT: there is nothing to continue or to renew. [MQTT-4.12.0-7]
-  refuse(ReasonCode::protocol_error, "AUTH without an authentication method");
-}
-
 void Session::handle(const mqtt::Disconnect& disconnect) {
   if (disconnect.properties.has(PropertyId::session_expiry_interval)) {
     const std::uint32_t wanted_s = disconnect.properties.session_expiry_interval_s;
@@ -181,13 +175,6 @@ void Session::kick(ReasonCode reason, std::string_view why) {
   if (live_->version == ProtocolVersion::v5) {
     mqtt::Disconnect disconnect;
     disconnect.reason = reason;
-    if (live_->problem_information && mqtt::is_error(reason)) {
-      disconnect.properties.reason_string = why;
-      disconnect.properties.mark(PropertyId::reason_string);
-      if (mqtt::encoded_size(disconnect, live_->version) > live_->packet_size_max) {
-        disconnect.properties = {};  // [MQTT-3.14.2-3]
-      }
-    }
     send_packet(disconnect);
   }
   Link* link = live_->link;

@@ -14,7 +14,7 @@ struct SessionLimits {
   mqtt::Limits wire;                            // of packets that come in
   std::uint16_t receive_maximum = 1000;         // QoS 1/2 that a v5 client may have open with us
   std::uint16_t max_inflight = 1000;            // QoS 1/2 open towards a client (and its own wish)
-  std::uint16_t topic_alias_maximum = 32;       // each way
+  std::uint16_t topic_alias_maximum = 10;       // each way
   std::uint32_t max_queued_messages = 100'000;  // per session
   std::uint64_t max_queued_bytes = 0;           // per session; 0: no limit
   std::uint64_t max_queued_bytes_core = 0;      // all sessions of one core; 0: no limit

@@ -3,6 +3,7 @@
 // Acks leave in the order of their PUBLISHes. [MQTT-4.6.0-2] [MQTT-4.6.0-3]
 #include <utility>
 
+#include "broker/session/reserved_topic.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
 
@@ -18,7 +19,7 @@ void Session::handle(mqtt::Publish& publish) {
   counters.publishes_in[static_cast<std::size_t>(publish.qos)].add();
   counters.publish_bytes_in.add(publish.payload.size());
   if (live_->version == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
-  const bool refused = publish.topic.starts_with("$SYS/");  // the broker's own word
+  const bool refused = is_reserved(publish.topic);
   if (refused) counters.dropped_not_authorized.add();
   if (publish.qos == Qos::at_most_once) {
     if (!refused) accept(publish);
@@ -102,7 +103,8 @@ void Session::accept(const mqtt::Publish& publish) {
   const std::uint64_t tag = live_->first_ack_tag + live_->acks.size();
   const auto [outcome, publication] = table_.router().publish(message, this, tag);
   if (live_ == nullptr) return;
-  const ReasonCode reason = outcome == routing::Router::Outcome::unmatched
+  // Optional, and said where it ends the flow: in PUBACK.
+  const ReasonCode reason = outcome == routing::Router::Outcome::unmatched && !exactly_once
                                 ? ReasonCode::no_matching_subscribers
                                 : ReasonCode::success;
   acknowledge(publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback, reason,

@@ -258,8 +258,11 @@ void Session::handle(const mqtt::Ack& ack) {
 
 void Session::on_puback(const mqtt::Ack& ack) {
   const Inflight::Entry* entry = inflight_.find(ack.packet_id);
-  // Late or invented acks for ids that aren't open change nothing.
-  if (entry == nullptr || entry->queued.qos != Qos::at_least_once || !entry->sent_here) return;
+  if (entry == nullptr || !entry->sent_here) return;  // late or invented: changes nothing
+  if (entry->queued.qos != Qos::at_least_once) {
+    refuse(ReasonCode::protocol_error, "PUBACK for a QoS 2 message");
+    return;
+  }
   if (mqtt::is_error(ack.reason)) table_.counters().dropped_rejected.add();
   finish(ack.packet_id);
   resend();
@@ -268,8 +271,11 @@ void Session::on_puback(const mqtt::Ack& ack) {
 
 void Session::on_pubrec(const mqtt::Ack& ack) {
   Inflight::Entry* entry = inflight_.find(ack.packet_id);
-  const bool known = entry != nullptr && entry->queued.qos == Qos::exactly_once && entry->sent;
-  if (!known) {
+  if (entry != nullptr && entry->sent_here && entry->queued.qos != Qos::exactly_once) {
+    refuse(ReasonCode::protocol_error, "PUBREC for a QoS 1 message");
+    return;
+  }
+  if (entry == nullptr || !entry->sent) {
     if (mqtt::is_error(ack.reason)) return;  // no PUBREL for a refusal
     send_ack(PacketType::pubrel, ack.packet_id, ReasonCode::packet_identifier_not_found);
     return;
@@ -288,7 +294,11 @@ void Session::on_pubrec(const mqtt::Ack& ack) {
 
 void Session::on_pubcomp(const mqtt::Ack& ack) {
   const Inflight::Entry* entry = inflight_.find(ack.packet_id);
-  if (entry == nullptr || entry->state != InflightState::pubrel_sent) return;
+  if (entry == nullptr) return;
+  if (entry->state != InflightState::pubrel_sent) {
+    if (entry->sent_here) refuse(ReasonCode::protocol_error, "PUBCOMP before PUBREC");
+    return;
+  }
   finish(ack.packet_id);
   resend();
   pump();

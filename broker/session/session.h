@@ -63,7 +63,6 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void handle(const mqtt::Unsubscribe& unsubscribe);
   void handle_pingreq();
   void handle(const mqtt::Disconnect& disconnect);
-  void handle(const mqtt::Auth& auth);
   // Bytes that break the protocol, or a second CONNECT: answered, counted, closed.
   void refuse(mqtt::ReasonCode reason, std::string_view why);
   // The link is closed already and must not be used any more.
@@ -114,7 +113,6 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
     std::uint64_t generation = 0;  // tells connections of this session apart
     mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
     bool bridge = false;
-    bool problem_information = true;
     std::uint16_t receive_maximum = 65535;                 // the client's
     std::uint32_t packet_size_max = mqtt::kPacketSizeMax;  // the client's
     std::uint16_t open_here = 0;      // QoS 1/2 sent on this connection, unfinished

@@ -2,6 +2,7 @@
 // The will: kept at CONNECT, published once when its time has come, or never. [MQTT5-3.1.2.5]
 #include <utility>
 
+#include "broker/session/reserved_topic.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
 
@@ -29,6 +30,10 @@ void Session::publish_will() {
   const std::unique_ptr<Will> will = std::move(will_);
   will_due_ms_ = INT64_MAX;
   const routing::Message& kept = *will->message;
+  if (is_reserved(kept.topic())) {
+    table_.counters().dropped_not_authorized.add();
+    return;
+  }
   routing::MessageParts parts;
   parts.topic = kept.topic();
   parts.payload = kept.payload();
