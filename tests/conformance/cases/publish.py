@@ -224,7 +224,7 @@ def remaining_length_at_its_boundaries(t, size):
       on=ALL)
 def topic_name_of_length(t, size):
     c = t.connect()
-    topic = f"{t.prefix}v{t.v}".ljust(size, "t") if size > 1 else "§"
+    topic = f"{t.prefix}v{t.v}".ljust(size, "t") if size > 1 else str(t.v)
     c.subscribe(topic)
     c.publish(topic, t.prefix)
     c.expect_publish(topic, t.prefix)

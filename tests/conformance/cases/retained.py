@@ -95,7 +95,7 @@ def outlives_its_publisher(t):
 
 def _keep(t, pub, names):
     for name in names:
-        pub.publish(t.topic(name), name, 1, retain=1)
+        pub.publish(t.topic(name), f"{name}.", 1, retain=1)
 
 
 def _clear(t, pub, names):
@@ -111,9 +111,9 @@ def wildcard_subscription_gets_all_that_match(t, pattern, wanted):
     names = ["a", "a/b", "c/b", ""]
     _keep(t, pub, names)
     sub.subscribe(t.topic(pattern))
-    got = {sub.expect("PUBLISH", retain=1).payload.decode() for _ in wanted}
+    got = {sub.expect("PUBLISH", retain=1).payload.decode()[:-1] for _ in wanted}
     require(got == wanted, f"got {got}")
-    t.only(sub, pub, "../marker")
+    t.only(sub, pub)
     _clear(t, pub, names)
 
 
@@ -146,12 +146,12 @@ def retain_handling_1_sends_to_new_subscriptions(t):
     pub, sub = t.connect(), t.connect()
     _keep(t, pub, ["a"])
     sub.subscribe(t.topic("a"), rh=1)
-    sub.expect_publish(t.topic("a"), "a", retain=1)
+    sub.expect_publish(t.topic("a"), "a.", retain=1)
     sub.subscribe(t.topic("a"), 1, rh=1)
     t.only(sub, pub)
     sub.unsubscribe(t.topic("a"))
     sub.subscribe(t.topic("a"), rh=1)
-    sub.expect_publish(t.topic("a"), "a", retain=1)
+    sub.expect_publish(t.topic("a"), "a.", retain=1)
     _clear(t, pub, ["a"])
 
 
@@ -161,7 +161,7 @@ def retain_handling_1_in_a_resumed_session(t):
     _keep(t, pub, ["a"])
     sub = t.session(t.id("s"))
     sub.subscribe(t.topic("a"), rh=1)
-    sub.expect_publish(t.topic("a"), "a", retain=1)
+    sub.expect_publish(t.topic("a"), "a.", retain=1)
     sub.disconnect()
     sub = t.session(t.id("s"), present=1)
     sub.subscribe(t.topic("a"), rh=1)
@@ -175,7 +175,7 @@ def retain_handling_0_sends_each_time(t):
     _keep(t, pub, ["a"])
     for _ in range(3):
         sub.subscribe(t.topic("a"))
-        sub.expect_publish(t.topic("a"), "a", retain=1)
+        sub.expect_publish(t.topic("a"), "a.", retain=1)
     _clear(t, pub, ["a"])
 
 
@@ -194,7 +194,7 @@ def stored_messages_are_flagged_whatever_rap_says(t, rap):
     pub, sub = t.connect(), t.connect()
     _keep(t, pub, ["a"])
     sub.subscribe(t.topic("a"), rap=rap)
-    sub.expect_publish(t.topic("a"), "a", retain=1)
+    sub.expect_publish(t.topic("a"), "a.", retain=1)
     _clear(t, pub, ["a"])
 
 

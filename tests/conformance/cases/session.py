@@ -106,7 +106,7 @@ def sent_again_in_the_original_order_with_the_same_ids(t):
         pub.publish(t.topic(), str(n), qos)
         packet = sub.expect_publish(t.topic(), str(n), qos, dup=0)
         sent.append((packet.packet_id, str(n), qos))
-    sub.abort()
+    sub.cut()
     for n, qos in enumerate((1, 2), start=5):
         pub.publish(t.topic(), str(n), qos)
     sub = t.session(t.id("s"), _present(t))

@@ -109,7 +109,7 @@ def no_local_is_of_one_subscription(t):
     c.subscribe(t.topic("#"), 0, props={"subscription_id": 2})
     c.publish(t.topic("a"), "own")
     c.expect_publish(t.topic("a"), "own", props={"subscription_id": [2]})
-    t.only(c, c, "../marker")
+    t.only(c, c)
 
 
 @case("5:3.8.3-3")

@@ -104,9 +104,10 @@ class Context:
 
     def only(self, sub, pub, name="marker"):
         """Nothing has reached `sub` that should not: what `pub` sends now is next."""
-        sub.subscribe(self.topic(name))
-        pub.publish(self.topic(name), name)
-        sub.expect_publish(self.topic(name), name)
+        topic = f"{self.prefix}-{name}"
+        sub.subscribe(topic)
+        pub.publish(topic, name)
+        sub.expect_publish(topic, name)
 
     def close(self):
         for client in self.clients:
