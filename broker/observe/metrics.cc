@@ -83,15 +83,15 @@ prometheus::ClientMetric collect(const Family& family, const Series& series) {
 }  // namespace
 
 struct Metrics::Inside {
-  void add(std::string name, MetricKind kind, std::string help, std::vector<double> bounds,
-           Series series);
+  void add(std::string name, MetricKind kind, const std::string& help,
+           const std::vector<double>& bounds, Series series);
 
   mutable std::mutex mutex;
   std::map<std::string, Family> families;  // guarded by mutex
 };
 
-void Metrics::Inside::add(std::string name, MetricKind kind, std::string help,
-                          std::vector<double> bounds, Series series) {
+void Metrics::Inside::add(std::string name, MetricKind kind, const std::string& help,
+                          const std::vector<double>& bounds, Series series) {
   CHECK(prometheus::CheckMetricName(name));
   CHECK(!help.empty());
   CHECK((kind == MetricKind::counter) == name.ends_with("_total"));
@@ -110,20 +110,21 @@ void Metrics::Inside::add(std::string name, MetricKind kind, std::string help,
 Metrics::Metrics() : inside_(std::make_unique<Inside>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::add_counter(std::string name, std::string help, ReadNumber read, Labels labels) {
-  inside_->add(std::move(name), MetricKind::counter, std::move(help), {},
+void Metrics::add_counter(std::string name, const std::string& help, ReadNumber read,
+                          Labels labels) {
+  inside_->add(std::move(name), MetricKind::counter, help, {},
                {std::move(labels), std::move(read), {}});
 }
 
-void Metrics::add_gauge(std::string name, std::string help, ReadNumber read, Labels labels) {
-  inside_->add(std::move(name), MetricKind::gauge, std::move(help), {},
+void Metrics::add_gauge(std::string name, const std::string& help, ReadNumber read, Labels labels) {
+  inside_->add(std::move(name), MetricKind::gauge, help, {},
                {std::move(labels), std::move(read), {}});
 }
 
-void Metrics::add_histogram(std::string name, std::string help, std::vector<double> bounds,
-                            ReadHistogram read, Labels labels) {
+void Metrics::add_histogram(std::string name, const std::string& help,
+                            const std::vector<double>& bounds, ReadHistogram read, Labels labels) {
   CHECK(std::is_sorted(bounds.begin(), bounds.end(), std::less_equal<>()));
-  inside_->add(std::move(name), MetricKind::histogram, std::move(help), std::move(bounds),
+  inside_->add(std::move(name), MetricKind::histogram, help, bounds,
                {std::move(labels), {}, std::move(read)});
 }
 

@@ -41,10 +41,10 @@ class Metrics {
 
   // One name may be added several times with other labels; kind and help must agree then.
   // Requires (CHECK): a valid name, a help text, the same labels not added before.
-  void add_counter(std::string name, std::string help, ReadNumber read, Labels labels = {});
-  void add_gauge(std::string name, std::string help, ReadNumber read, Labels labels = {});
+  void add_counter(std::string name, const std::string& help, ReadNumber read, Labels labels = {});
+  void add_gauge(std::string name, const std::string& help, ReadNumber read, Labels labels = {});
   // `bounds` rise, in the unit of the name.
-  void add_histogram(std::string name, std::string help, std::vector<double> bounds,
+  void add_histogram(std::string name, const std::string& help, const std::vector<double>& bounds,
                      ReadHistogram read, Labels labels = {});
 
   // Prometheus text format 0.0.4.
