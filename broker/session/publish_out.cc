@@ -164,7 +164,13 @@ bool Session::fits(const QueueEntry& entry) const {
   if (live_->packet_size_max == mqtt::kPacketSizeMax) return true;
   mqtt::PublishParts parts = parts_of(entry, live_->version, now_ms());
   parts.packet_id = entry.qos == Qos::at_most_once ? 0 : 1;
-  if (live_->aliases_out != nullptr) parts.topic_alias = 1;  // the longest form: topic and alias
+  return mqtt::publish_size(parts).total <= live_->packet_size_max;
+}
+
+// What fits without a topic alias may be too large with one.
+bool Session::has_room_for_alias(mqtt::PublishParts parts) const {
+  if (live_->packet_size_max == mqtt::kPacketSizeMax) return true;
+  parts.topic_alias = 1;  // the longest form: topic and alias
   return mqtt::publish_size(parts).total <= live_->packet_size_max;
 }
 
@@ -177,7 +183,7 @@ bool Session::send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup)
     counters.dropped_too_large.add();
     return false;
   }
-  if (live_->aliases_out != nullptr) {
+  if (live_->aliases_out != nullptr && has_room_for_alias(parts)) {
     const TopicAliasOut::Choice choice = live_->aliases_out->choose(parts.topic);
     parts.topic_alias = choice.alias;
     if (choice.known) parts.topic = {};

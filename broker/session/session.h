@@ -16,6 +16,7 @@
 
 #include "broker/core/core.h"
 #include "broker/mqtt/decode.h"
+#include "broker/mqtt/encode.h"
 #include "broker/mqtt/packet.h"
 #include "broker/routing/message.h"
 #include "broker/routing/router.h"
@@ -160,6 +161,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void send_or_enqueue(QueueEntry entry);
   bool send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup);
   bool fits(const QueueEntry& entry) const;
+  bool has_room_for_alias(mqtt::PublishParts parts) const;
   void send_inflight(std::size_t index);
   void resend();
   void on_puback(const mqtt::Ack& ack);
