@@ -11,14 +11,15 @@ class Bridge(SystemCase):
         server = self.mosquitto(
             f"connection home\naddress 127.0.0.1:{roost_port}\nbridge_protocol_version {version}\n"
             "topic out/# out 1\ntopic in/# in 1\ntopic both/# both 1\n"
-            f"cleansession false\nrestart_timeout 1 1\nnotifications true\n{more}", port)
+            f"cleansession false\nrestart_timeout 1 1\nnotification_topic bridge/state\n{more}", port)
         return port, server
 
     def connected(self, roost_port):
         """mosquitto announces its bridge with a retained 1."""
-        topic = "$SYS/broker/connection/+/state"
-        until(lambda: "1" in self.command("mosquitto_sub", "-p", roost_port, "-t", topic, "-C", "1",
-                                          "-W", "1").stdout, "the bridge", 30)
+        until(lambda: self.kept(roost_port, "bridge/state") == "1\n", "the bridge", 30)
+
+    def kept(self, port, topic):
+        return self.command("mosquitto_sub", "-p", port, "-t", topic, "-C", "1", "-W", "1").stdout
 
     def passes(self, from_port, to_port, topic, text):
         """A message crosses, once, within the patience of a reconnecting bridge."""
@@ -82,6 +83,16 @@ class Bridge(SystemCase):
                                 "--retained-only", "-F", "%r %p").stdout
         self.assertEqual(until(kept, "the retained message", 20), "1 21.5\n")
 
+    def test_its_state_under_sys(self):
+        """By default a bridge says its state below $SYS: mosquitto lets it, and its will too."""
+        roost, port = self.roost(), self.free_port()
+        server = self.mosquitto(f"connection home\naddress 127.0.0.1:{roost.port}\n"
+                                "remote_clientid home\ntopic # out\n", port)
+        topic = "$SYS/broker/connection/home/state"
+        until(lambda: self.kept(roost.port, topic) == "1\n", topic, 20)
+        server.kill()
+        until(lambda: self.kept(roost.port, topic) == "0\n", topic, 20)
+
     def test_no_loop(self):
         """A topic bridged both ways comes back once: not echoed to where it came from."""
         roost = self.roost()
@@ -104,7 +115,8 @@ class Bridge(SystemCase):
         roost = self.roost()
         port = self.free_port()
         self.mosquitto(f"connection home\naddress 127.0.0.1:{roost.port}\n"
-                       "topic # out 2 local/ remote/\nrestart_timeout 1 1\n", port)
+                       "topic # out 2 local/ remote/\nrestart_timeout 1 1\n"
+                       "notification_topic bridge/state\n", port)
         self.connected(roost.port)
         sub = self.subscriber("-p", roost.port, "-t", "remote/#", "-v", "-q", "2")
         self.publish(port, "local/x", "y", "-q", "2")

@@ -47,7 +47,7 @@ class Metrics(SystemCase):
             self.assertEqual(name.endswith("_total"), kind == "counter", name)
 
     def test_they_count(self):
-        server = self.server()
+        server = self.server(mqtt={"sys_interval": 0})
         sub, pub = self.client(server.port, "s"), self.client(server.port, "p")
         self.reaches("roost_clients_connected", 2)
         sub.subscribe("t/#", 1)
@@ -150,7 +150,7 @@ class Log(SystemCase):
         bad = self.client(server.port, "broken", v=5)
         bad.send(b"\x36\x00")
         bad.expect_end()
-        server.wait_for_log(r"[^\n]*broken[^\n]*(?i:malformed|0x81)")
+        server.wait_for_log(r"[^\n]*broken[^\n]*(?i:malformed|0x81|QoS 3)")
         self.client(server.port, "twin")
         self.client(server.port, "twin")
         server.wait_for_log(r"[^\n]*twin[^\n]*(?i:taken over|takeover|0x8e)")
@@ -164,10 +164,14 @@ class Log(SystemCase):
         self.assertRegex(line.lower(), r"refus|not authori[sz]ed")
 
     def test_hostile_ids_stay_in_their_line(self):
-        """A client id with line ends or control characters forges no line."""
+        """A client id or user name with line ends or control characters forges no line."""
         server = self.roost()
         hostile = "a\nINFO forged \x1b[31m"
-        self.client(server.port, hostile).disconnect()
+        for more in ({"client_id": hostile}, {"client_id": "b", "username": hostile}):
+            c = self.raw(server.port)
+            c.send(wire.connect(4, **more), wire.disconnect())
+            while c.receive() is not None:
+                pass
         self.client(server.port, "after").disconnect()
         server.wait_for_log("after")
         self.assertNotIn("\nINFO forged", server.log())

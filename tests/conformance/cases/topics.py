@@ -43,7 +43,7 @@ def matching(t, pattern, matching, others):
 def wildcards_in_front_do_not_match_dollar(t, pattern):
     own = f"{t.prefix}v{t.v}"
     sub, pub = t.connect(), t.connect()
-    sub.subscribe(pattern.replace("~", own), 1)
+    sub.subscribe(pattern.replace("~", own))
     pub.publish(f"$own/{own}", "hidden")
     pub.publish(f"own/{own}", "seen")
     while (packet := sub.receive()).topic != f"own/{own}":
