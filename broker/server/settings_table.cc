@@ -109,7 +109,7 @@ std::vector<Setting> mqtt_settings() {
       {"mqtt.max_inflight", Kind::number, "1000", CONFIG_FIELD(mqtt.max_inflight),
        "QoS 1 and 2 messages under way to one client; v5 clients may ask for fewer.",
        range(1, kAny16)},
-      {"mqtt.topic_alias_maximum", Kind::number, "32", CONFIG_FIELD(mqtt.topic_alias_maximum),
+      {"mqtt.topic_alias_maximum", Kind::number, "10", CONFIG_FIELD(mqtt.topic_alias_maximum),
        "Topic aliases per connection and direction; 0: none.", range(0, kAny16)},
       {"mqtt.max_topic_levels", Kind::number, "128", CONFIG_FIELD(mqtt.max_topic_levels),
        "Levels of a topic or filter.", range(1, 65535)},
