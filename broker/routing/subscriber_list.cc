@@ -77,59 +77,59 @@ struct SubscriberList::Many {
 
 static_assert(sizeof(SubscriberList) == 24);
 
-const Subscriber* SubscriberList::many_items() const { return many_->items.data(); }
+const Subscriber* SubscriberList::many_items() const { return held_.many->items.data(); }
 
 bool SubscriberList::insert(const Subscriber& subscriber) {
-  if (size_ == 0 || (size_ == 1 && one_.owner == subscriber.owner)) {
-    one_ = subscriber;
+  if (size_ == 0 || (size_ == 1 && held_.one.owner == subscriber.owner)) {
+    held_.one = subscriber;
     const bool added = size_ == 0;
     size_ = 1;
     return added;
   }
   if (size_ == 1) {
     auto* many = new Many();
-    many->items = {one_, subscriber};
-    many_ = many;
+    many->items = {held_.one, subscriber};
+    held_.many = many;
     size_ = 2;
     return true;
   }
-  const std::size_t at = many_->find(subscriber.owner);
+  const std::size_t at = held_.many->find(subscriber.owner);
   if (at < size_) {
-    many_->items[at] = subscriber;
+    held_.many->items[at] = subscriber;
     return false;
   }
-  many_->add(subscriber);
+  held_.many->add(subscriber);
   ++size_;
   return true;
 }
 
 bool SubscriberList::erase(void* owner) {
   if (size_ <= 1) {
-    if (size_ == 0 || one_.owner != owner) return false;
+    if (size_ == 0 || held_.one.owner != owner) return false;
     size_ = 0;
     return true;
   }
-  const std::size_t at = many_->find(owner);
+  const std::size_t at = held_.many->find(owner);
   if (at == size_) return false;
-  many_->remove(at);
+  held_.many->remove(at);
   if (--size_ == 1) {
-    const Subscriber left = many_->items.front();
-    delete many_;
-    one_ = left;
+    const Subscriber left = held_.many->items.front();
+    delete held_.many;
+    held_.one = left;
   }
   return true;
 }
 
 void SubscriberList::release() {
-  if (size_ > 1) delete many_;
-  one_ = Subscriber{};
+  if (size_ > 1) delete held_.many;
+  held_.one = Subscriber{};
   size_ = 0;
 }
 
 std::size_t SubscriberList::memory_size() const {
   if (size_ <= 1) return 0;
-  return sizeof(Many) + many_->items.capacity() * sizeof(Subscriber) +
-         many_->by_owner.memory_size();
+  return sizeof(Many) + held_.many->items.capacity() * sizeof(Subscriber) +
+         held_.many->by_owner.memory_size();
 }
 
 }  // namespace roost::routing

@@ -21,17 +21,20 @@ class SubscriberList {
   void release();
 
   bool empty() const { return size_ == 0; }
-  std::span<const Subscriber> view() const { return {size_ <= 1 ? &one_ : many_items(), size_}; }
+  std::span<const Subscriber> view() const {
+    return {size_ <= 1 ? &held_.one : many_items(), size_};
+  }
   std::size_t memory_size() const;  // besides the record itself
 
  private:
   struct Many;
   const Subscriber* many_items() const;
 
-  union {
-    Subscriber one_ = {};  // size_ <= 1
-    Many* many_;           // size_ > 1
+  union Held {
+    Subscriber one = {};  // size_ <= 1
+    Many* many;           // size_ > 1
   };
+  Held held_;
   std::uint32_t size_ = 0;
 };
 

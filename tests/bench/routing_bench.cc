@@ -25,12 +25,15 @@ std::size_t heap_bytes() {
   return info.uordblks + info.hblkhd;
 }
 
-Subscriber subscriber(std::uintptr_t number) {
-  return {reinterpret_cast<void*>((number + 1) * 64), 0, {}};
+// Any distinct addresses do.
+Subscriber subscriber(int number) {
+  static char places[100'000];
+  return {&places[number], 0, {}};
 }
 
 std::vector<std::string> texts(int count, const Shape& shape) {
   std::vector<std::string> made;
+  made.reserve(count);
   for (int i = 0; i < count; ++i) made.push_back(shape(i));
   return made;
 }
@@ -193,6 +196,7 @@ MessagePtr message(const std::string& topic) {
 void run_retained(benchmark::State& state, const std::vector<std::string>& filters) {
   const int count = static_cast<int>(state.range(0));
   std::vector<MessagePtr> messages;
+  messages.reserve(state.range(0));
   for (int i = 0; i < count; ++i) {
     messages.push_back(message("homeassistant/sensor/n" + number(i) + "/config"));
   }
@@ -227,6 +231,7 @@ BENCHMARK(retained_one)->Arg(5'000)->Arg(100'000);
 
 void retained_set(benchmark::State& state) {
   std::vector<MessagePtr> messages;
+  messages.reserve(state.range(0));
   for (int i = 0; i < state.range(0); ++i) messages.push_back(message("a/b/n" + number(i)));
   for (auto _ : state) {
     RetainedStore store;
