@@ -169,6 +169,44 @@ void add_qos_counters(observe::Metrics& metrics, const Node& node) {
   }
 }
 
+using A = auth::AuthCounters;
+struct AuthRow {
+  const char* name;
+  const char* help;
+  std::atomic<std::uint64_t> A::*counter;
+};
+constexpr AuthRow kAuthCounters[] = {
+    {"roost_auth_accepted_total", "Clients let in.", &A::accepted},
+    {"roost_auth_accepted_anonymous_total", "Clients let in without a user name.",
+     &A::accepted_anonymous},
+    {"roost_auth_refused_password_total", "Unknown users and wrong passwords.",
+     &A::refused_password},
+    {"roost_auth_refused_anonymous_total", "Clients refused for want of a user name.",
+     &A::refused_anonymous},
+    {"roost_auth_refused_busy_total", "Clients refused because too many waited for a check.",
+     &A::refused_busy},
+    {"roost_auth_hashes_total", "Password hashes computed.", &A::hashes_computed},
+    {"roost_auth_cache_hits_total", "Passwords known again without hashing.", &A::cache_hits},
+    {"roost_auth_reloads_total", "Password files read again.", &A::reloads},
+    {"roost_auth_reload_failures_total", "Password files that could not be read again.",
+     &A::reload_failures},
+};
+
+void add_auth(observe::Metrics& metrics, const Node& node) {
+  const A& counters = node.authenticator->counters();
+  for (const AuthRow& row : kAuthCounters) {
+    metrics.add_counter(row.name, row.help, [&counters, member = row.counter] {
+      return static_cast<double>((counters.*member).load());
+    });
+  }
+  metrics.add_gauge("roost_auth_pending", "Password checks waiting or running.",
+                    [&counters] { return static_cast<double>(counters.pending.load()); });
+  metrics.add_counter("roost_log_connection_lines_suppressed_total",
+                      "Connection lines over log.max_connection_lines.", [&node] {
+                        return static_cast<double>(node.connection_log.suppressed_total());
+                      });
+}
+
 void add_process(observe::Metrics& metrics, const Node& node) {
   metrics.add_gauge("roost_connections_open", "Sockets open now.", [&node] {
     double open = 0;
@@ -210,6 +248,7 @@ void add_metrics(observe::Metrics& metrics, const Node& node) {
     return n.on_core[core]->sessions.core().counters();
   });
   add_qos_counters(metrics, node);
+  add_auth(metrics, node);
   add_process(metrics, node);
 }
 

@@ -57,7 +57,10 @@ Result<void> prepare_data_dir(const std::string& path) {
 void say_started(const Config& config, const Server& server) {
   std::string where;
   for (const std::string& one : server.listening()) where += (where.empty() ? "" : ", ") + one;
-  const bool open = config.auth.allow_anonymous.value_or(false);
+  bool open = false;
+  for (const ListenerConfig& one : config.listeners) {
+    open |= one.allow_anonymous.value_or(config.auth.allow_anonymous.value_or(false));
+  }
   const char* door = !config.auth.password_file.empty() ? "clients log in with a password"
                      : open                             ? "anyone may connect (allow_anonymous)"
                             : "loopback only; for remote clients set auth.password_file or "
@@ -118,6 +121,8 @@ int run_serve(const ServeOptions& options) {
   for (const std::string& line : loaded.errors) std::fprintf(stderr, "%s\n", line.c_str());
   if (!loaded.errors.empty()) return kExitUsage;
   if (options.check) {
+    for (const std::string& line : loaded.config.warnings)
+      std::fprintf(stderr, "%s\n", line.c_str());
     std::printf("The configuration is fine.\n");
     return kExitOk;
   }

@@ -18,8 +18,8 @@ inline constexpr int kExitAddressInUse = 4;
 
 struct ServeOptions {
   std::optional<std::string> config_file;
-  bool check = false;         // read and check the config, start nothing
-  bool print_config = false;  // print the default config file (deploy/roost.yaml)
+  bool check = false;                 // read and check the config, start nothing
+  bool print_config = false;          // print the default config file (deploy/roost.yaml)
   std::optional<std::uint16_t> port;  // of the first listener
   std::optional<std::string> data_dir;
   std::vector<std::pair<std::string, std::string>> overrides;  // --set key=value, in order

@@ -125,6 +125,12 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
     auto http = http::Server::open(settings, http::operator_routes(inside->metrics, health));
     if (!http) return Unexpected(http.error());
     inside->http = std::move(*http);
+    const http::Server& served = *inside->http;
+    inside->metrics.add_counter("roost_http_requests_total", "HTTP requests answered.",
+                                [&served] { return static_cast<double>(served.requests()); });
+    inside->metrics.add_counter(
+        "roost_http_refused_connections_total", "HTTP connections over http.max_connections.",
+        [&served] { return static_cast<double>(served.refused_connections()); });
   }
   return std::unique_ptr<Server>(new Server(std::move(inside)));
 }
@@ -132,10 +138,8 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
 void Server::start() {
   Node& node = *inside_->node;
   inside_->started = true;
-  if (node.config.mqtt.sys_interval_ms > 0) {
-    inside_->sys = std::make_unique<SysPublisher>(node);
-    node.cores.at(CoreId{0}).post([sys = inside_->sys.get()] { sys->start(); });
-  }
+  inside_->sys = std::make_unique<SysPublisher>(node);
+  node.cores.at(CoreId{0}).post([sys = inside_->sys.get()] { sys->start(); });
   node.cores.start();
   for (std::size_t i = 0; i < node.listeners.size(); ++i) {
     node.listeners[i]->start([&node, &listener = *node.gate_listeners[i]](

@@ -14,6 +14,17 @@ void SysPublisher::start() { on_timer(); }
 
 void SysPublisher::on_timer() {
   core::Core& core = node_.cores.at(CoreId{0});
+  node_.connection_log.tick(core.now_ms());
+  const auto interval_ms = static_cast<SteadyMs>(node_.config.mqtt.sys_interval_ms);
+  if (interval_ms > 0 && core.now_ms() >= next_publish_ms_) {
+    publish();
+    next_publish_ms_ = core.now_ms() + interval_ms;
+  }
+  core.timers().arm(*this, core.now_ms() + kTickMs);
+}
+
+void SysPublisher::publish() {
+  core::Core& core = node_.cores.at(CoreId{0});
   routing::Router& router = node_.on_core[0]->sessions.router();
   for (const observe::SysTopic& topic : topics_.update(numbers(), core.now_ms())) {
     routing::MessageParts parts;
@@ -23,8 +34,6 @@ void SysPublisher::on_timer() {
     parts.received_ms = core.now_ms();
     router.publish(routing::Message::make(parts), nullptr, 0);
   }
-  core.timers().arm(*this,
-                    core.now_ms() + static_cast<SteadyMs>(node_.config.mqtt.sys_interval_ms));
 }
 
 observe::SysNumbers SysPublisher::numbers() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes $SYS/broker/... from the first core, every mqtt.sys_interval.
+// What a node does by the clock, on its first core: once a second the connection log's summary of
+// suppressed lines, and every mqtt.sys_interval $SYS/broker/...
 // Thread: core-bound (core 0); made and destroyed while the cores don't run.
 // Owner: Server.
 #pragma once
@@ -17,11 +18,15 @@ class SysPublisher final : private core::Timer {
   void start();
 
  private:
+  static constexpr SteadyMs kTickMs = 1000;
+
   void on_timer() override;
+  void publish();
   observe::SysNumbers numbers();
 
   Node& node_;
   observe::SysTopics topics_;
+  SteadyMs next_publish_ms_ = 0;
   std::uint64_t clients_maximum_ = 0;
   std::uint64_t heap_maximum_ = 0;
 };
