@@ -32,7 +32,7 @@ def v2_local():
 class Proxy(SystemCase):
     def setUp(self):
         super().setUp()
-        self.server = self.roost({"main": {"proxy_protocol": True}})
+        self.server = self.roost({"main": {"proxy_protocol": True}}, mqtt={"connect_timeout": "2s"})
 
     def open(self):
         return self.raw(self.server.port)

@@ -92,12 +92,21 @@ class Client:
         self.transcript[-1] += f"  {packet}"
         return packet
 
-    def _read(self, deadline):
-        left = deadline - time.monotonic()
+    def is_readable(self, seconds):
+        """Whether something has come or comes in that time."""
+        if self.early or _head(self.buffer) is not None:
+            return True
+        return self._poll(seconds)
+
+    def _poll(self, seconds):
         # poll, not select: a run may hold descriptors beyond 1024.
         poller = select.poll()
         poller.register(self.sock, select.POLLIN)
-        if left <= 0 or not poller.poll(left * 1000):
+        return bool(poller.poll(seconds * 1000))
+
+    def _read(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0 or not self._poll(left):
             return False
         try:
             data = self.sock.recv(65536)
