@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/cli/bench/options.h"
+
+#include <algorithm>
+
+namespace roost::cli::bench {
+namespace {
+
+struct Defaults {
+  Mode mode;
+  const char* name;
+  std::uint32_t publishers, subscribers;
+  std::uint64_t count;
+};
+
+// count: connections, filters, retained topics or messages per offline session.
+constexpr Defaults kDefaults[] = {
+    {Mode::fan_in, "fan-in", 100, 1, 0},
+    {Mode::fan_out, "fan-out", 1, 100, 0},
+    {Mode::pairs, "pairs", 100, 100, 0},
+    {Mode::shared, "shared", 10, 10, 0},
+    {Mode::wildcards, "wildcards", 100, 100, 100'000},
+    {Mode::verify, "verify", 10, 10, 0},
+    {Mode::connect, "connect", 0, 0, 15'000},
+    {Mode::retained, "retained", 10, 1, 50'000},
+    {Mode::offline, "offline", 100, 100, 500},
+};
+
+// Publisher i belongs to subscriber i.
+bool is_paired(Mode mode) {
+  return mode == Mode::pairs || mode == Mode::wildcards || mode == Mode::offline;
+}
+
+// Chosen so that no common broker drops anything with its default settings: mosquitto keeps 1000
+// messages a client, and takes 20 at QoS 2 from a publisher before it drops some.
+std::uint32_t default_window(const Options& options) {
+  constexpr std::uint32_t kPerSubscriber = 1000;
+  const std::uint32_t most = options.qos == 2 ? 20 : 100;
+  switch (options.mode) {
+    case Mode::fan_in:
+    case Mode::verify:
+      return std::clamp(kPerSubscriber / options.publishers, 1U, most);
+    default:
+      return most;
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string>& mode_names() {
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> names;
+    for (const Defaults& row : kDefaults) names.emplace_back(row.name);
+    return names;
+  }();
+  return kNames;
+}
+
+Mode mode_of(const std::string& name) {
+  for (const Defaults& row : kDefaults) {
+    if (name == row.name) return row.mode;
+  }
+  CHECK(false);
+}
+
+Result<void> set_defaults(Options& options) {
+  const Defaults& row = kDefaults[static_cast<std::size_t>(options.mode)];
+  if (options.publishers == 0) options.publishers = row.publishers;
+  if (options.subscribers == 0) {
+    options.subscribers = is_paired(options.mode) ? options.publishers : row.subscribers;
+  }
+  if (options.count == 0) options.count = row.count;
+  if (options.window == 0 && options.publishers > 0) options.window = default_window(options);
+  options.window = std::min(options.window, kWindowMax);
+  options.payload_bytes = std::max(options.payload_bytes, kPayloadBytesMin);
+  options.threads = std::max(options.threads, 1U);
+  if (options.qos > 2) return error(ErrorKind::invalid_argument, "QoS is 0, 1 or 2");
+  if (options.mode == Mode::fan_in && options.subscribers != 1) {
+    return error(ErrorKind::invalid_argument, "fan-in has one subscriber");
+  }
+  if (is_paired(options.mode) && options.publishers != options.subscribers) {
+    return error(ErrorKind::invalid_argument, "as many publishers as subscribers, please");
+  }
+  if (options.mode == Mode::fan_out && options.publishers != 1) {
+    return error(ErrorKind::invalid_argument, "fan-out has one publisher");
+  }
+  return {};
+}
+
+std::atomic<bool>& stop_requested() {
+  static std::atomic<bool> requested{false};
+  return requested;
+}
+
+}  // namespace roost::cli::bench

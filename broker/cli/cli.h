@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: `roost COMMAND ...`. Each command takes the arguments from its own name on
+// and returns the exit code.
+// Thread: own thread (main's).
+#pragma once
+
+namespace roost::cli {
+
+// Chooses the command; without one it is serve. Exit codes: 0, 2 usage or config, 3 data
+// directory, 4 address in use; pub and sub also use mosquitto's.
+int main_command(int argc, char** argv);
+
+int run_serve_command(int argc, char** argv);
+int run_pub(int argc, char** argv);
+int run_sub(int argc, char** argv);
+int run_bench(int argc, char** argv);
+int run_passwd(int argc, char** argv);
+
+}  // namespace roost::cli
