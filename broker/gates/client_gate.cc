@@ -119,7 +119,8 @@ bool ClientGate::on_session_frame(const mqtt::Frame& frame) {
 }
 
 void ClientGate::on_rare_packet(const mqtt::Frame& frame) {
-  if (frame.type() == PacketType::auth && version_ == mqtt::ProtocolVersion::v5) {
+  if (frame.type() == PacketType::auth && frame.flags() == 0 &&
+      version_ == mqtt::ProtocolVersion::v5) {
     // No method was agreed on in CONNECT, so whatever it holds is out of place. [MQTT-4.12.0-7]
     session_->refuse(ReasonCode::protocol_error, "AUTH without an authentication method");
     return;
@@ -149,7 +150,7 @@ void ClientGate::on_closed(net::CloseReason reason) {
     static constexpr std::string_view kWhy[] = {"connection closed by client", "connection reset",
                                                 "closed", "transport error", "timeout"};
     const std::string_view why = kWhy[static_cast<std::size_t>(reason)];
-    log_end(why);
+    if (!who_.empty()) log("disconnected", who_, why);
     std::exchange(session_, nullptr)->connection_lost(why);
   }
   gone_ = true;
@@ -168,20 +169,9 @@ bool ClientGate::is_congested() const { return connection_->is_congested(); }
 void ClientGate::close(std::string_view why) {
   if (gone_) return;
   gone_ = true;
-  if (session_ != nullptr) log_end(why);
+  if (session_ != nullptr && !who_.empty()) log("disconnected", who_, why);
   session_ = nullptr;
   connection_->close();
-}
-
-void ClientGate::log_end(std::string_view why) {
-  auto& log = gates_.common().log;
-  if (!log.enabled(LogLevel::info)) return;
-  std::string line = "disconnected client=" + session_->client_id();
-  line += " address=" + connection_->peer().address;
-  line += " reason=\"";
-  line += why;
-  line += '"';
-  log.write(LogLevel::info, line, gates_.core().now_ms());
 }
 
 }  // namespace roost::gates

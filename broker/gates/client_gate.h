@@ -65,7 +65,8 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void on_bad_frame(mqtt::FrameStatus status);
   void not_connect();
   void greet(const mqtt::Frame& frame);
-  void refuse(mqtt::ProtocolVersion version, mqtt::ReasonCode reason, std::string_view why);
+  void refuse(mqtt::ProtocolVersion version, mqtt::ReasonCode reason, std::string_view why,
+              const mqtt::Connect* about);
   bool check_client_id(const mqtt::Connect& connect);
   void ask(const mqtt::Connect& connect, const mqtt::Frame& frame);
   bool judge(const mqtt::Connect& connect, const auth::AuthResult& result);
@@ -73,8 +74,8 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   core::Core& core_of(const mqtt::Connect& connect);
   void hand_over(net::DetachedConnection detached, core::Core& home);
   void open_session(const mqtt::Connect& connect);
-  void log_connect(const mqtt::Connect& connect, std::string_view assigned);
-  void log_end(std::string_view why);
+  std::string who(const mqtt::Connect& connect, std::string_view assigned) const;
+  void log(std::string_view what, std::string_view about, std::string_view why);
 
   Gates& gates_;
   const GateListener& listener_;
@@ -83,6 +84,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool gone_ = false;    // no more frames: closing, moved or closed
   bool paused_ = false;  // waits in Gates for the mailboxes of other cores to empty
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
+  std::string who_;  // for the line at the end; empty when such lines aren't logged
   std::unique_ptr<Greeting> greeting_;
   std::unique_ptr<net::Connection> connection_;
 

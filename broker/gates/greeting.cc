@@ -35,7 +35,7 @@ void ClientGate::greet(const mqtt::Frame& frame) {
     if (error.close_silently) {
       close(error.what);
     } else {
-      refuse(error.version, error.reason, error.what);
+      refuse(error.version, error.reason, error.what, nullptr);
     }
     return;
   }
@@ -48,7 +48,8 @@ void ClientGate::greet(const mqtt::Frame& frame) {
   }
 }
 
-void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_view why) {
+void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_view why,
+                        const mqtt::Connect* about) {
   mqtt::Connack connack;
   connack.reason = reason;
   // 3.x has return codes 1 to 5 only; what they can't say is said by closing. [MQTT-3.2.2-5]
@@ -63,13 +64,10 @@ void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_
     mqtt::encode(connack, version, bytes);
     connection_->write(bytes);
   }
-  auto& log = gates_.common().log;
-  if (log.enabled(LogLevel::info)) {
-    std::string line = "refused address=" + connection_->peer().address;
-    line += " listener=" + listener_.name + " reason=\"";
-    line += why;
-    line += '"';
-    log.write(LogLevel::info, line, gates_.core().now_ms());
+  if (gates_.common().log.enabled(LogLevel::info)) {
+    const std::string where =
+        "address=" + connection_->peer().address + " listener=" + listener_.name;
+    log("refused", about != nullptr ? who(*about, {}) : where, why);
   }
   close(why);
 }
@@ -81,13 +79,14 @@ bool ClientGate::check_client_id(const mqtt::Connect& connect) {
                           (connect.version == ProtocolVersion::v3_1_1 && !connect.clean_start));
   if (bad_empty) {
     gates_.counters().refused_client_id.add();
-    refuse(connect.version, ReasonCode::client_identifier_not_valid, "empty client id");
+    refuse(connect.version, ReasonCode::client_identifier_not_valid, "empty client id", &connect);
     return false;
   }
   if (connect.properties.has(mqtt::PropertyId::authentication_method) &&
       !gates_.common().enhanced.knows_method(connect.properties.authentication_method)) {
     gates_.counters().refused_authentication.add();
-    refuse(connect.version, ReasonCode::bad_authentication_method, "unknown authentication method");
+    refuse(connect.version, ReasonCode::bad_authentication_method, "unknown authentication method",
+           &connect);
     return false;
   }
   return true;
@@ -153,8 +152,7 @@ bool ClientGate::judge(const mqtt::Connect& connect, const auth::AuthResult& res
   if (result.door_closed) {
     why += "; to open the door set auth.password_file, or auth.allow_anonymous: true";
   }
-  if (connect.user_name) why += "; user " + std::string(*connect.user_name);
-  refuse(connect.version, result.code, why);
+  refuse(connect.version, result.code, why, &connect);
   return false;
 }
 
@@ -193,15 +191,17 @@ void ClientGate::open_session(const mqtt::Connect& connect) {
   std::string assigned;
   if (connect.client_id.empty()) assigned = gates_.make_client_id();
   greeting_.reset();
-  log_connect(connect, assigned);
+  if (gates_.common().log.enabled(LogLevel::info)) {
+    who_ = who(connect, assigned);
+    log("connected", who_, {});
+  }
   session_ = &gates_.sessions().connect(connect, *this, assigned);
 }
 
-void ClientGate::log_connect(const mqtt::Connect& connect, std::string_view assigned) {
-  auto& log = gates_.common().log;
-  if (!log.enabled(LogLevel::info)) return;
+// "client=... address=... version=... clean=... keep_alive=... user=...", for all its lines.
+std::string ClientGate::who(const mqtt::Connect& connect, std::string_view assigned) const {
   static constexpr std::string_view kVersions[] = {"", "", "", "3.1", "3.1.1", "5.0"};
-  std::string line = "connected client=";
+  std::string line = "client=";
   line += assigned.empty() ? connect.client_id : assigned;
   line += " address=" + connection_->peer().address + " listener=" + listener_.name;
   line += " version=";
@@ -212,7 +212,19 @@ void ClientGate::log_connect(const mqtt::Connect& connect, std::string_view assi
     line += " user=";
     line += *connect.user_name;
   }
-  log.write(LogLevel::info, line, gates_.core().now_ms());
+  return line;
+}
+
+void ClientGate::log(std::string_view what, std::string_view about, std::string_view why) {
+  std::string line(what);
+  line += ' ';
+  line += about;
+  if (!why.empty()) {
+    line += " reason=\"";
+    line += why;
+    line += '"';
+  }
+  gates_.common().log.write(LogLevel::info, line, gates_.core().now_ms());
 }
 
 }  // namespace roost::gates
