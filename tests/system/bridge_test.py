@@ -10,8 +10,8 @@ class Bridge(SystemCase):
         port = self.free_port()
         server = self.mosquitto(
             f"connection home\naddress 127.0.0.1:{roost_port}\nbridge_protocol_version {version}\n"
-            "topic out/# out 1\ntopic in/# in 1\ntopic both/# both 1\n"
-            f"cleansession false\nrestart_timeout 1 1\nnotification_topic bridge/state\n{more}", port)
+            "topic out/# out 1\ntopic in/# in 1\ntopic both/# both 1\ncleansession false\n"
+            f"restart_timeout 1 1\nnotification_topic bridge/state\n{more}", port)
         return port, server
 
     def connected(self, roost_port):
