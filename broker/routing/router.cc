@@ -14,7 +14,7 @@ Router::Router(core::Core& core, core::Cores& cores, RoutingTable& table, LocalD
 Publication* Router::new_publication(PublicationWaiter* waiter, std::uint64_t tag) {
   Publication* publication = nullptr;
   if (spare_.empty()) {
-    publication = new Publication();
+    publication = &publications_.emplace_back();
   } else {
     publication = spare_.back();
     spare_.pop_back();
@@ -87,9 +87,14 @@ void Router::catch_up(const Parcel& parcel) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(late))};
     if (to == core_.id()) {
       local_.deliver_local(parcel.message, {});
-    } else {
-      send(to, Parcel{parcel.message, nullptr, false, true, false, 0});
+      continue;
     }
+    // Not by the outbox: whoever asks for the kept ones later in this turn gets the answer behind
+    // it and so knows the message for the same one.
+    counters_.sent_to_cores.add();
+    cores_.at(to).post([peer = table_.routers[to.value], message = parcel.message] {
+      peer->local_.deliver_local(message, {});
+    });
   }
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "broker/base/counter.h"
@@ -100,6 +101,7 @@ class Router final : private core::TurnEnd {
   RoutingTable& table_;
   LocalDelivery& local_;
   std::vector<Outbox> outboxes_;  // by core
+  std::deque<Publication> publications_;  // as many as were ever open at once
   std::vector<Publication*> spare_;
   RouterCounters counters_;
 };
