@@ -222,7 +222,7 @@ void Session::leave_connection() {
   if (!durable_) awaiting_release_.clear();
   replaying_ = false;
   gathers_open_ = 0;
-  release_held({});
+  release_held();
   // QoS 0 that was not sent yet (retained messages) was for this connection.
   Ring<QueueEntry> waiting = std::exchange(queue_, {});
   for (std::size_t i = 0; i < waiting.size(); ++i) {
@@ -244,7 +244,7 @@ void Session::end() {
   }
   if (will_ != nullptr) publish_will();  // [MQTT-3.1.2-8]: delay over or session ended
   table_.core().timers().cancel(*this);
-  const std::uint64_t lost = queue_.size() + inflight_.unfinished();
+  std::uint64_t lost = queue_.size();
   std::uint64_t handed_on = 0;
   const auto hand_on = [&](const QueueEntry& entry) {
     // Only QoS 1: a QoS 2 message once sent ends with its member's session. [MQTT-4.8.2-5]
@@ -254,14 +254,15 @@ void Session::end() {
   };
   for (const auto& [filter, subscription] : subscriptions_) {
     const auto parsed = mqtt::TopicFilter::parse(filter, table_.limits().wire.topic_levels_max);
-    if (parsed && parsed->is_shared()) table_.share_leave(*this, *parsed);
+    if (!parsed || !parsed->is_shared()) continue;
+    table_.share_leave(*this, *parsed);
+    table_.counters().shared_subscriptions.sub();
   }
   for (std::size_t i = 0; i < inflight_.size(); ++i) {
     const Inflight::Entry& entry = inflight_.at(i);
-    if (entry.state == InflightState::publish_sent &&
-        (entry.queued.qos == mqtt::Qos::at_least_once || !entry.sent)) {
-      hand_on(entry.queued);
-    }
+    if (entry.state != InflightState::publish_sent) continue;  // the client has it
+    ++lost;
+    if (entry.queued.qos == mqtt::Qos::at_least_once || !entry.sent) hand_on(entry.queued);
   }
   for (std::size_t i = 0; i < queue_.size(); ++i) hand_on(queue_[i]);
   table_.counters().dropped_session_end.add(lost - handed_on);

@@ -47,7 +47,10 @@ bool Session::window_open() const {
 
 void Session::send_or_enqueue(QueueEntry entry) {
   if (entry.qos == Qos::at_most_once && !replaying_) {
-    if (live_ == nullptr) return;
+    if (live_ == nullptr) {
+      table_.counters().dropped_offline_qos0.add();
+      return;
+    }
     if (live_->link->is_congested()) {
       table_.counters().dropped_slow_reader.add();
       return;

@@ -11,7 +11,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "broker/core/core.h"
@@ -176,8 +175,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void shared_joined(std::uint64_t generation, mqtt::PacketId packet_id);
   void replay_retained(const mqtt::SubscribeEntry& entry, std::uint32_t id);
   void gathered(std::vector<routing::MessagePtr> found, const mqtt::SubscriptionOptions& options,
-                std::uint32_t id);
-  void release_held(const std::unordered_set<const routing::Message*>& snapshot);
+                std::uint32_t id, std::size_t held_before);
+  void release_held();
 
   // will.cc
   void keep_will(const mqtt::Connect& connect);

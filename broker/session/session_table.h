@@ -113,6 +113,8 @@ class SessionTable final : public routing::LocalDelivery,
   void group_leave(const std::string& key, std::string_view client_id);
   void group_deliver(routing::ShareGroup& group, const routing::MessagePtr& message,
                      std::string_view except, std::size_t tries);
+  void group_redeliver(const std::string& key, const routing::MessagePtr& message,
+                       std::string_view except, std::size_t tries);
   void deliver_shared(const routing::ShareMember& member, const std::string& key,
                       const routing::MessagePtr& message, std::size_t tries);
 

@@ -71,9 +71,19 @@ void SessionTable::share_hand_on(std::string_view group_key, const routing::Mess
                                  std::string_view left_by) {
   at_group(group_key, [key = std::string(group_key), message,
                        left_by = std::string(left_by)](SessionTable& home) {
-    const auto at = home.groups_.find(key);
-    if (at != home.groups_.end()) home.group_deliver(*at->second, message, left_by, kTriesMax);
+    home.group_redeliver(key, message, left_by, kTriesMax);
   });
+}
+
+// Counted where the last member left meanwhile.
+void SessionTable::group_redeliver(const std::string& key, const routing::MessagePtr& message,
+                                   std::string_view except, std::size_t tries) {
+  const auto at = groups_.find(key);
+  if (at == groups_.end()) {
+    counters_.dropped_session_end.add();
+    return;
+  }
+  group_deliver(*at->second, message, except, tries);
 }
 
 void SessionTable::group_join(const std::string& key, std::string_view group,
@@ -104,6 +114,10 @@ void SessionTable::group_deliver(routing::ShareGroup& group, const routing::Mess
   const routing::ShareMember* chosen = group.next(except);
   if (chosen == nullptr) chosen = group.next();
   if (chosen == nullptr) return;
+  if (!chosen->connected && group.has_connected()) {
+    chosen = group.next();  // it waits better with a busy one than with one that is away
+    tries = 0;
+  }
   std::string key = group.name() + '/' + group.filter();
   tries = std::min(tries, group.size() - 1);
   SessionTable& home = *tables_.tables[chosen->core.value];
@@ -121,12 +135,10 @@ void SessionTable::deliver_shared(const routing::ShareMember& member, const std:
   Session* session = find(member.client_id);
   const bool left = session == nullptr || !session->subscriptions().contains("$share/" + key);
   // It left, or can't take it now, while others may: the group chooses again, without it.
-  if (left || (tries > 0 && session->is_busy())) {
+  if (left || (tries > 0 && member.connected && session->is_busy())) {
     at_group(key, [key, client_id = member.client_id, message, left, tries](SessionTable& home) {
       if (left) home.group_leave(key, client_id);
-      const auto at = home.groups_.find(key);
-      if (at == home.groups_.end()) return;
-      home.group_deliver(*at->second, message, client_id, left ? tries : tries - 1);
+      home.group_redeliver(key, message, client_id, left ? tries : tries - 1);
     });
     return;
   }

@@ -17,6 +17,7 @@ void Session::handle(const mqtt::Subscribe& subscribe) {
   auto pending = std::make_unique<PendingSuback>();
   PendingSuback& suback = *pending;
   suback.suback.packet_id = subscribe.packet_id;
+  suback.waiting = 1;  // for the rest of the entries: a share group here joins at once
   const std::uint32_t id = subscribe.properties.subscription_identifiers.empty()
                                ? 0
                                : subscribe.properties.subscription_identifiers.front();
@@ -27,6 +28,7 @@ void Session::handle(const mqtt::Subscribe& subscribe) {
     suback.suback.reasons.push_back(subscribe_one(entry, id, suback, replay));
     if (replay) replays.push_back(&entry);
   }
+  --suback.waiting;
   send_subacks();
   for (const mqtt::SubscribeEntry* entry : replays) replay_retained(*entry, id);
 }
@@ -78,7 +80,7 @@ void Session::shared_joined(std::uint64_t generation, mqtt::PacketId packet_id) 
     --pending.waiting;
     break;
   }
-  if (!live_->subacks.empty() && !live_->subacks.back()->suback.reasons.empty()) send_subacks();
+  send_subacks();
 }
 
 // In the order of their SUBSCRIBEs; one that waits for a share group holds the later ones back.
@@ -93,36 +95,39 @@ void Session::replay_retained(const mqtt::SubscribeEntry& entry, std::uint32_t i
   ++gathers_open_;
   table_.gather_retained(
       entry.filter, [&table = table_, client_id = client_id_, generation = live_->generation, id,
-                     options = entry.options](std::vector<routing::MessagePtr> found) {
+                     options = entry.options,
+                     held_before = held_.size()](std::vector<routing::MessagePtr> found) {
         Session* session = table.find(client_id);
         if (session == nullptr || session->live_ == nullptr) return;
         if (session->live_->generation != generation) return;
-        session->gathered(std::move(found), options, id);
+        session->gathered(std::move(found), options, id, held_before);
       });
 }
 
+// What was kept while we asked and came live too, behind `held_before` others, is sent once: live,
+// as that copy has the QoS and the identifiers of all its subscriptions.
 void Session::gathered(std::vector<routing::MessagePtr> found,
-                       const mqtt::SubscriptionOptions& options, std::uint32_t id) {
-  std::unordered_set<const routing::Message*> snapshot;
+                       const mqtt::SubscriptionOptions& options, std::uint32_t id,
+                       std::size_t held_before) {
+  std::unordered_set<const routing::Message*> came_live;
+  for (std::size_t i = held_before; i < held_.size(); ++i) {
+    came_live.insert(held_[i].message.get());
+  }
   for (routing::MessagePtr& message : found) {
     const bool own = message->origin() == origin_ && message->origin() != 0;
     if ((options.no_local || live_->bridge) && own) continue;
-    if (!held_.empty()) snapshot.insert(message.get());
+    if (came_live.contains(message.get())) continue;
     const Qos qos = std::min(message->qos(), options.qos);
     deliver_retained(QueueEntry{std::move(message), id, qos, true, nullptr});
   }
-  if (--gathers_open_ == 0) release_held(snapshot);
+  if (--gathers_open_ == 0) release_held();
   pump();
 }
 
-// Live messages that came while retained ones were gathered go behind them; what the snapshot
-// holds too is sent once.
-void Session::release_held(const std::unordered_set<const routing::Message*>& snapshot) {
+// Live messages that came while retained ones were gathered go behind them.
+void Session::release_held() {
   Ring<QueueEntry> held = std::exchange(held_, {});
-  for (std::size_t i = 0; i < held.size(); ++i) {
-    if (snapshot.contains(held[i].message.get())) continue;
-    send_or_enqueue(std::move(held[i]));
-  }
+  for (std::size_t i = 0; i < held.size(); ++i) send_or_enqueue(std::move(held[i]));
 }
 
 void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
