@@ -65,6 +65,9 @@ class Router final : private core::TurnEnd {
   // A door that answered "later" has kept its promise. Any router; finds the way to the origin.
   void confirm(ConfirmTo confirm);
 
+  // Posts what waits for other cores now instead of at the turn's end.
+  void flush() { on_turn_end(); }
+
   // True while another core has so much unread mail that publishers should wait (back-pressure).
   bool is_congested() const;
 

@@ -131,8 +131,8 @@ observe::Labels labels_of(const char* cause) {
 }
 
 // `get(node, core)` finds the counters of one core.
-template <typename Counters, std::size_t size, typename Get>
-void add_rows(observe::Metrics& metrics, const Node& node, const Row<Counters> (&rows)[size],
+template <typename Counters, std::size_t kSize, typename Get>
+void add_rows(observe::Metrics& metrics, const Node& node, const Row<Counters> (&rows)[kSize],
               Get get, bool gauges = false) {
   for (const Row<Counters>& row : rows) {
     const auto read = [&node, member = row.counter, get] {

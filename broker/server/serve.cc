@@ -57,14 +57,19 @@ Result<void> prepare_data_dir(const std::string& path) {
 void say_started(const Config& config, const Server& server) {
   std::string where;
   for (const std::string& one : server.listening()) where += (where.empty() ? "" : ", ") + one;
-  bool open = false;
+  bool anyone = false;
+  bool loopback = false;
   for (const ListenerConfig& one : config.listeners) {
-    open |= one.allow_anonymous.value_or(config.auth.allow_anonymous.value_or(false));
+    const auto anonymous = one.allow_anonymous ? one.allow_anonymous : config.auth.allow_anonymous;
+    anyone |= anonymous.value_or(false);
+    loopback |= !anonymous.has_value();
   }
-  const char* door = !config.auth.password_file.empty() ? "clients log in with a password"
-                     : open                             ? "anyone may connect (allow_anonymous)"
-                            : "loopback only; for remote clients set auth.password_file or "
-                              "auth.allow_anonymous: true";
+  const char* door = anyone                               ? "anyone may connect (allow_anonymous)"
+                     : !config.auth.password_file.empty() ? "clients log in with a password"
+                     : loopback ? "loopback only; for remote clients set auth.password_file or "
+                                  "auth.allow_anonymous: true"
+                                : "nobody may connect; set auth.password_file or "
+                                  "auth.allow_anonymous: true";
   std::printf("Roost %s listens: %s; %s.\n", version().c_str(), where.c_str(), door);
   if (server.http_port() != 0) {
     std::printf("HTTP on %s:%u: /metrics, /livez, /readyz; %u cores.\n",

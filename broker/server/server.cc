@@ -30,8 +30,9 @@ session::SessionLimits session_limits(const Config& config) {
   return limits;
 }
 
-net::ListenerSettings net_settings(const ListenerConfig& config) {
+net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfig& mqtt) {
   net::ListenerSettings settings;
+  settings.handshake_timeout_ms = static_cast<std::uint32_t>(mqtt.connect_timeout_ms);
   settings.name = config.name;
   settings.address = config.address;
   settings.port = config.port;
@@ -98,7 +99,8 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
   inside->node = std::make_unique<Node>(config, log, std::move(*passwords));
   Node& node = *inside->node;
   for (const ListenerConfig& wanted : config.listeners) {
-    auto opened = net::Listener::open(net_settings(wanted), node.cores, node.net_counters, log);
+    auto opened =
+        net::Listener::open(net_settings(wanted, config.mqtt), node.cores, node.net_counters, log);
     if (!opened) return Unexpected(opened.error());
     auto gate = std::make_unique<gates::GateListener>();
     gate->name = wanted.name;

@@ -25,7 +25,7 @@ class Server {
   void start();
   // No new clients; the present ones are told (v5: 0x8B), their last bytes flushed for at most
   // `grace_ms`; then everything ends. Idempotent.
-  void stop(int grace_ms = 2000);
+  void stop(int grace_ms = 1000);
   // Reads the password file again; what fails is logged and the old one stays.
   void reload();
 

@@ -116,6 +116,8 @@ void SessionTable::gather_retained(std::string_view filter, Gathered done) {
   for (SessionTable* table : tables_.tables) {
     if (table == this || (!wildcard && &table->core_ != &only)) continue;
     table->core_.post([this, table, add, collect_here, wanted = std::string(filter)] {
+      // What is on its way to us from there goes first, so that we know it in the answer.
+      table->router_.flush();
       core_.post([add, found = collect_here(*table, wanted)]() mutable { add(std::move(found)); });
     });
   }
