@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/server/running_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "broker/base/check.h"
+
+namespace roost::server {
+
+namespace {
+
+int loopback_socket() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CHECK(fd >= 0);
+  return fd;
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+}  // namespace
+
+std::uint16_t free_port() {
+  const int fd = loopback_socket();
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof(address);
+  CHECK(::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0);
+  CHECK(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+Config test_config(const Overrides& more) {
+  ConfigSources sources;
+  sources.overrides = {{"listeners.0.address", "127.0.0.1"},
+                       {"listeners.0.port", "0"},
+                       {"http.port", "0"},
+                       {"threads", "3"},
+                       {"mqtt.sys_interval", "0"},
+                       {"log.max_connection_lines", "0"}};
+  sources.overrides.insert(sources.overrides.end(), more.begin(), more.end());
+  ConfigOutcome outcome = load_config(sources);
+  for (const std::string& error : outcome.errors) std::fprintf(stderr, "%s\n", error.c_str());
+  CHECK(outcome.errors.empty());
+  return std::move(outcome.config);
+}
+
+RunningServer::RunningServer(const Config& config) {
+  auto opened = Server::open(config, log);
+  if (!opened) std::fprintf(stderr, "%s\n", opened.error().message.c_str());
+  CHECK(opened.has_value());
+  server = std::move(*opened);
+  server->start();
+}
+
+std::string RunningServer::get(std::string_view path) const {
+  const int fd = loopback_socket();
+  const sockaddr_in address = loopback(server->http_port());
+  std::string answer;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    const std::string request =
+        "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static_cast<void>(::send(fd, request.data(), request.size(), MSG_NOSIGNAL));
+    char room[4096];
+    for (ssize_t got = 0; (got = ::recv(fd, room, sizeof(room), 0)) > 0;) {
+      answer.append(room, static_cast<std::size_t>(got));
+    }
+  }
+  ::close(fd);
+  return answer;
+}
+
+double RunningServer::metric(std::string_view series) const {
+  const std::string all = get("/metrics");
+  const std::string wanted = "\n" + std::string(series) + " ";
+  const std::size_t at = all.find(wanted);
+  return at == std::string::npos ? -1 : std::strtod(all.c_str() + at + wanted.size(), nullptr);
+}
+
+bool RunningServer::metric_becomes(std::string_view series, double value) const {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (metric(series) != value) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+}  // namespace roost::server
