@@ -87,11 +87,13 @@ Core::~Core() {
 
 Core* Core::current() { return t_current; }
 
-void Core::watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive) {
+bool Core::watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive) {
   DCHECK(is_current() || !thread_.joinable());
   epoll_event event{.events = events | (exclusive ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0),
                     .data = {.ptr = &watcher}};
-  CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0);
+  if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0) return true;
+  CHECK(errno == ENOSPC || errno == ENOMEM);  // all else would be a mistake of ours
+  return false;
 }
 
 void Core::rewatch(int fd, std::uint32_t events, Watcher& watcher) {

@@ -77,8 +77,9 @@ class Core {
   WallMs wall_ms() const { return wall_ms_; }
   TimerWheel& timers() { return timers_; }
   // Level-triggered. `exclusive`: EPOLLEXCLUSIVE, for listening sockets shared by cores.
-  // watch() alone may also be called before start().
-  void watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive = false);
+  // watch() alone may also be called before start(). False: the kernel has no room for another
+  // watch (fs.epoll.max_user_watches, memory); then there is nothing to unwatch.
+  bool watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive = false);
   void rewatch(int fd, std::uint32_t events, Watcher& watcher);
   // After this no on_ready comes, not even one that was already fetched in this turn.
   void unwatch(int fd, Watcher& watcher);

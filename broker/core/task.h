@@ -17,7 +17,7 @@ class Task {
   template <typename F, typename = std::enable_if_t<!std::is_same_v<std::decay_t<F>, Task>>>
   Task(F&& function) {  // NOLINT: implicit
     using Function = std::decay_t<F>;
-    if constexpr (fits<Function>) {
+    if constexpr (kFits<Function>) {
       ::new (static_cast<void*>(room_)) Function(std::forward<F>(function));
       operations_ = &kInline<Function>;
     } else {
@@ -47,7 +47,7 @@ class Task {
   };
   static constexpr std::size_t kRoom = 48;
   template <typename F>
-  static constexpr bool fits = sizeof(F) <= kRoom && alignof(F) <= alignof(std::max_align_t) &&
+  static constexpr bool kFits = sizeof(F) <= kRoom && alignof(F) <= alignof(std::max_align_t) &&
                                std::is_nothrow_move_constructible_v<F>;
   template <typename F>
   static constexpr Operations kInline = {

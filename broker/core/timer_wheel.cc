@@ -103,6 +103,7 @@ void TimerWheel::push(Timer*& head, Timer& timer) {
 }
 
 void TimerWheel::unlink(Timer& timer) {
+  DCHECK(timer.link_ != nullptr);
   *timer.link_ = timer.next_;
   if (timer.next_ != nullptr) {
     timer.next_->link_ = timer.link_;
@@ -110,7 +111,7 @@ void TimerWheel::unlink(Timer& timer) {
     const auto offset = reinterpret_cast<std::uintptr_t>(timer.link_) -
                         reinterpret_cast<std::uintptr_t>(&slots_[0][0]);
     if (offset < sizeof(slots_)) {
-      const auto index = offset / sizeof(Timer*);
+      const auto index = offset / (sizeof(slots_) / (kLevels * kSlots));
       occupied_[index / kSlots] &= ~(std::uint64_t{1} << (index % kSlots));
     }
   }

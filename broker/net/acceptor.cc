@@ -41,8 +41,8 @@ Acceptor::~Acceptor() { shutdown(); }
 
 void Acceptor::start() {
   if (watching_) return;
-  core_.watch(fd_, EPOLLIN, *this, true);
-  watching_ = true;
+  watching_ = core_.watch(fd_, EPOLLIN, *this, true);
+  if (!watching_) pause(ENOSPC);
 }
 
 void Acceptor::stop() {
@@ -154,7 +154,7 @@ void Acceptor::pause(int error) {
              state_->settings.name + ": can't accept: " + std::strerror(error) +
                  "; trying again in " + std::to_string(pause_ms_) + " ms",
              core_.now_ms());
-  core_.unwatch(fd_, *this);
+  if (watching_) core_.unwatch(fd_, *this);
   watching_ = false;
   core_.timers().arm(*this, core_.now_ms() + pause_ms_);
 }

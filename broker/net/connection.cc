@@ -51,7 +51,7 @@ Connection::Connection(core::Core& core, DetachedConnection from, ConnectionEven
     filtered_->stack = FilterStack(std::move(from.filters));
   }
   interest_ = EPOLLIN | EPOLLRDHUP;
-  core_.watch(fd_, interest_, *this);
+  watch(interest_);
   if (!from.unread.empty()) {
     remainder_.keep(from.unread, 0);
     offer_pending_ = true;

@@ -129,6 +129,11 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
     bool deleted = false;
     ByteView offered;
   };
+  struct Reading {
+    std::size_t budget;  // bytes that this turn may still read
+    bool until_end;      // a FIN is known to be behind what is there
+    bool more = true;    // another read is worth its system call
+  };
   struct Filtered {
     FilterStack stack;
     WriteQueue to_wrap;  // application bytes; wrapped together at the turn's end
@@ -137,9 +142,9 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   WriteQueue& queue_for(std::size_t size);
   // These return false when the connection is gone, or at least must not be touched further.
   bool read(std::uint32_t events);
-  bool read_plain(std::size_t size_max, bool& more);
-  bool read_filtered(std::size_t size_max, bool& more);
-  bool discard(std::size_t size_max, bool& more);
+  bool read_plain(Reading& reading);
+  bool read_filtered(Reading& reading);
+  bool discard(Reading& reading);
   bool take_in(ByteView bytes);
   bool offer(ByteView bytes);
   bool offer_again();
@@ -148,9 +153,10 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool end_of_stream(int error);
   bool finish(CloseReason reason);
 
-  std::ptrdiff_t receive(MutableByteView room);
+  std::ptrdiff_t receive(MutableByteView room, Reading& reading);
   void close_because(CloseReason reason);
   void wrap_written();
+  void watch(std::uint32_t interest);
   void set_interest();
   void park();
   void release_socket();
@@ -169,6 +175,7 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool kernel_full_ : 1 = false;    // waiting for EPOLLOUT
   bool write_broken_ : 1 = false;   // the peer takes nothing any more
   bool layer_closed_ : 1 = false;   // the peer ended TLS or WebSocket while reading was paused
+  bool unwatchable_ : 1 = false;    // the kernel has no room in the epoll set
   bool parked_ : 1 = false;         // hung up while reading was paused: out of the epoll set
   CloseReason close_reason_ = CloseReason::closed_by_us;
   PeerInfo peer_;

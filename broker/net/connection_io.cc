@@ -37,6 +37,10 @@ void Connection::on_ready(std::uint32_t events) {
 
 void Connection::on_turn_end() {
   if (fd_ < 0) return;
+  if (unwatchable_) {
+    finish(CloseReason::transport_error);
+    return;
+  }
   if (offer_pending_ && !offer_again()) return;
   if (layer_closed_ && !reading_paused_ && !closing_) {
     end_of_stream(0);
@@ -49,27 +53,18 @@ void Connection::on_turn_end() {
 
 bool Connection::read(std::uint32_t events) {
   if (offer_pending_ && !offer_again()) return false;
-  std::size_t budget = limits_.read_budget_bytes;
-  // A short read has emptied the socket; only a FIN behind it is worth another call.
-  const bool until_end = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  for (bool more = true; more && budget > 0 && !reading_paused_;) {
-    const std::uint64_t before = counters_.bytes_in.value();
-    if (closing_) {
-      if (!discard(budget, more)) return false;
-    } else if (filtered_) {
-      if (!read_filtered(budget, more)) return false;
-    } else {
-      if (!read_plain(budget, more)) return false;
-    }
-    const std::uint64_t got = counters_.bytes_in.value() - before;
-    if (got == 0) break;
-    more = more || until_end;
-    budget -= std::min<std::size_t>(budget, got);
+  Reading reading{.budget = limits_.read_budget_bytes,
+                  .until_end = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0};
+  while (reading.more && reading.budget > 0 && !reading_paused_) {
+    const bool alive = closing_    ? discard(reading)
+                       : filtered_ ? read_filtered(reading)
+                                   : read_plain(reading);
+    if (!alive) return false;
   }
   return true;
 }
 
-bool Connection::read_plain(std::size_t size_max, bool& more) {
+bool Connection::read_plain(Reading& reading) {
   MutableByteView room;
   const bool in_place = remainder_.is_large();
   const std::size_t before = remainder_.size();
@@ -80,11 +75,9 @@ bool Connection::read_plain(std::size_t size_max, bool& more) {
     if (before > 0) std::memcpy(scratch.data(), remainder_.bytes().data(), before);
     room = scratch.subspan(before);
   }
-  room = room.first(std::min(room.size(), size_max));
-  const std::ptrdiff_t got = receive(room);
+  const std::ptrdiff_t got = receive(room, reading);
   if (got <= 0) return end_of_stream(got == 0 ? 0 : errno);
   const auto size = static_cast<std::size_t>(got);
-  more = size == room.size();
   if (in_place) {
     remainder_.added(size);
     return remainder_.size() < remainder_.wanted() || offer(remainder_.bytes());
@@ -95,13 +88,12 @@ bool Connection::read_plain(std::size_t size_max, bool& more) {
   return true;
 }
 
-bool Connection::read_filtered(std::size_t size_max, bool& more) {
-  const MutableByteView room = core_.scratch().first(std::min(size_max, kFilteredReadMax));
-  const std::ptrdiff_t got = receive(room);
+bool Connection::read_filtered(Reading& reading) {
+  const MutableByteView room = core_.scratch().first(kFilteredReadMax);
+  const std::ptrdiff_t got = receive(room, reading);
   if (got <= 0) return end_of_stream(got == 0 ? 0 : errno);
-  const auto size = static_cast<std::size_t>(got);
-  more = size == room.size();
-  const auto [status, app] = filtered_->stack.from_wire(core_, room.first(size), write_queue_);
+  const ByteView wire = room.first(static_cast<std::size_t>(got));
+  const auto [status, app] = filtered_->stack.from_wire(core_, wire, write_queue_);
   if (!write_queue_.empty()) core_.at_turn_end(*this);
   if (!app.empty() && !take_in(app)) return false;
   if (closing_ || status == FilterStatus::ok) return true;
@@ -114,12 +106,9 @@ bool Connection::read_filtered(std::size_t size_max, bool& more) {
 }
 
 // After close(): the peer may go on sending until it has read our last bytes.
-bool Connection::discard(std::size_t size_max, bool& more) {
-  const MutableByteView room = core_.scratch().first(std::min(size_max, core_.kScratchSize));
-  const std::ptrdiff_t got = receive(room);
-  if (got <= 0) return end_of_stream(got == 0 ? 0 : errno);
-  more = static_cast<std::size_t>(got) == room.size();
-  return true;
+bool Connection::discard(Reading& reading) {
+  const std::ptrdiff_t got = receive(core_.scratch(), reading);
+  return got > 0 || end_of_stream(got == 0 ? 0 : errno);
 }
 
 // Bytes that are not in front of the remainder yet.
@@ -151,15 +140,22 @@ bool Connection::offer_again() {
   return reading_paused_ || offer(remainder_.bytes());
 }
 
-std::ptrdiff_t Connection::receive(MutableByteView room) {
+std::ptrdiff_t Connection::receive(MutableByteView room, Reading& reading) {
+  room = room.first(std::min(room.size(), reading.budget));
   DCHECK(!room.empty());
-  for (;;) {
-    const std::ptrdiff_t got = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
-    if (got < 0 && errno == EINTR) continue;
-    counters_.reads.add();
-    if (got > 0) counters_.bytes_in.add(static_cast<std::uint64_t>(got));
-    return got;
-  }
+  std::ptrdiff_t got = -1;
+  do {
+    got = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  counters_.reads.add();
+  reading.more = got > 0;
+  if (got <= 0) return got;
+  const auto size = static_cast<std::size_t>(got);
+  counters_.bytes_in.add(size);
+  reading.budget -= size;
+  // A short read has emptied the socket.
+  reading.more = size == room.size() || reading.until_end;
+  return got;
 }
 
 // FIN (error 0), an error, or nothing to read just now.
@@ -252,12 +248,18 @@ bool Connection::send_queue() {
 
 // --- readiness ---
 
+void Connection::watch(std::uint32_t interest) {
+  parked_ = !core_.watch(fd_, interest, *this);
+  if (!parked_) return;
+  unwatchable_ = true;  // the system's limit, not the peer's fault; but all we can do is end it
+  core_.at_turn_end(*this);
+}
+
 void Connection::set_interest() {
   std::uint32_t interest = reading_paused_ ? 0 : EPOLLIN | EPOLLRDHUP;
   if (kernel_full_) interest |= EPOLLOUT;
   if (parked_ && !reading_paused_) {
-    parked_ = false;
-    core_.watch(fd_, interest, *this);
+    watch(interest);
   } else if (interest != interest_ && !parked_) {
     core_.rewatch(fd_, interest, *this);
   }

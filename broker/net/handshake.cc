@@ -25,13 +25,13 @@ Handshake::Handshake(core::Core& core, DetachedConnection from, std::uint32_t ti
       counters_(counters),
       connection_(std::move(from)),
       stack_(std::move(connection_.filters)) {
-  core_.watch(connection_.fd, EPOLLIN, *this);
-  core_.timers().arm(*this, core_.now_ms() + timeout_ms);
+  watching_ = core_.watch(connection_.fd, EPOLLIN, *this);
+  core_.timers().arm(*this, core_.now_ms() + (watching_ ? timeout_ms : 0));
 }
 
 Handshake::~Handshake() {
   if (connection_.fd < 0) return;
-  core_.unwatch(connection_.fd, *this);
+  if (watching_) core_.unwatch(connection_.fd, *this);
   counters_.connections_closed.add();
 }
 
@@ -41,7 +41,8 @@ void Handshake::on_ready(std::uint32_t events) {
 }
 
 void Handshake::on_timer() {
-  if (!refused_) why_ = "the handshake took too long";
+  if (!watching_) why_ = "the kernel's fs.epoll.max_user_watches is reached";
+  if (watching_ && !refused_) why_ = "the handshake took too long";
   end();
 }
 
@@ -101,7 +102,7 @@ void Handshake::succeed(ByteView app) {
   stack_.describe(connection_.peer);
   connection_.filters = stack_.release();
   core_.timers().cancel(*this);
-  core_.unwatch(connection_.fd, *this);
+  if (watching_) core_.unwatch(connection_.fd, *this);
   owner_.on_handshake_done(*this, std::move(connection_));
 }
 
@@ -113,7 +114,7 @@ void Handshake::refuse(std::string why) {
 
 void Handshake::end() {
   core_.timers().cancel(*this);
-  core_.unwatch(connection_.fd, *this);
+  if (watching_) core_.unwatch(connection_.fd, *this);
   ::close(std::exchange(connection_.fd, -1));
   counters_.connections_closed.add();
   owner_.on_handshake_failed(*this, why_);

@@ -52,6 +52,7 @@ class Handshake final : private core::Watcher, private core::Timer {
   DetachedConnection connection_;
   FilterStack stack_;
   std::size_t layers_done_ = 0;
+  bool watching_ = false;
   bool refused_ = false;  // the peer reads why, then it's over
   bool kernel_full_ = false;
   std::string why_;

@@ -17,7 +17,8 @@ void Remainder::keep(ByteView rest, std::uint64_t wanted) {
   }
   CHECK(wanted <= std::numeric_limits<std::uint32_t>::max());
   wanted_ = wanted > rest.size() ? static_cast<std::uint32_t>(wanted) : 0;
-  const std::size_t capacity = std::max({rest.size(), kSmallest, std::size_t{wanted_}});
+  const std::size_t capacity =
+      std::max({rest.size(), kSmallest, std::min(std::size_t{wanted_}, kAnnouncedMax)});
   // Not in a buffer far too large either: that was another packet's.
   if (capacity > capacity_ || capacity_ > kLarge + capacity) {
     const auto old = std::exchange(data_, nullptr);  // `rest` may be in it
@@ -32,15 +33,21 @@ void Remainder::keep(ByteView rest, std::uint64_t wanted) {
 
 void Remainder::append(ByteView more) {
   if (size_ + more.size() > capacity_) {
-    grow(std::max({size_ + more.size(), std::size_t{wanted_}, 2 * std::size_t{capacity_}}));
+    grow(std::max(size_ + more.size(), larger_capacity()));
   }
   std::memcpy(data_.get() + size_, more.data(), more.size());
   added(more.size());
 }
 
 MutableByteView Remainder::room() {
-  if (size_ == capacity_) grow(2 * std::max(std::size_t{capacity_}, kSmallest));
+  if (size_ == capacity_) grow(larger_capacity());
   return {data_.get() + size_, capacity_ - size_};
+}
+
+// Twice as much, but no more than the packet that is coming.
+std::size_t Remainder::larger_capacity() const {
+  const std::size_t twice = 2 * std::max(std::size_t{capacity_}, kSmallest);
+  return wanted_ > capacity_ ? std::min(twice, std::size_t{wanted_}) : twice;
 }
 
 void Remainder::grow(std::size_t capacity) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The front part of a packet whose rest has not come yet. Empty ones own no memory. Once the
-// packet's size is known the buffer is made that large, so that a big packet is received in place.
+// packet's size is known the buffer is made that large, so that a big packet is received in place;
+// over 1 MB it grows with what has really come, because announcing costs a stranger nothing.
 // Thread: wherever its connection is.
 #pragma once
 
@@ -39,6 +40,8 @@ class Remainder {
  private:
   static constexpr std::size_t kLarge = 16 * 1024;
   static constexpr std::size_t kSmallest = 64;
+  static constexpr std::size_t kAnnouncedMax = 1024 * 1024;
+  std::size_t larger_capacity() const;
   void grow(std::size_t capacity);
 
   std::unique_ptr<std::uint8_t[]> data_;

@@ -49,7 +49,7 @@ long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH 
 
 // A table of functions; made once, never changed.
 const BIO_METHOD* buffers_method() {
-  static const std::unique_ptr<BIO_METHOD, decltype(&::BIO_meth_free)> method = [] {
+  static const std::unique_ptr<BIO_METHOD, decltype(&::BIO_meth_free)> kMethod = [] {
     std::unique_ptr<BIO_METHOD, decltype(&::BIO_meth_free)> made(
         ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "roost buffers"),
         &::BIO_meth_free);
@@ -59,7 +59,7 @@ const BIO_METHOD* buffers_method() {
     ::BIO_meth_set_ctrl(made.get(), &control);
     return made;
   }();
-  return method.get();
+  return kMethod.get();
 }
 
 std::string subject_of(const X509* certificate) {

@@ -115,14 +115,14 @@ class WebSocketFilter final : public ByteFilter {
     head_ += as_text(wire.first(std::min(wire.size(), kUpgradeSizeMax + 1 - before)));
     const std::size_t end = head_.find(kHeadEnd, seen);
     UpgradeAnswer answer;
-    if (end != head_.npos) {
+    if (!may_be_request()) {
+      answer = refuse_upgrade("400 Bad Request", "this is no HTTP request");
+    } else if (end != head_.npos) {
       const std::size_t size = end + kHeadEnd.size();
       answer = answer_upgrade(std::string_view(head_).substr(0, size), path_);
       wire = wire.subspan(size - before);
     } else if (head_.size() > kUpgradeSizeMax) {
       answer = refuse_upgrade("431 Request Header Fields Too Large", "more than 8 KB of headers");
-    } else if (!may_be_get()) {
-      answer = refuse_upgrade("400 Bad Request", "this is no HTTP request");
     } else {
       return {};
     }
@@ -140,7 +140,7 @@ class WebSocketFilter final : public ByteFilter {
   }
 
   // A plain MQTT client on the wrong port needn't wait for the timeout.
-  bool may_be_get() const {
+  bool may_be_request() const {
     const auto is_method = [](char c) { return (c >= 'A' && c <= 'Z') || c == ' '; };
     return std::all_of(head_.begin(),
                        head_.begin() + std::min<std::ptrdiff_t>(3, std::ssize(head_)), is_method);

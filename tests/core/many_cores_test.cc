@@ -35,6 +35,7 @@ TEST(ManyCores, DeliverAStormFromPlainThreadsInOrderPerPoster) {
   std::array<std::array<int, kPosters>, 3> last{};  // each row only touched by its core
   cores.start();
   std::vector<std::thread> posters;
+  posters.reserve(kPosters);
   for (int poster = 0; poster < kPosters; ++poster) {
     posters.emplace_back([&, poster] {
       for (int i = 1; i <= kPosts; ++i) {

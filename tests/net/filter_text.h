@@ -49,7 +49,7 @@ inline FilterRun run_split(const std::function<std::unique_ptr<ByteFilter>()>& m
     if (run.handshake_done) filter->describe(run.peer);
     return run;
   };
-  const FilterRun whole = run_in(wire.size(), wire.size() + 1);
+  FilterRun whole = run_in(wire.size(), wire.size() + 1);
   const auto compare = [&](const FilterRun& run, const std::string& how) {
     EXPECT_EQ(run.status, whole.status) << how;
     EXPECT_EQ(run.app, whole.app) << how;

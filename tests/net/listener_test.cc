@@ -116,6 +116,7 @@ TEST(Listener, RefusesMoreThanMaxConnections) {
   settings.max_connections = 2;
   stage.open(std::move(settings));
   std::vector<Peer> peers;
+  peers.reserve(4);
   for (int i = 0; i < 3; ++i) peers.emplace_back(connect_to("127.0.0.1", stage.listener->port()));
   stage.turns(1);
   EXPECT_THAT(stage.accepted, SizeIs(2));
@@ -193,6 +194,7 @@ TEST(Listener, SharesAcceptingBetweenCoresThatRun) {
   });
   cores.start();
   std::vector<Peer> peers;
+  peers.reserve(200);
   for (int i = 0; i < 200; ++i) {
     peers.emplace_back(connect_to("127.0.0.1", opened.value()->port()));
   }

@@ -130,6 +130,7 @@ void wander(ListenerSettings settings, void (*talk_to)(int, std::uint16_t)) {
   });
   cores.start();
   std::vector<std::thread> clients;
+  clients.reserve(kClients);
   for (int i = 0; i < kClients; ++i) {
     clients.emplace_back(talk_to, i, opened.value()->port());
   }

@@ -96,9 +96,10 @@ TEST(WriteQueue, MovesWithEverythingInIt) {
   first.append(as_bytes("cargo"));
   WriteQueue second = std::move(first);
   EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): emptiness is the promise
-  first.append(as_bytes("new"));
   EXPECT_EQ(all_of(second), "cargo");
-  second = std::move(first);
+  WriteQueue third;
+  third.append(as_bytes("new"));
+  second = std::move(third);
   EXPECT_EQ(all_of(second), "new");
 }
 
