@@ -84,6 +84,7 @@ void Arguments::list(const std::string& names, std::vector<std::string>& to,
   impl_->app.add_option(names, to, help)
       ->group(impl_->heading)
       ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 

@@ -35,11 +35,16 @@ bool is_paired(Mode mode) {
 // messages a client, and takes 20 at QoS 2 from a publisher before it drops some.
 std::uint32_t default_window(const Options& options) {
   constexpr std::uint32_t kPerSubscriber = 1000;
+  constexpr std::uint32_t kOnTheWay = 10'000;        // deliveries, keeps the latency in bounds
+  constexpr std::uint32_t kPerSlowSubscriber = 500;  // one of many may fall behind the others
   const std::uint32_t most = options.qos == 2 ? 20 : 100;
   switch (options.mode) {
     case Mode::fan_in:
-    case Mode::verify:
       return std::clamp(kPerSubscriber / options.publishers, 1U, most);
+    case Mode::fan_out:
+      return std::clamp(kOnTheWay / options.subscribers, 1U, most);
+    case Mode::verify:
+      return std::clamp(kPerSlowSubscriber / options.publishers, 1U, most);
     default:
       return most;
   }
