@@ -32,6 +32,11 @@ TEST(Readme, StandsInEveryFolderOfTheProduct) {
   }
 }
 
+TEST(Readme, HasAChangelogBesideIt) {
+  EXPECT_TRUE(read_text("CHANGELOG.md").starts_with("# Changelog\n"));
+  EXPECT_NE(read_text("CHANGELOG.md").find("\n- "), std::string::npos) << "says nothing";
+}
+
 TEST(Readme, FoldersAreToldFromPaths) {
   EXPECT_EQ(folder_of("broker/mqtt/packet.h"), "broker/mqtt");
   EXPECT_EQ(folder_of("broker/cli/bench/loop.cc"), "broker/cli");
