@@ -92,7 +92,7 @@ void Client::send(const mqtt::Packet& packet) {
 
 void Client::flush() {
   if (!writing_.empty() || out_.empty() || !stream_) return;
-  sent_since_ping_ = true;
+  sent_since_tick_ = true;
   writing_.swap(out_);
   written_now_.swap(written_next_);
   stream_->write(writing_, [this, alive = alive_](const std::string& problem) {
@@ -150,23 +150,30 @@ void Client::lose(const std::string& why) {
 }
 
 void Client::arm_keep_alive() {
-  if (keep_alive_s_ == 0) return;
-  ping_unanswered_ = false;
-  sent_since_ping_ = false;
-  keep_alive_timer_ = loop_.after_ms(keep_alive_s_ * 1000U, [this] { on_keep_alive(); });
+  ping_unanswered_ticks_ = 0;
+  sent_since_tick_ = false;
+  schedule_tick();
 }
 
-// Every keep alive interval: a ping if nothing was sent in it. [MQTT-3.1.2-20]
-void Client::on_keep_alive() {
+void Client::schedule_tick() {
+  if (keep_alive_s_ == 0) return;
+  keep_alive_timer_ = loop_.after_ms(keep_alive_s_ * 500U, [this] { on_tick(); });
+}
+
+// Twice in every keep alive: a ping if nothing was sent since the last tick, so that the time
+// between two packets stays below it. [MQTT-3.1.2-20]
+void Client::on_tick() {
   keep_alive_timer_ = 0;
-  if (ping_unanswered_) return lose("the server doesn't answer");
-  if (!sent_since_ping_) {
+  if (ping_unanswered_ticks_ > 0 && ++ping_unanswered_ticks_ > kPingPatienceTicks) {
+    return lose("the server doesn't answer");
+  }
+  if (!sent_since_tick_ && ping_unanswered_ticks_ == 0) {
     debug("sending PINGREQ");
-    ping_unanswered_ = true;
+    ping_unanswered_ticks_ = 1;
     send(mqtt::Pingreq{});
   }
-  sent_since_ping_ = false;
-  keep_alive_timer_ = loop_.after_ms(keep_alive_s_ * 1000U, [this] { on_keep_alive(); });
+  sent_since_tick_ = false;
+  schedule_tick();
 }
 
 void Client::debug(const std::string& line) {

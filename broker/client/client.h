@@ -74,6 +74,7 @@ class Client {
 
  private:
   static constexpr std::size_t kInflightMax = 100;
+  static constexpr int kPingPatienceTicks = 3;  // 1.5 keep alives
 
   enum class State : std::uint8_t { closed, connecting, handshaking, connected, closing };
   struct Outgoing {
@@ -94,7 +95,8 @@ class Client {
   void on_written();
   void lose(const std::string& why);
   void arm_keep_alive();
-  void on_keep_alive();
+  void schedule_tick();
+  void on_tick();
   void debug(const std::string& line);
   void debug_publish(const Outgoing& message);
 
@@ -131,8 +133,8 @@ class Client {
   std::vector<std::string> aliases_;  // topics of the server's aliases, this connection
 
   std::uint16_t keep_alive_s_ = 0;
-  bool ping_unanswered_ = false;
-  bool sent_since_ping_ = false;
+  int ping_unanswered_ticks_ = 0;
+  bool sent_since_tick_ = false;
   Loop::TimerId keep_alive_timer_ = 0;
 };
 

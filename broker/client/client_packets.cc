@@ -47,7 +47,7 @@ void Client::handle(const mqtt::Packet& packet) {
   }
   if (std::holds_alternative<mqtt::Pingresp>(packet)) {
     debug("received PINGRESP");
-    ping_unanswered_ = false;
+    ping_unanswered_ticks_ = 0;
     return;
   }
   if (const auto* disconnect = std::get_if<mqtt::Disconnect>(&packet)) {

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <thread>
 
@@ -259,6 +260,19 @@ TEST_F(ClientTest, ResolvesTopicAliases) {
     peer.send(message);
   });
   EXPECT_EQ(received_, (std::vector<std::string>{"long/topic=", "long/topic="}));
+}
+
+TEST_F(ClientTest, NeverStaysSilentForAKeepAlive) {
+  options_.keep_alive_s = 1;
+  run([](int listener) {
+    Peer peer = accept_session(listener);
+    const auto begin = std::chrono::steady_clock::now();
+    peer.expect(PacketType::pingreq);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+    peer.send(mqtt::Pingresp{});
+    peer.expect(PacketType::pingreq);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+  });
 }
 
 TEST_F(ClientTest, SaysWhyARefusedConnectionEnded) {
