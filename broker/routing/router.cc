@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/base/hash.h"
 
 namespace roost::routing {
 
@@ -50,7 +51,8 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
                   to == retain_core,
                   ((wanted >> to.value) & 1U) != 0,
                   ((durable >> to.value) & 1U) != 0,
-                  wanted};
+                  wanted,
+                  counters_.published.value()};
     if (publication != nullptr) publication->doors += parcel.retain + parcel.deliver_waits;
     if (to == core_.id()) {
       open(core_.id(), parcel);
@@ -72,15 +74,20 @@ void Router::open(CoreId from, const Parcel& parcel) {
   if (parcel.retain && local_.store_retained(parcel.message, confirm_to) && confirm_to) {
     confirm(confirm_to);
   }
-  if (parcel.retain && from != core_.id()) catch_up(parcel);
+  if (parcel.retain && from != core_.id()) catch_up(from, parcel);
   if (!parcel.deliver) return;
+  if (parcel.message->retain()) {
+    if (seen_.empty()) seen_.resize(kSeenMax);
+    const std::uint64_t topic = hash64(parcel.message->topic());
+    seen(topic) = {topic, parcel.number, from};
+  }
   const ConfirmTo deliver_to = parcel.deliver_waits ? confirm_to : ConfirmTo{};
   if (local_.deliver_local(parcel.message, deliver_to) && deliver_to) confirm(deliver_to);
 }
 
 // Who subscribed while this retained message was on its way here has asked this core for the kept
 // ones already, and the publisher's core didn't see the filter yet: it gets the message from here.
-void Router::catch_up(const Parcel& parcel) {
+void Router::catch_up(CoreId from, const Parcel& parcel) {
   const std::string_view topic = parcel.message->topic();
   std::uint64_t late = table_.durables.candidates(topic) | table_.volatiles.candidates(topic);
   for (late &= ~parcel.sent_to; late != 0; late &= late - 1) {
@@ -92,10 +99,20 @@ void Router::catch_up(const Parcel& parcel) {
     // Not by the outbox: whoever asks for the kept ones later in this turn gets the answer behind
     // it and so knows the message for the same one.
     counters_.sent_to_cores.add();
-    cores_.at(to).post([peer = table_.routers[to.value], message = parcel.message] {
-      peer->local_.deliver_local(message, {});
-    });
+    cores_.at(to).post([peer = table_.routers[to.value], from, message = parcel.message,
+                        number = parcel.number] { peer->caught_up(from, message, number); });
   }
+}
+
+// The publisher's core may have seen the filter meanwhile and sent newer ones straight here: then
+// this one would leave its subscribers with an old value.
+void Router::caught_up(CoreId from, const MessagePtr& message, std::uint64_t number) {
+  const std::uint64_t topic = hash64(message->topic());
+  if (!seen_.empty()) {
+    const Seen& last = seen(topic);
+    if (last.topic == topic && last.from == from && last.number > number) return;
+  }
+  local_.deliver_local(message, {});
 }
 
 void Router::send(CoreId to, Parcel parcel) {

@@ -85,17 +85,27 @@ class Router final : private core::TurnEnd {
     bool deliver = false;                // deliver_local
     bool deliver_waits = false;          // ... and that is a door as well
     std::uint64_t sent_to = 0;           // retained: the cores that get it from its publisher
+    std::uint64_t number = 0;            // rises with every publish of its core
+  };
+  // A retained message that came from its publisher's core.
+  struct Seen {
+    std::uint64_t topic = 0;  // hash
+    std::uint64_t number = 0;
+    CoreId from;
   };
   struct Outbox {
     std::vector<Parcel> parcels;
     std::vector<Publication*> confirms;
   };
   static constexpr std::size_t kMailWaitingMax = 64;  // mails, each up to a turn's parcels
+  static constexpr std::size_t kSeenMax = 4096;       // topics; a newer one pushes an older out
 
   void on_turn_end() override;
   void send(CoreId to, Parcel parcel);
   void open(CoreId from, const Parcel& parcel);
-  void catch_up(const Parcel& parcel);
+  void catch_up(CoreId from, const Parcel& parcel);
+  void caught_up(CoreId from, const MessagePtr& message, std::uint64_t number);
+  Seen& seen(std::uint64_t topic_hash) { return seen_[topic_hash % kSeenMax]; }
   void door_confirmed(Publication& publication);
   Publication* new_publication(PublicationWaiter* waiter, std::uint64_t tag);
 
@@ -103,9 +113,10 @@ class Router final : private core::TurnEnd {
   core::Cores& cores_;
   RoutingTable& table_;
   LocalDelivery& local_;
-  std::vector<Outbox> outboxes_;  // by core
+  std::vector<Outbox> outboxes_;          // by core
   std::deque<Publication> publications_;  // as many as were ever open at once
   std::vector<Publication*> spare_;
+  std::vector<Seen> seen_;  // empty until the first
   RouterCounters counters_;
 };
 
