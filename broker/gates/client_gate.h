@@ -49,6 +49,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   std::uint8_t* room(std::size_t size) override;
   void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
   bool is_congested() const override;
+  std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
   void close(std::string_view why) override;
 
  private:
@@ -64,6 +65,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void on_rare_packet(const mqtt::Frame& frame);
   void on_bad_frame(mqtt::FrameStatus status);
   void not_connect();
+  void refuse_silently(std::string_view why);
   void greet(const mqtt::Frame& frame);
   void refuse(mqtt::ProtocolVersion version, mqtt::ReasonCode reason, std::string_view why,
               const mqtt::Connect* about);

@@ -99,8 +99,10 @@ void Session::send_connack(const mqtt::Connect& connect, bool session_present,
       said.receive_maximum = limits.receive_maximum;
       said.mark(PropertyId::receive_maximum);
     }
-    if (limits.wire.packet_size_max < mqtt::kPacketSizeMax) {
-      said.maximum_packet_size = limits.wire.packet_size_max;
+    const std::uint32_t of_link = live_->link->packet_size_max();
+    const std::uint32_t packet_size_max = of_link != 0 ? of_link : limits.wire.packet_size_max;
+    if (packet_size_max < mqtt::kPacketSizeMax) {
+      said.maximum_packet_size = packet_size_max;
       said.mark(PropertyId::maximum_packet_size);
     }
     if (limits.topic_alias_maximum > 0) {

@@ -20,6 +20,8 @@ class Link {
   virtual void send_payload(ByteView payload, const routing::MessagePtr& owner) = 0;
   // The client doesn't read: what waits to be sent is over the high watermark.
   virtual bool is_congested() const = 0;
+  // Largest packet that may come this way, for CONNACK; 0: as the session's limits say.
+  virtual std::uint32_t packet_size_max() const { return 0; }
   // The session lets go: send what waits, then close. Nothing is called on the session after.
   virtual void close(std::string_view why) = 0;
 
