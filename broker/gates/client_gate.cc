@@ -71,13 +71,14 @@ void ClientGate::on_bad_frame(mqtt::FrameStatus status) {
     session_->refuse(reason, why);
   } else {
     gates_.counters().refused_malformed.add();
-    close(why);
+    refuse_silently(why);
   }
 }
 
 // False: the frame must not be counted as consumed (its bytes moved away with the connection).
 bool ClientGate::on_frame(const mqtt::Frame& frame) {
-  gates_.sessions().counters().packets_in.add();
+  // A CONNECT that moved was counted where it came from.
+  if (greeting_ == nullptr || !greeting_->admitted) gates_.sessions().counters().packets_in.add();
   if (session_ == nullptr) {
     greet(frame);
     return !gone_;

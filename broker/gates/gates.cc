@@ -15,16 +15,18 @@ Gates::Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCount
 
 Gates::~Gates() = default;
 
-void Gates::accept(const GateListener& listener, net::DetachedConnection connection) {
-  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), false);
-  const std::uint64_t serial = gate->serial();
-  gates_.emplace(serial, std::move(gate));
+void Gates::take(const GateListener& listener, net::DetachedConnection connection, bool admitted) {
+  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), admitted);
+  ClientGate& taken = *gate;
+  gates_.emplace(taken.serial(), std::move(gate));
+  if (shut_) taken.close("server shutting down");
 }
 
-void Gates::adopt(const GateListener& listener, net::DetachedConnection connection) {
-  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), true);
-  const std::uint64_t serial = gate->serial();
-  gates_.emplace(serial, std::move(gate));
+void Gates::shut() {
+  shut_ = true;
+  for (auto& [serial, gate] : gates_) {
+    if (gate->session_ == nullptr) gate->close("server shutting down");
+  }
 }
 
 void Gates::bury(ClientGate& gate) {

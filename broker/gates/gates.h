@@ -46,7 +46,11 @@ class Gates final : private core::TurnEnd, private core::Timer {
   ~Gates() override;
 
   // A connection whose transport is ready; on the accepting core.
-  void accept(const GateListener& listener, net::DetachedConnection connection);
+  void accept(const GateListener& listener, net::DetachedConnection connection) {
+    take(listener, std::move(connection), false);
+  }
+  // From now on there are no new sessions: who has none is closed, and so is who comes later.
+  void shut();
   // Closes all connections at once; the session layer has said goodbye before.
   void close_all();
   std::size_t size() const { return gates_.size(); }
@@ -59,7 +63,9 @@ class Gates final : private core::TurnEnd, private core::Timer {
   core::Core& core() { return sessions_.core(); }
   net::NetCounters& net_counters() { return net_counters_; }
   std::uint64_t next_serial() { return ++last_serial_; }
-  void adopt(const GateListener& listener, net::DetachedConnection connection);
+  void adopt(const GateListener& listener, net::DetachedConnection connection) {
+    take(listener, std::move(connection), true);
+  }
   void bury(ClientGate& gate);
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
@@ -71,6 +77,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
  private:
   static constexpr std::uint32_t kPauseMs = 16;
 
+  void take(const GateListener& listener, net::DetachedConnection connection, bool admitted);
   void on_turn_end() override;
   void on_timer() override;
   void answered(std::uint64_t serial, auth::AuthResult result);
@@ -83,6 +90,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   std::vector<std::unique_ptr<ClientGate>> graveyard_;
   std::vector<std::uint64_t> paused_;
   std::uint64_t last_serial_ = 0;
+  bool shut_ = false;
   mqtt::Publish scratch_publish_;  // one packet at a time is decoded
   mqtt::Ack scratch_ack_;
   std::mt19937_64 random_;

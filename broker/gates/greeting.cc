@@ -15,12 +15,20 @@ using mqtt::ReasonCode;
 
 void ClientGate::Greeting::on_timer() {
   gate.gates_.counters().connect_timeouts.add();
-  gate.close("no CONNECT in time");
+  gate.refuse_silently(asking ? "no answer from the authenticator in time" : "no CONNECT in time");
 }
 
 void ClientGate::not_connect() {
   gates_.counters().refused_malformed.add();
-  close("first packet is not CONNECT");
+  refuse_silently("first packet is not CONNECT");
+}
+
+// Nothing that could be said would be understood.
+void ClientGate::refuse_silently(std::string_view why) {
+  if (gates_.common().log.enabled(LogLevel::info)) {
+    log("refused", "address=" + connection_->peer().address + " listener=" + listener_.name, why);
+  }
+  close(why);
 }
 
 void ClientGate::greet(const mqtt::Frame& frame) {
@@ -33,7 +41,7 @@ void ClientGate::greet(const mqtt::Frame& frame) {
       gates_.counters().refused_malformed.add();
     }
     if (error.close_silently) {
-      close(error.what);
+      refuse_silently(error.what);
     } else {
       refuse(error.version, error.reason, error.what, nullptr);
     }
@@ -62,13 +70,14 @@ void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_
   if (sayable) {
     std::vector<std::uint8_t> bytes;
     mqtt::encode(connack, version, bytes);
+    gates_.sessions().counters().packets_out.add();
     connection_->write(bytes);
   }
-  if (gates_.common().log.enabled(LogLevel::info)) {
-    const std::string where =
-        "address=" + connection_->peer().address + " listener=" + listener_.name;
-    log("refused", about != nullptr ? who(*about, {}) : where, why);
+  if (about == nullptr) {
+    refuse_silently(why);
+    return;
   }
+  if (gates_.common().log.enabled(LogLevel::info)) log("refused", who(*about, {}), why);
   close(why);
 }
 

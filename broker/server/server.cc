@@ -161,8 +161,9 @@ void Server::stop(int grace_ms) {
   if (inside_->started) {
     for (auto& listener : node.listeners) listener->stop();
     for (auto& one : node.on_core) {
-      one->sessions.core().post([&sessions = one->sessions] {
+      one->sessions.core().post([&sessions = one->sessions, &gates = one->gates] {
         sessions.kick_all(mqtt::ReasonCode::server_shutting_down, "server shutting down");
+        gates.shut();
       });
     }
     const auto open = [&node] {
