@@ -17,6 +17,7 @@ namespace roost::server {
 
 namespace {
 
+constexpr std::uint32_t kThreadsMax = 64;  // core::Cores; a bit each in routing::Interest
 constexpr std::size_t kUnixPathMax = sizeof(sockaddr_un::sun_path) - 1;
 
 std::string path_of(std::size_t listener, std::string_view name) {
@@ -30,6 +31,10 @@ class Checker {
   std::vector<std::string> run() {
     if (config_.listeners.empty()) add("listeners", "at least one listener is needed");
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
+    if (config_.threads > config_.shards) {
+      add("threads", "there can't be more threads (" + std::to_string(config_.threads) +
+                         ") than shards (" + std::to_string(config_.shards) + ")");
+    }
     check_unique();
     check_files();
     return std::move(errors_);
@@ -156,7 +161,10 @@ void derive(Config& config) {
   MqttConfig& mqtt = config.mqtt;
   if (mqtt.max_queued_bytes_total == 0) mqtt.max_queued_bytes_total = memory_size().bytes / 2;
   if (mqtt.max_queued_bytes == 0) mqtt.max_queued_bytes = mqtt.max_queued_bytes_total / 8;
-  if (config.threads == 0) config.threads = cpu_count();
+  // Every core needs a shard, or it could serve nobody.
+  if (config.threads == 0) {
+    config.threads = std::min({cpu_count(), kThreadsMax, std::uint32_t{config.shards}});
+  }
   if (config.auth.threads == 0) config.auth.threads = std::max(1U, cpu_count() / 2);
 }
 

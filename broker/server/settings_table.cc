@@ -94,7 +94,7 @@ std::vector<Setting> service_settings() {
        "Units that sessions and retained messages are divided into. Chosen once, for life.",
        range(1, 4096)},
       {"threads", Kind::number, "0", CONFIG_FIELD(threads),
-       "Threads that serve clients; 0: one per CPU.", range(0, 1024)},
+       "Threads that serve clients, at most one a shard; 0: one per CPU.", range(0, 64)},
   };
 }
 

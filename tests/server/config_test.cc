@@ -241,9 +241,9 @@ TEST_F(Config, ShapesThatDontFitAreSaid) {
       {"listeners: [1883]\n",
        {"roost.yaml:1: listeners is a list of groups, each beginning with \"- \": - port: 1883"}},
       {"listeners: []\n", {"roost.yaml:1: listeners: at least one listener is needed"}},
-      {"threads: [1, 2]\n", {"roost.yaml:1: threads takes one value: a number from 0 to 1024"}},
+      {"threads: [1, 2]\n", {"roost.yaml:1: threads takes one value: a number from 0 to 64"}},
       {"threads: {}\nhttp: {port: []}\n",
-       {"roost.yaml:1: threads takes one value: a number from 0 to 1024",
+       {"roost.yaml:1: threads takes one value: a number from 0 to 64",
         "roost.yaml:2: http.port takes one value: a number from 0 to 65535"}},
       {"- a\n", {"roost.yaml:1: expected settings as \"name: value\""}},
       {"a: [1\nb: 2\n", {"roost.yaml:2: not YAML: end of sequence flow not found"}},
@@ -257,7 +257,7 @@ TEST_F(Config, AllErrorsAreSaidAtOnceWithTheirSource) {
   sources_.overrides = {{"log.levle", "info"}, {"listeners.4.port", "1"}};
   EXPECT_EQ(errors_of("threads: many\nshards: 0\n"),
             (std::vector<std::string>{
-                "roost.yaml:1: threads is \"many\"; allowed is a number from 0 to 1024",
+                "roost.yaml:1: threads is \"many\"; allowed is a number from 0 to 64",
                 "roost.yaml:2: shards is \"0\"; allowed is a number from 1 to 4096",
                 "environment variable ROOST_HTTP_PORT: http.port is \"x\"; allowed is a number "
                 "from 0 to 65535",
