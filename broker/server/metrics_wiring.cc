@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which counter is which metric: tables, one row a number; cores are summed at scrape.
+#include <iterator>
 #include <string>
 
 #include "broker/observe/process_numbers.h"
@@ -17,6 +18,12 @@ struct Row {
   const char* cause = nullptr;  // value of the label "cause"
 };
 
+// Counters that are no row of a table: the ones by QoS, and what roost_connections_open is made of.
+template <typename Counters, std::size_t... sizes>
+constexpr bool every_counter_has_a_row(std::size_t elsewhere) {
+  return (sizes + ...) + elsewhere == sizeof(Counters) / sizeof(Counter);
+}
+
 using session::SessionCounters;
 using S = SessionCounters;
 constexpr Row<S> kSessionCounters[] = {
@@ -26,6 +33,10 @@ constexpr Row<S> kSessionCounters[] = {
     {"roost_sessions_expired_total", "Sessions that ran out.", &S::sessions_expired},
     {"roost_packets_received_total", "MQTT packets of every type from clients.", &S::packets_in},
     {"roost_packets_sent_total", "MQTT packets of every type to clients.", &S::packets_out},
+    {"roost_acks_received_total", "PUBACK, PUBREC, PUBREL and PUBCOMP packets from clients.",
+     &S::acks_in},
+    {"roost_acks_sent_total", "PUBACK, PUBREC, PUBREL and PUBCOMP packets to clients.",
+     &S::acks_out},
     {"roost_publish_received_bytes_total", "Payload bytes published by clients.",
      &S::publish_bytes_in},
     {"roost_publish_sent_bytes_total", "Payload bytes delivered to clients.",
@@ -60,6 +71,8 @@ constexpr Row<S> kSessionCounters[] = {
 constexpr Row<S> kSessionGauges[] = {
     {"roost_clients_connected", "Clients connected now.", &S::connected},
     {"roost_sessions_durable", "Sessions that outlive their connection.", &S::sessions_durable},
+    {"roost_sessions_durable_connected", "Of roost_sessions_durable, those with a client now.",
+     &S::durable_connected},
     {"roost_subscriptions", "Subscriptions of all sessions.", &S::subscriptions},
     {"roost_shared_subscriptions", "Shared subscriptions of all sessions.",
      &S::shared_subscriptions},
@@ -68,6 +81,8 @@ constexpr Row<S> kSessionGauges[] = {
     {"roost_retained_messages", "Retained messages kept.", &S::retained},
     {"roost_inflight_messages", "QoS 1 and 2 messages sent and not finished.", &S::in_flight},
 };
+static_assert(every_counter_has_a_row<S, std::size(kSessionCounters), std::size(kSessionGauges)>(6),
+              "a counter without a metric");
 
 using N = net::NetCounters;
 constexpr Row<N> kNetCounters[] = {
@@ -89,6 +104,7 @@ constexpr Row<N> kNetCounters[] = {
     {"roost_reads_paused_total", "Times a publisher waited for others (back-pressure).",
      &N::reads_paused},
 };
+static_assert(every_counter_has_a_row<N, std::size(kNetCounters)>(1), "a counter without a metric");
 
 using G = gates::GateCounters;
 constexpr Row<G> kGateCounters[] = {
@@ -109,6 +125,8 @@ constexpr Row<G> kGateCounters[] = {
     {"roost_connections_moved_total", "Connections brought to the core of their session.",
      &G::moved},
 };
+static_assert(every_counter_has_a_row<G, std::size(kGateCounters)>(0),
+              "a counter without a metric");
 
 using R = routing::RouterCounters;
 constexpr Row<R> kRouterCounters[] = {
