@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/routing/router.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -10,7 +11,14 @@
 namespace roost::routing {
 
 Router::Router(core::Core& core, core::Cores& cores, RoutingTable& table, LocalDelivery& local)
-    : core_(core), cores_(cores), table_(table), local_(local), outboxes_(cores.size()) {}
+    : core_(core),
+      cores_(cores),
+      table_(table),
+      local_(local),
+      outboxes_(cores.size()),
+      retained_sent_(cores.size()),
+      retained_kept_(cores.size()),
+      retained_seen_(cores.size(), std::vector<std::uint64_t>(cores.size())) {}
 
 Publication* Router::new_publication(PublicationWaiter* waiter, std::uint64_t tag) {
   Publication* publication = nullptr;
@@ -35,7 +43,11 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
                                  ? cores_.of(shard_of(message->topic(), table_.shard_count)).id()
                                  : CoreId{0xFFFF};
   std::uint64_t targets = wanted;
-  if (message->retain()) targets |= std::uint64_t{1} << retain_core.value;
+  std::uint64_t retained_number = 0;
+  if (message->retain()) {
+    targets |= std::uint64_t{1} << retain_core.value;
+    retained_number = ++retained_sent_[retain_core.value];
+  }
   if (targets == 0) {
     counters_.unmatched.add();
     return {Outcome::unmatched, nullptr};
@@ -52,7 +64,8 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
                   ((wanted >> to.value) & 1U) != 0,
                   ((durable >> to.value) & 1U) != 0,
                   wanted,
-                  counters_.published.value()};
+                  counters_.published.value(),
+                  retained_number};
     if (publication != nullptr) publication->doors += parcel.retain + parcel.deliver_waits;
     if (to == core_.id()) {
       open(core_.id(), parcel);
@@ -74,13 +87,10 @@ void Router::open(CoreId from, const Parcel& parcel) {
   if (parcel.retain && local_.store_retained(parcel.message, confirm_to) && confirm_to) {
     confirm(confirm_to);
   }
+  if (parcel.retain) retained_kept_[from.value] = parcel.retained_number;
   if (parcel.retain && from != core_.id()) catch_up(from, parcel);
   if (!parcel.deliver) return;
-  if (parcel.message->retain()) {
-    if (seen_.empty()) seen_.resize(kSeenMax);
-    const std::uint64_t topic = hash64(parcel.message->topic());
-    seen(topic) = {topic, parcel.number, from};
-  }
+  if (parcel.message->retain()) note_seen(from, parcel);
   const ConfirmTo deliver_to = parcel.deliver_waits ? confirm_to : ConfirmTo{};
   if (local_.deliver_local(parcel.message, deliver_to) && deliver_to) confirm(deliver_to);
 }
@@ -115,6 +125,36 @@ void Router::caught_up(CoreId from, const MessagePtr& message, std::uint64_t num
   local_.deliver_local(message, {});
 }
 
+void Router::note_seen(CoreId from, const Parcel& parcel) {
+  if (seen_.empty()) seen_.resize(kSeenMax);
+  const std::uint64_t topic = hash64(parcel.message->topic());
+  seen(topic) = {topic, parcel.number, from};
+  const CoreId home = cores_.of(shard_of(parcel.message->topic(), table_.shard_count)).id();
+  retained_seen_[home.value][from.value] = parcel.retained_number;
+}
+
+std::vector<std::uint64_t> Router::seen_of(CoreId home) const { return retained_seen_[home.value]; }
+
+void Router::after(std::vector<std::uint64_t> seen, core::Task work) {
+  waiting_.push_back({std::move(seen), std::move(work)});
+  run_waiting();
+}
+
+void Router::run_waiting() {
+  const auto has_come = [this](const Waiting& one) {
+    return std::equal(one.seen.begin(), one.seen.end(), retained_kept_.begin(),
+                      [](std::uint64_t seen, std::uint64_t kept) { return seen <= kept; });
+  };
+  std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  for (Waiting& one : waiting) {
+    if (has_come(one)) {
+      one.work();
+    } else {
+      waiting_.push_back(std::move(one));
+    }
+  }
+}
+
 void Router::send(CoreId to, Parcel parcel) {
   counters_.sent_to_cores.add();
   outboxes_[to.value].parcels.push_back(std::move(parcel));
@@ -129,6 +169,7 @@ void Router::on_turn_end() {
       cores_.at(CoreId{to})
           .post([peer, from = core_.id(), parcels = std::exchange(outbox.parcels, {})] {
             for (const Parcel& parcel : parcels) peer->open(from, parcel);
+            if (!peer->waiting_.empty()) peer->run_waiting();
           });
     }
     if (!outbox.confirms.empty()) {

@@ -59,6 +59,11 @@ class Router final : private core::TurnEnd {
   };
   // `waiter` null: nobody waits (QoS 0, wills). The retain flag of the message is acted upon.
   Published publish(const MessagePtr& message, PublicationWaiter* waiter, std::uint64_t tag);
+  // Who asks `home` for its kept messages must not miss what came here by the straight way already
+  // and is still on its way there: how many retained messages of each core for `home` were seen.
+  std::vector<std::uint64_t> seen_of(CoreId home) const;
+  // At home: runs `work` as soon as all those have come, mostly at once.
+  void after(std::vector<std::uint64_t> seen, core::Task work);
   // The waiter is gone; confirmations are swallowed from now on.
   static void forget(Publication& publication) { publication.waiter = nullptr; }
 
@@ -86,6 +91,7 @@ class Router final : private core::TurnEnd {
     bool deliver_waits = false;          // ... and that is a door as well
     std::uint64_t sent_to = 0;           // retained: the cores that get it from its publisher
     std::uint64_t number = 0;            // rises with every publish of its core
+    std::uint64_t retained_number = 0;   // counts what its core sent to the topic's core to keep
   };
   // A retained message that came from its publisher's core.
   struct Seen {
@@ -104,6 +110,8 @@ class Router final : private core::TurnEnd {
   void send(CoreId to, Parcel parcel);
   void open(CoreId from, const Parcel& parcel);
   void catch_up(CoreId from, const Parcel& parcel);
+  void note_seen(CoreId from, const Parcel& parcel);
+  void run_waiting();
   void caught_up(CoreId from, const MessagePtr& message, std::uint64_t number);
   Seen& seen(std::uint64_t topic_hash) { return seen_[topic_hash % kSeenMax]; }
   void door_confirmed(Publication& publication);
@@ -116,6 +124,15 @@ class Router final : private core::TurnEnd {
   std::vector<Outbox> outboxes_;          // by core
   std::deque<Publication> publications_;  // as many as were ever open at once
   std::vector<Publication*> spare_;
+  struct Waiting {
+    std::vector<std::uint64_t> seen;
+    core::Task work;
+  };
+  // Numbers of retained messages.
+  std::vector<std::uint64_t> retained_sent_;               // by home
+  std::vector<std::uint64_t> retained_kept_;               // here, by the core they came from
+  std::vector<std::vector<std::uint64_t>> retained_seen_;  // by home, then by that core
+  std::vector<Waiting> waiting_;
   std::vector<Seen> seen_;  // empty until the first
   RouterCounters counters_;
 };

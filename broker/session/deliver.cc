@@ -87,41 +87,60 @@ void SessionTable::collect(const routing::Subscriber& subscriber, const routing:
   match.extra->subscription_ids.push_back(subscriber.subscription_id);
 }
 
-void SessionTable::gather_retained(std::string_view filter, Gathered done) {
-  struct Gather {
-    std::vector<routing::MessagePtr> found;
-    Gathered done;
-    std::uint16_t waiting = 0;
-  };
-  const bool wildcard = filter.find_first_of("+#") != std::string_view::npos;
-  const auto collect_here = [](SessionTable& table, std::string_view wanted) {
-    std::vector<routing::MessagePtr> found;
-    for (const auto& shard : table.shards_) {
-      if (shard != nullptr) shard->retained().match(wanted, table.core_.now_ms(), found);
+std::vector<SessionTable::Wanted> SessionTable::wanted_here(
+    const std::vector<std::string_view>& filters) const {
+  std::vector<Wanted> wanted;
+  for (std::uint32_t i = 0; i < filters.size(); ++i) {
+    const bool wildcard = filters[i].find_first_of("+#") != std::string_view::npos;
+    if (wildcard || &cores_.of(shard_of(filters[i])) == &core_) {
+      wanted.push_back({i, std::string(filters[i])});
     }
-    return found;
+  }
+  return wanted;
+}
+
+std::vector<Kept> SessionTable::find_retained(const std::vector<Wanted>& wanted) const {
+  std::vector<Kept> kept;
+  std::vector<routing::MessagePtr> found;
+  for (const Wanted& one : wanted) {
+    found.clear();
+    for (const auto& shard : shards_) {
+      if (shard != nullptr) shard->retained().match(one.text, core_.now_ms(), found);
+    }
+    for (routing::MessagePtr& message : found) kept.push_back({one.filter, std::move(message)});
+  }
+  return kept;
+}
+
+void SessionTable::gather_retained(const std::vector<std::string_view>& filters, Gathered done) {
+  struct Gather {
+    std::vector<Kept> kept;
+    Gathered done;
+    std::size_t waiting = 1;  // for ourselves
   };
   auto gather = std::make_shared<Gather>();
   gather->done = std::move(done);
-  const auto add = [gather](std::vector<routing::MessagePtr> found) {
-    auto& all = gather->found;
-    all.insert(all.end(), std::make_move_iterator(found.begin()),
-               std::make_move_iterator(found.end()));
+  const auto add = [gather](std::vector<Kept> kept) {
+    auto& all = gather->kept;
+    all.insert(all.end(), std::make_move_iterator(kept.begin()),
+               std::make_move_iterator(kept.end()));
     if (--gather->waiting == 0) gather->done(std::move(all));
   };
-  const core::Core& only = cores_.of(shard_of(filter));
   for (SessionTable* table : tables_.tables) {
-    if (wildcard || &table->core_ == &only) ++gather->waiting;
-  }
-  for (SessionTable* table : tables_.tables) {
-    if (table == this || (!wildcard && &table->core_ != &only)) continue;
-    table->core_.post([this, table, add, collect_here, wanted = std::string(filter)] {
-      // What is on its way to us from there goes first, so that we know it in the answer.
-      table->router_.flush();
-      core_.post([add, found = collect_here(*table, wanted)]() mutable { add(std::move(found)); });
+    if (table == this) continue;
+    std::vector<Wanted> wanted = table->wanted_here(filters);
+    if (wanted.empty()) continue;
+    ++gather->waiting;
+    table->core_.post([this, table, add, wanted = std::move(wanted),
+                       seen = router_.seen_of(table->core_.id())]() mutable {
+      table->router_.after(std::move(seen), [this, table, add, wanted = std::move(wanted)] {
+        // What is on its way to us from there goes first, so that we know it in the answer.
+        table->router_.flush();
+        core_.post([add, kept = table->find_retained(wanted)]() mutable { add(std::move(kept)); });
+      });
     });
   }
-  if (wildcard || &core_ == &only) add(collect_here(*this, filter));
+  add(find_retained(wanted_here(filters)));
 }
 
 }  // namespace roost::session
