@@ -11,6 +11,10 @@ namespace roost::routing {
 
 namespace {
 
+// In depths_: some filter was put down, if only an exact one.
+constexpr std::uint32_t kUsed = std::uint32_t{1} << 31;
+static_assert(kFrontMax < 31);
+
 std::size_t shared_bucket(std::uint64_t hash) { return hash % SharedInterest::kBuckets; }
 
 std::uint64_t* zero_words(std::size_t count) {
@@ -31,8 +35,10 @@ static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
 SharedInterest::SharedInterest() : buckets_(zero_words(kBuckets)) {}
 
 std::uint64_t SharedInterest::candidates(std::string_view topic) const {
+  const std::uint32_t depths = depths_.load(std::memory_order_relaxed);
+  if (depths == 0) return 0;  // no filter ever: most nodes have no durable sessions
   std::uint64_t bits = 0;
-  for_topic_keys(topic, depths_.load(std::memory_order_relaxed), [&](std::uint64_t hash) {
+  for_topic_keys(topic, depths & ~kUsed, [&](std::uint64_t hash) {
     const std::atomic_ref<std::uint64_t> bucket(buckets_[shared_bucket(hash)]);
     bits |= bucket.load(std::memory_order_relaxed);
   });
@@ -49,8 +55,9 @@ InterestWriter::~InterestWriter() = default;
 
 void InterestWriter::add(std::string_view filter) {
   const FilterKey key = filter_key(filter);
-  if ((shared_.depths_.load(std::memory_order_relaxed) & key.depth_bit) != key.depth_bit) {
-    shared_.depths_.fetch_or(key.depth_bit, std::memory_order_relaxed);
+  const std::uint32_t depth_bits = key.depth_bit | kUsed;
+  if ((shared_.depths_.load(std::memory_order_relaxed) & depth_bits) != depth_bits) {
+    shared_.depths_.fetch_or(depth_bits, std::memory_order_relaxed);
   }
   const std::size_t at = shared_bucket(key.hash);
   const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);

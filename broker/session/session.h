@@ -34,6 +34,12 @@ struct Subscription {
   std::uint32_t id = 0;  // 0: none
 };
 
+// A retained message, and which of the filters asked for (an index) it matches.
+struct Kept {
+  std::uint32_t filter = 0;
+  routing::MessagePtr message;
+};
+
 // Why a client is gone; decides about its will. [MQTT-3.1.2-8] [MQTT-3.14.4-3]
 enum class Departure : std::uint8_t {
   normal,     // DISCONNECT 0x00: the will is thrown away
@@ -173,9 +179,11 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
                                  PendingSuback& pending, bool& replay);
   void send_subacks();
   void shared_joined(std::uint64_t generation, mqtt::PacketId packet_id);
-  void replay_retained(const mqtt::SubscribeEntry& entry, std::uint32_t id);
-  void gathered(std::vector<routing::MessagePtr> found, const mqtt::SubscriptionOptions& options,
-                std::uint32_t id, std::size_t held_before);
+  void replay_retained(const std::vector<const mqtt::SubscribeEntry*>& entries, std::uint32_t id);
+  void came_live(std::vector<Kept>& kept, std::size_t held_before) const;
+  void gathered(routing::MessagePtr message, const mqtt::SubscriptionOptions& options,
+                std::uint32_t id);
+  void gather_done();
   void release_held();
 
   // will.cc

@@ -75,9 +75,10 @@ class SessionTable final : public routing::LocalDelivery,
   void end_session(Session& session);              // takes it out; it dies at the turn's end
   void bury(std::unique_ptr<Session> session);
 
-  // Retained messages matching `filter`, from all cores; `done` runs on this core.
-  using Gathered = std::function<void(std::vector<routing::MessagePtr>)>;
-  void gather_retained(std::string_view filter, Gathered done);
+  // Retained messages matching `filters`, from all cores; `done` runs on this core. One question a
+  // core however many filters a SUBSCRIBE brings.
+  using Gathered = std::function<void(std::vector<Kept>)>;
+  void gather_retained(const std::vector<std::string_view>& filters, Gathered done);
 
   // Shared subscriptions; the group may live on another core. (shared.cc)
   void share_join(const Session& session, const mqtt::TopicFilter& filter,
@@ -98,6 +99,13 @@ class SessionTable final : public routing::LocalDelivery,
     Session::Match match;
   };
 
+  struct Wanted {
+    std::uint32_t filter = 0;  // index
+    std::string text;
+  };
+  std::vector<Kept> find_retained(const std::vector<Wanted>& wanted) const;
+  // Those of `filters` that this core may hold something for.
+  std::vector<Wanted> wanted_here(const std::vector<std::string_view>& filters) const;
   void on_committed(ShardId shard, LogIndex index, const Record& record) override;
   void on_turn_end() override;
   void on_timer() override;  // expires retained messages

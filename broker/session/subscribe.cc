@@ -30,7 +30,7 @@ void Session::handle(const mqtt::Subscribe& subscribe) {
   }
   --suback.waiting;
   send_subacks();
-  for (const mqtt::SubscribeEntry* entry : replays) replay_retained(*entry, id);
+  if (!replays.empty()) replay_retained(replays, id);
 }
 
 ReasonCode Session::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t id,
@@ -91,35 +91,47 @@ void Session::send_subacks() {
   }
 }
 
-void Session::replay_retained(const mqtt::SubscribeEntry& entry, std::uint32_t id) {
+void Session::replay_retained(const std::vector<const mqtt::SubscribeEntry*>& entries,
+                              std::uint32_t id) {
   ++gathers_open_;
+  std::vector<std::string_view> filters;
+  std::vector<mqtt::SubscriptionOptions> options;
+  for (const mqtt::SubscribeEntry* entry : entries) {
+    filters.push_back(entry->filter);
+    options.push_back(entry->options);
+  }
   table_.gather_retained(
-      entry.filter, [&table = table_, client_id = client_id_, generation = live_->generation, id,
-                     options = entry.options,
-                     held_before = held_.size()](std::vector<routing::MessagePtr> found) {
+      filters, [&table = table_, client_id = client_id_, generation = live_->generation, id,
+                options = std::move(options), held_before = held_.size()](std::vector<Kept> kept) {
         Session* session = table.find(client_id);
         if (session == nullptr || session->live_ == nullptr) return;
         if (session->live_->generation != generation) return;
-        session->gathered(std::move(found), options, id, held_before);
+        session->came_live(kept, held_before);
+        for (Kept& one : kept) {
+          session->gathered(std::move(one.message), options[one.filter], id);
+        }
+        session->gather_done();
       });
 }
 
 // What was kept while we asked and came live too, behind `held_before` others, is sent once: live,
 // as that copy has the QoS and the identifiers of all its subscriptions.
-void Session::gathered(std::vector<routing::MessagePtr> found,
-                       const mqtt::SubscriptionOptions& options, std::uint32_t id,
-                       std::size_t held_before) {
-  std::unordered_set<const routing::Message*> came_live;
-  for (std::size_t i = held_before; i < held_.size(); ++i) {
-    came_live.insert(held_[i].message.get());
-  }
-  for (routing::MessagePtr& message : found) {
-    const bool own = message->origin() == origin_ && message->origin() != 0;
-    if ((options.no_local || live_->bridge) && own) continue;
-    if (came_live.contains(message.get())) continue;
-    const Qos qos = std::min(message->qos(), options.qos);
-    deliver_retained(QueueEntry{std::move(message), id, qos, true, nullptr});
-  }
+void Session::came_live(std::vector<Kept>& kept, std::size_t held_before) const {
+  std::unordered_set<const routing::Message*> live;
+  for (std::size_t i = held_before; i < held_.size(); ++i) live.insert(held_[i].message.get());
+  if (live.empty()) return;
+  std::erase_if(kept, [&](const auto& one) { return live.contains(one.message.get()); });
+}
+
+void Session::gathered(routing::MessagePtr message, const mqtt::SubscriptionOptions& options,
+                       std::uint32_t id) {
+  const bool own = message->origin() == origin_ && message->origin() != 0;
+  if ((options.no_local || live_->bridge) && own) return;
+  const Qos qos = std::min(message->qos(), options.qos);
+  deliver_retained(QueueEntry{std::move(message), id, qos, true, nullptr});
+}
+
+void Session::gather_done() {
   if (--gathers_open_ == 0) release_held();
   pump();
 }
