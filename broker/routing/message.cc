@@ -19,6 +19,7 @@ MessagePtr Message::make(const MessageParts& parts) {
   message->payload_size_ = static_cast<std::uint32_t>(parts.payload.size());
   message->forwarded_size_ = static_cast<std::uint32_t>(forwarded);
   message->origin_ = parts.origin;
+  message->sequence_ = parts.sequence;
   message->received_ms_ = parts.received_ms;
   message->expires_ = parts.expiry_s.has_value();
   message->expiry_s_ = parts.expiry_s.value_or(0);

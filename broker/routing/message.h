@@ -23,6 +23,8 @@ struct MessageParts {
   bool retain = false;
   // Who published, for No Local: hash64(client id); 0: nobody's own (wills, HTTP).
   std::uint64_t origin = 0;
+  // Rises with every message of one origin.
+  std::uint64_t sequence = 0;
   // When it was published, on the steady clock of this process.
   SteadyMs received_ms = 0;
   // Seconds to live from then; none without Message Expiry Interval. [MQTT-3.3.2-5]
@@ -42,6 +44,11 @@ class Message final : public SharedBlock {
   mqtt::Qos qos() const { return qos_; }
   bool retain() const { return retain_; }
   std::uint64_t origin() const { return origin_; }
+  // Of one client and for one topic, and `other` is the later of the two.
+  bool is_superseded_by(const Message& other) const {
+    return origin_ != 0 && origin_ == other.origin_ && sequence_ < other.sequence_ &&
+           topic() == other.topic();
+  }
   SteadyMs received_ms() const { return received_ms_; }
   std::optional<std::uint32_t> expiry_s() const {
     return expires_ ? std::optional(expiry_s_) : std::nullopt;
@@ -65,6 +72,7 @@ class Message final : public SharedBlock {
   std::uint32_t payload_size_ = 0;
   std::uint32_t forwarded_size_ = 0;
   std::uint64_t origin_ = 0;
+  std::uint64_t sequence_ = 0;
   SteadyMs received_ms_ = 0;
   std::uint32_t expiry_s_ = 0;
   std::uint16_t topic_size_ = 0;

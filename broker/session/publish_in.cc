@@ -86,6 +86,7 @@ void Session::accept(const mqtt::Publish& publish) {
   parts.qos = publish.qos;
   parts.retain = publish.retain;
   parts.origin = origin_;
+  parts.sequence = table_.router().counters().published.value();
   parts.received_ms = now_ms();
   if (live_->version == mqtt::ProtocolVersion::v5) {
     parts.properties = &publish.properties;

@@ -184,6 +184,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void gathered(routing::MessagePtr message, const mqtt::SubscriptionOptions& options,
                 std::uint32_t id);
   void gather_done();
+  void release_older(const std::vector<Kept>& kept, std::size_t held_before);
   void release_held();
 
   // will.cc

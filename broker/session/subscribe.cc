@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SUBSCRIBE and UNSUBSCRIBE, and the retained messages that a new subscription brings.
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -107,6 +108,7 @@ void Session::replay_retained(const std::vector<const mqtt::SubscribeEntry*>& en
         if (session == nullptr || session->live_ == nullptr) return;
         if (session->live_->generation != generation) return;
         session->came_live(kept, held_before);
+        session->release_older(kept, held_before);
         for (Kept& one : kept) {
           session->gathered(std::move(one.message), options[one.filter], id);
         }
@@ -121,6 +123,23 @@ void Session::came_live(std::vector<Kept>& kept, std::size_t held_before) const 
   for (std::size_t i = held_before; i < held_.size(); ++i) live.insert(held_[i].message.get());
   if (live.empty()) return;
   std::erase_if(kept, [&](const auto& one) { return live.contains(one.message.get()); });
+}
+
+// A live one that was long on its way may be older than what is kept by now: it goes in front, or
+// the client would be left with the old value.
+void Session::release_older(const std::vector<Kept>& kept, std::size_t held_before) {
+  if (held_.size() <= held_before) return;
+  std::unordered_map<std::string_view, const routing::Message*> newest;
+  for (const Kept& one : kept) newest.emplace(one.message->topic(), one.message.get());
+  Ring<QueueEntry> held = std::exchange(held_, {});
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const auto at = newest.find(held[i].message->topic());
+    if (at != newest.end() && held[i].message->is_superseded_by(*at->second)) {
+      send_or_enqueue(std::move(held[i]));
+    } else {
+      held_.push_back(std::move(held[i]));
+    }
+  }
 }
 
 void Session::gathered(routing::MessagePtr message, const mqtt::SubscriptionOptions& options,
