@@ -129,6 +129,7 @@ TEST(Listener, RefusesMoreThanMaxConnections) {
   EXPECT_THAT(stage.accepted, SizeIs(3));
 }
 
+#ifndef __SANITIZE_ADDRESS__  // UBSan comes with it, and needs a pipe to look at a new type
 TEST(Listener, PausesInsteadOfSpinningWithoutFileDescriptors) {
   ListenerStage stage;
   stage.open(local_settings());
@@ -151,6 +152,7 @@ TEST(Listener, PausesInsteadOfSpinningWithoutFileDescriptors) {
   stage.turns(2);
   EXPECT_THAT(stage.accepted, SizeIs(1));
 }
+#endif
 
 TEST(Listener, TurnsClientsAwayAfterStopAndKeepsThoseItHas) {
   ListenerStage stage;
