@@ -47,16 +47,16 @@ class Task {
   };
   static constexpr std::size_t kRoom = 48;
   template <typename F>
-  static constexpr bool kFits = sizeof(F) <= kRoom && alignof(F) <= alignof(std::max_align_t) &&
-                               std::is_nothrow_move_constructible_v<F>;
+  static constexpr bool kFits =
+      sizeof(F) <= kRoom &&
+      alignof(F) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<F>;
   template <typename F>
-  static constexpr Operations kInline = {
-      [](void* room) { (*static_cast<F*>(room))(); },
-      [](void* from, void* to) {
-        ::new (to) F(std::move(*static_cast<F*>(from)));
-        static_cast<F*>(from)->~F();
-      },
-      [](void* room) { static_cast<F*>(room)->~F(); }};
+  static constexpr Operations kInline = {[](void* room) { (*static_cast<F*>(room))(); },
+                                         [](void* from, void* to) {
+                                           ::new (to) F(std::move(*static_cast<F*>(from)));
+                                           static_cast<F*>(from)->~F();
+                                         },
+                                         [](void* room) { static_cast<F*>(room)->~F(); }};
   template <typename F>
   static constexpr Operations kHeap = {
       [](void* room) { (**static_cast<F**>(room))(); },

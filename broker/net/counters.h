@@ -9,14 +9,14 @@ namespace roost::net {
 
 struct NetCounters {
   Counter connections_opened, connections_closed;  // difference: open now
-  Counter bytes_in, bytes_out;                      // of the socket, TLS and framing included
-  Counter reads, writes;                            // system calls
+  Counter bytes_in, bytes_out;                     // of the socket, TLS and framing included
+  Counter reads, writes;                           // system calls
   Counter tls_handshakes, tls_handshake_failures;
   Counter websocket_handshakes, websocket_refusals;
   Counter proxy_refusals;
-  Counter accept_errors;          // EMFILE and the like; accepting pauses for a while
-  Counter connections_refused;    // over a listener's max_connections
-  Counter reads_paused;           // back-pressure: a connection was not read for a while
+  Counter accept_errors;        // EMFILE and the like; accepting pauses for a while
+  Counter connections_refused;  // over a listener's max_connections
+  Counter reads_paused;         // back-pressure: a connection was not read for a while
 };
 
 }  // namespace roost::net

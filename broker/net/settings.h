@@ -16,23 +16,23 @@ enum class ClientCertificate : std::uint8_t { none, optional, required };
 struct TlsSettings {
   std::string certificate_file;  // PEM, chain included
   std::string key_file;
-  std::string ca_file;           // for client certificates
+  std::string ca_file;  // for client certificates
   ClientCertificate client_certificate = ClientCertificate::none;
   std::string min_version = "1.2";  // "1.2" or "1.3"
   std::string ciphers;              // OpenSSL's words; empty: its default
 };
 
 struct ListenerSettings {
-  std::string name;                     // for logs and metrics
-  std::string address = "127.0.0.1";    // IPv4, IPv6, host name, "*" or "::" for all
-  std::uint16_t port = 1883;            // 0: a free one
-  std::string unix_path;                // instead of address and port
+  std::string name;                   // for logs and metrics
+  std::string address = "127.0.0.1";  // IPv4, IPv6, host name, "*" or "::" for all
+  std::uint16_t port = 1883;          // 0: a free one
+  std::string unix_path;              // instead of address and port
   std::uint32_t unix_mode = 0660;
   bool websocket = false;
-  std::string websocket_path;           // empty: any
+  std::string websocket_path;  // empty: any
   bool proxy_protocol = false;
   std::unique_ptr<TlsSettings> tls;
-  std::uint32_t max_connections = 0;    // 0: unlimited
+  std::uint32_t max_connections = 0;            // 0: unlimited
   std::uint32_t handshake_timeout_ms = 10'000;  // PROXY + TLS + WebSocket
   ConnectionLimits connection;
 };

@@ -69,10 +69,9 @@ void SessionTable::share_presence(const Session& session, const mqtt::TopicFilte
 
 void SessionTable::share_hand_on(std::string_view group_key, const routing::MessagePtr& message,
                                  std::string_view left_by) {
-  at_group(group_key, [key = std::string(group_key), message,
-                       left_by = std::string(left_by)](SessionTable& home) {
-    home.group_redeliver(key, message, left_by, kTriesMax);
-  });
+  at_group(group_key,
+           [key = std::string(group_key), message, left_by = std::string(left_by)](
+               SessionTable& home) { home.group_redeliver(key, message, left_by, kTriesMax); });
 }
 
 // Counted where the last member left meanwhile.

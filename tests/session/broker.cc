@@ -10,8 +10,8 @@ namespace roost::support {
 
 Broker::Broker(std::uint16_t cores) : cores_(cores, clock_) {
   for (std::uint16_t id = 0; id < cores; ++id) {
-    owned_.push_back(std::make_unique<session::SessionTable>(cores_.at(CoreId{id}), cores_,
-                                                             routing_, tables_));
+    owned_.push_back(
+        std::make_unique<session::SessionTable>(cores_.at(CoreId{id}), cores_, routing_, tables_));
     tables_.tables.push_back(owned_.back().get());
     routing_.routers.push_back(&owned_.back()->router());
   }

@@ -51,6 +51,6 @@ class Chapter : public testing::TestWithParam<int> {
 
 }  // namespace roost::session
 
-#define ROOST_CHAPTER(Suite)         \
-  class Suite : public Chapter {};   \
+#define ROOST_CHAPTER(Suite)       \
+  class Suite : public Chapter {}; \
   INSTANTIATE_TEST_SUITE_P(Cores, Suite, testing::Values(1, 3))

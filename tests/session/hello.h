@@ -91,9 +91,7 @@ struct Sub {
   Sub& id(std::uint32_t number) { return identifier = number, *this; }
   Sub& no_local() { return options.no_local = true, *this; }
   Sub& as_published() { return options.retain_as_published = true, *this; }
-  Sub& retain_handling(mqtt::RetainHandling how) {
-    return options.retain_handling = how, *this;
-  }
+  Sub& retain_handling(mqtt::RetainHandling how) { return options.retain_handling = how, *this; }
 };
 
 }  // namespace roost::support

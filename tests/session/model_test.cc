@@ -99,8 +99,8 @@ class Publisher {
     topic_ = random_.below(kTopics);
     qos_ = random_.qos();
     const int number = ++numbers_[{topic_, static_cast<int>(qos_)}];
-    payload_ = client_.id() + ':' + std::to_string(static_cast<int>(qos_)) + ':' +
-               std::to_string(number);
+    payload_ =
+        client_.id() + ':' + std::to_string(static_cast<int>(qos_)) + ':' + std::to_string(number);
     released_ = false;
     if (qos_ != kQos0) open_ = payload_;
     send(false);
@@ -208,8 +208,7 @@ class Subscriber {
   }
   void check(const Publisher& publisher, int topic, int qos) {
     const auto& got = counts_[{publisher.id(), topic_of(topic), qos}];
-    const std::string where =
-        publisher.id() + ' ' + topic_of(topic) + " q" + std::to_string(qos);
+    const std::string where = publisher.id() + ' ' + topic_of(topic) + " q" + std::to_string(qos);
     for (int number = 1; number <= publisher.sent(topic, qos); ++number) {
       const auto at = got.find(number);
       const int count = at == got.end() ? 0 : at->second;
@@ -221,7 +220,7 @@ class Subscriber {
   Random& random_;
   Client client_;
   std::vector<std::pair<PacketType, mqtt::PacketId>> waiting_;  // acks to send
-  std::set<mqtt::PacketId> known_;                               // QoS 2 before PUBREL
+  std::set<mqtt::PacketId> known_;                              // QoS 2 before PUBREL
   std::map<std::tuple<std::string, std::string, int>, std::map<int, int>> counts_;
   std::map<std::tuple<std::string, std::string, int>, int> last_;
   int out_of_order_ = 0;
@@ -236,8 +235,7 @@ TEST_P(Model, KeepsThePromisesOfEveryQos) {
   std::vector<std::unique_ptr<Subscriber>> subscribers;
   std::vector<std::unique_ptr<Publisher>> publishers;
   for (int i = 0; i < 4; ++i) {
-    subscribers.push_back(
-        std::make_unique<Subscriber>(broker, "sub" + std::to_string(i), random));
+    subscribers.push_back(std::make_unique<Subscriber>(broker, "sub" + std::to_string(i), random));
     publishers.push_back(std::make_unique<Publisher>(broker, "pub" + std::to_string(i), random));
   }
   for (int step = 0; step < 3000; ++step) {

@@ -127,8 +127,8 @@ TEST_P(PublishIn, OverTheReceiveMaximumIsAnswered93) {
   Client client(broker, "a", Hello());
   for (mqtt::PacketId id = 1; id <= 3; ++id) client.publish(Pub("t", "x", kQos2).id(id));
   client.publish(Pub("t", "x", kQos1).id(1));
-  EXPECT_THAT(client.got(), ElementsAre("PUBREC 1", "PUBREC 2", "PUBREC 3", "DISCONNECT 93",
-                                        "CLOSED"));
+  EXPECT_THAT(client.got(),
+              ElementsAre("PUBREC 1", "PUBREC 2", "PUBREC 3", "DISCONNECT 93", "CLOSED"));
   EXPECT_EQ(broker.sum(&SessionCounters::refused_receive_maximum), 1U);
 }
 
@@ -176,8 +176,8 @@ TEST_P(PublishIn, ByAliasGoesToTheTopicThatTheAliasWasGivenLast) {
   client.publish(Pub("", "4", kQos2).alias(10));
   client.publish(Pub("t/3", "5").alias(1));
   client.publish(Pub("", "6").alias(1));
-  EXPECT_THAT(witness.got(), ElementsAre("t/1=1", "t/2=2 q1 #1", "t/1=3", "t/2=4 q2 #2", "t/3=5",
-                                         "t/3=6"));
+  EXPECT_THAT(witness.got(),
+              ElementsAre("t/1=1", "t/2=2 q1 #1", "t/1=3", "t/2=4 q2 #2", "t/3=5", "t/3=6"));
 }
 
 // [MQTT-3.3.2-7]

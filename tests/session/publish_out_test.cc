@@ -33,9 +33,8 @@ TEST_P(PublishOut, GoesWithTheLowerOfPublishedAndGrantedQos) {
   for (const char* topic : {"q0", "q1", "q2"}) {
     for (const auto qos : {kQos0, kQos1, kQos2}) source.publish(Pub(topic, "x", qos));
   }
-  EXPECT_THAT(client.got(),
-              ElementsAre("q0=x", "q0=x", "q0=x", "q1=x", "q1=x q1 #1", "q1=x q1 #2", "q2=x",
-                          "q2=x q1 #3", "q2=x q2 #4"));
+  EXPECT_THAT(client.got(), ElementsAre("q0=x", "q0=x", "q0=x", "q1=x", "q1=x q1 #1", "q1=x q1 #2",
+                                        "q2=x", "q2=x q1 #3", "q2=x q2 #4"));
 }
 
 TEST_P(PublishOut, AtQos1EndsWithPuback) {
@@ -133,8 +132,8 @@ TEST_P(PublishOut, TakesLateAcksForWhatItHasNotResentYetWithoutHarm) {
   client.take();
   reconnect(client, staying().receive_max(1));
   client.send(mqtt::Ack{PacketType::puback, 3, {}, {}});  // not resent on this connection
-  EXPECT_THAT(client.finish_all(), ElementsAre("t=1 q1 #1 dup", "t=2 q1 #2 dup",
-                                               "t=3 q1 #3 dup", "t=4 q1 #4 dup"));
+  EXPECT_THAT(client.finish_all(),
+              ElementsAre("t=1 q1 #1 dup", "t=2 q1 #2 dup", "t=3 q1 #3 dup", "t=4 q1 #4 dup"));
   EXPECT_EQ(broker.sum(&SessionCounters::in_flight), 0U);
 }
 

@@ -70,8 +70,7 @@ TEST_P(Queue, ResendingIsPacedToo) {
   client.read_on(1);
   EXPECT_THAT(client.got(), ElementsAre("t=3 q1 #3 dup"));
   client.read_on();
-  EXPECT_THAT(client.finish_all(),
-              ElementsAre("t=4 q1 #4 dup", "t=5 q1 #5 dup", "t=6 q1 #6 dup"));
+  EXPECT_THAT(client.finish_all(), ElementsAre("t=4 q1 #4 dup", "t=5 q1 #5 dup", "t=6 q1 #6 dup"));
 }
 
 TEST_P(Queue, IsLimitedInMessages) {
@@ -176,10 +175,9 @@ TEST_P(Queue, KeepsIdsAndOrderFromWindowIntoQueue) {
   client.vanish();
   publish_numbered(source, 2, "t", kQos1, 9);
   client.connect(staying());
-  EXPECT_THAT(client.finish_all(),
-              ElementsAre("t=1 q1 #1 dup", "t=2 q1 #2 dup", "t=3 q1 #3 dup", "t=4 q1 #4",
-                          "t=5 q1 #5", "t=6 q1 #6", "t=7 q1 #7", "t=8 q1 #8", "t=9 q1 #9",
-                          "t=10 q1 #10"));
+  EXPECT_THAT(client.finish_all(), ElementsAre("t=1 q1 #1 dup", "t=2 q1 #2 dup", "t=3 q1 #3 dup",
+                                               "t=4 q1 #4", "t=5 q1 #5", "t=6 q1 #6", "t=7 q1 #7",
+                                               "t=8 q1 #8", "t=9 q1 #9", "t=10 q1 #10"));
 }
 
 // Gauges are back at nothing once everybody is gone.
@@ -195,11 +193,10 @@ TEST_P(Queue, LeavesNothingCountedWhenAllSessionsEnded) {
   client.vanish();
   source.vanish();
   broker.advance_s(2000);
-  for (const auto gauge :
-       {&SessionCounters::connected, &SessionCounters::sessions_durable,
-        &SessionCounters::durable_connected, &SessionCounters::subscriptions,
-        &SessionCounters::shared_subscriptions, &SessionCounters::queued,
-        &SessionCounters::queued_bytes, &SessionCounters::in_flight}) {
+  for (const auto gauge : {&SessionCounters::connected, &SessionCounters::sessions_durable,
+                           &SessionCounters::durable_connected, &SessionCounters::subscriptions,
+                           &SessionCounters::shared_subscriptions, &SessionCounters::queued,
+                           &SessionCounters::queued_bytes, &SessionCounters::in_flight}) {
     EXPECT_EQ(broker.sum(gauge), 0U);
   }
   EXPECT_EQ(broker.bits_of_interest("t"), 0U);

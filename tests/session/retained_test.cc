@@ -189,8 +189,8 @@ TEST_F(Gathering, AMessageBehindTheSnapshotComesAfterIt) {
   source_.publish(Pub(topic_, "new", kQos1).retained());
   broker.step(CoreId{0});
   broker.settle();
-  EXPECT_THAT(client_.got(), ElementsAre("SUBACK 1 01", topic_ + "=old q1 #1 retain",
-                                         topic_ + "=new q1 #2"));
+  EXPECT_THAT(client_.got(),
+              ElementsAre("SUBACK 1 01", topic_ + "=old q1 #1 retain", topic_ + "=new q1 #2"));
 }
 
 // No filter of core 0 was known when it was published, and the snapshot of the first is older than
@@ -229,8 +229,8 @@ TEST_F(Gathering, HoldsLiveMessagesOfOtherTopicsInOrderToo) {
   source_.publish(Pub("u", "1", kQos1));
   source_.publish(Pub("u", "2", kQos0));
   broker.settle();
-  EXPECT_THAT(client_.got(), ElementsAre("SUBACK 2 01", topic_ + "=old q1 #1 retain",
-                                         "u=1 q1 #2", "u=2"));
+  EXPECT_THAT(client_.got(),
+              ElementsAre("SUBACK 2 01", topic_ + "=old q1 #1 retain", "u=1 q1 #2", "u=2"));
 }
 
 // Everything is somewhere: delivered, or counted as dropped.

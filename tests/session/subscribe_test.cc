@@ -160,8 +160,7 @@ TEST_P(Subscribe, RetainHandlingSaysWhetherRetainedOnesAreSent) {
     if_new.subscribe(Sub("t").retain_handling(RetainHandling::send_if_new));
     never.subscribe(Sub("t").retain_handling(RetainHandling::do_not_send));
   }
-  EXPECT_THAT(always.got(),
-              ElementsAre("SUBACK 1 00", "t=x retain", "SUBACK 2 00", "t=x retain"));
+  EXPECT_THAT(always.got(), ElementsAre("SUBACK 1 00", "t=x retain", "SUBACK 2 00", "t=x retain"));
   EXPECT_THAT(if_new.got(), ElementsAre("SUBACK 1 00", "t=x retain", "SUBACK 2 00"));
   EXPECT_THAT(never.got(), ElementsAre("SUBACK 1 00", "SUBACK 2 00"));
   if_new.unsubscribe({"t"});

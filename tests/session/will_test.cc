@@ -154,8 +154,7 @@ TEST_P(Will, OfEachConnectionIsItsOwn) {
 
 // [MQTT-3.1.2-14] [MQTT-3.1.2-15]
 TEST_P(Will, IsRetainedWhereItSaysSo) {
-  Client client(broker, "a",
-                Hello().last_words("will/a", "gone").will_retained().will_qos(kQos1));
+  Client client(broker, "a", Hello().last_words("will/a", "gone").will_retained().will_qos(kQos1));
   client.vanish();
   EXPECT_THAT(witness.got(), ElementsAre("will/a=gone q1 #1 retain"));
   Client late(broker, "late", Hello());
