@@ -51,9 +51,7 @@ class StateBatch {
   void put(std::string_view key, ByteView value) { add(Kind::put, key, as_text(value)); }
   void erase(std::string_view key) { add(Kind::erase, key, {}); }
   // [from, to); an empty `to` is the shard's end.
-  void erase_range(std::string_view from, std::string_view to) {
-    add(Kind::erase_range, from, to);
-  }
+  void erase_range(std::string_view from, std::string_view to) { add(Kind::erase_range, from, to); }
   bool empty() const { return encoded_.empty(); }
   std::size_t bytes() const { return encoded_.size(); }
 

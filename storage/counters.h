@@ -24,11 +24,11 @@ struct StoreCounters {
   Counter state_flushes, state_flush_ns;
 
   // What was found bad.
-  Counter tail_bytes_cut;     // of a write that never ended; nothing acknowledged
-  Counter damaged_files;      // put aside under damaged/
-  Counter damaged_records;    // log records that fail their checksum, or are missing in a sequence
-  Counter salvaged_records;   // taken out of damaged files
-  Counter damaged_reads;      // of the state that met a damaged page
+  Counter tail_bytes_cut;    // of a write that never ended; nothing acknowledged
+  Counter damaged_files;     // put aside under damaged/
+  Counter damaged_records;   // log records that fail their checksum, or are missing in a sequence
+  Counter salvaged_records;  // taken out of damaged files
+  Counter damaged_reads;     // of the state that met a damaged page
 
   // Everything that went to files of the database: write-ahead log, tables.
   Counter wal_bytes, table_bytes;

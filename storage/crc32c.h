@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C (Castagnoli), eight bytes a step from tables: about 1.5 GB/s, the same on every processor.
-// Thread: any thread.
+// CRC-32C (Castagnoli), eight bytes a step from tables: about 1.5 GB/s, the same on every
+// processor. Thread: any thread.
 #pragma once
 
 #include <cstdint>

@@ -6,10 +6,12 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
+#include <rocksdb/wal_filter.h>
 
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -86,11 +88,32 @@ class DatabaseSetup::Listener final : public rocksdb::EventListener {
   std::string damage_;       // guarded by mutex_
 };
 
+// Changes nothing: is told at recovery which logs a column family still needs.
+class DatabaseSetup::LogNumbers final : public rocksdb::WalFilter {
+ public:
+  const char* Name() const override { return "roost.LogNumbers"; }
+  void ColumnFamilyLogNumberMap(const std::map<std::uint32_t, std::uint64_t>& numbers,
+                                const std::map<std::string, std::uint32_t>& families) override {
+    const auto family = families.find(kLogFamily);
+    if (family == families.end()) return;
+    const auto number = numbers.find(family->second);
+    if (number != numbers.end()) first = number->second;
+  }
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string&,
+                                     const rocksdb::WriteBatch&, rocksdb::WriteBatch*,
+                                     bool*) override {
+    return WalProcessingOption::kContinueProcessing;
+  }
+
+  std::uint64_t first = 0;
+};
+
 DatabaseSetup::DatabaseSetup(const StoreOptions& options, Log& log, StoreCounters& counters)
     : write_buffer_bytes_(options.write_buffer_bytes),
       files_(options.file_system ? options.file_system : rocksdb::FileSystem::Default()),
       cache_(rocksdb::NewLRUCache(options.cache_bytes)),
-      listener_(std::make_shared<Listener>(counters)) {
+      listener_(std::make_shared<Listener>(counters)),
+      log_numbers_(std::make_unique<LogNumbers>()) {
   if (options.file_system) env_ = rocksdb::NewCompositeEnv(files_);
   rocksdb::DBOptions& db = db_options_;
   db.env = env_ ? env_.get() : rocksdb::Env::Default();
@@ -100,6 +123,7 @@ DatabaseSetup::DatabaseSetup(const StoreOptions& options, Log& log, StoreCounter
   db.info_log = std::make_shared<Lines>(log);
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.listeners = {listener_};
+  db.wal_filter = log_numbers_.get();
   db.max_open_files = options.max_open_files;
   db.max_background_jobs = 2;
   db.max_subcompactions = 1;
@@ -124,6 +148,7 @@ DatabaseSetup::DatabaseSetup(const StoreOptions& options, Log& log, StoreCounter
 DatabaseSetup::~DatabaseSetup() = default;
 
 std::string DatabaseSetup::background_damage() const { return listener_->damage(); }
+std::uint64_t DatabaseSetup::first_log_number() const { return log_numbers_->first; }
 
 rocksdb::ColumnFamilyOptions DatabaseSetup::log_options() const {
   rocksdb::ColumnFamilyOptions family;

@@ -25,7 +25,10 @@ namespace roost::storage {
 // RocksDB's statuses stop in this folder.
 Unexpected<Error> as_error(const rocksdb::Status& status, std::string_view doing);
 
-inline std::string_view as_text(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+using roost::as_text;
+inline std::string_view as_text(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
 inline rocksdb::Slice as_slice(std::string_view text) { return {text.data(), text.size()}; }
 
 // What a database is opened with, and what must outlive it.
@@ -42,15 +45,19 @@ class DatabaseSetup {
   rocksdb::FileSystem& files() const { return *files_; }
   // A table met a damaged page in the background: why, empty if none did.
   std::string background_damage() const;
+  // The oldest write-ahead log that the last open() still had a use for.
+  std::uint64_t first_log_number() const;
 
  private:
   class Listener;
+  class LogNumbers;
 
   std::uint64_t write_buffer_bytes_;
   std::shared_ptr<rocksdb::FileSystem> files_;
   std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<Listener> listener_;
+  std::unique_ptr<LogNumbers> log_numbers_;
   rocksdb::DBOptions db_options_;
 };
 

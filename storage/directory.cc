@@ -43,11 +43,10 @@ Result<int> take_lock(const std::string& path) {
   const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return system_error(name, "opened");
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    const auto failure =
-        errno == EWOULDBLOCK
-            ? error(ErrorKind::already_exists,
-                    path + " is in use by the process with pid " + owner(lock))
-            : system_error(name, "locked");
+    const auto failure = errno == EWOULDBLOCK
+                             ? error(ErrorKind::already_exists,
+                                     path + " is in use by the process with pid " + owner(lock))
+                             : system_error(name, "locked");
     ::close(lock);
     return failure;
   }
@@ -147,9 +146,20 @@ Result<void> Directory::forget_being_copy() {
   return {};
 }
 
+bool Directory::is_suspect() const {
+  return files_.FileExists(path_ + "/SUSPECT", {}, nullptr).ok();
+}
+
+Result<void> Directory::set_suspect(bool suspect) {
+  if (suspect == is_suspect()) return {};
+  const rocksdb::IOStatus done = suspect ? replace_file(files_, path_, "SUSPECT", "read all\n")
+                                         : files_.DeleteFile(path_ + "/SUSPECT", {}, nullptr);
+  if (!done.ok()) return as_error(done, path_ + "/SUSPECT can't be changed");
+  return {};
+}
+
 Result<void> Directory::mark_copy(const std::string& path, rocksdb::FileSystem& files) {
-  const auto written =
-      replace_file(files, path, "FORMAT", format_text() + std::string(kCopyLine));
+  const auto written = replace_file(files, path, "FORMAT", format_text() + std::string(kCopyLine));
   if (!written.ok()) return as_error(written, path + "/FORMAT can't be written");
   return {};
 }

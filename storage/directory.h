@@ -4,6 +4,7 @@
 //   roost.pid   locked as long as the store is open     FORMAT    the version, in words
 //   db/         RocksDB                                 damaged/  files put aside
 //   reserve     the room that is given up when the disk is full
+//   SUSPECT     there when a damaged page was met
 // Thread: one at a time.
 // Owner: the store.
 #pragma once
@@ -34,6 +35,10 @@ class Directory {
   // A copy that checkpoint() made and nobody opened yet.
   bool is_copy() const { return is_copy_; }
   Result<void> forget_being_copy();
+
+  // A damaged page was met while the store ran: the next open() reads every table's checksums.
+  bool is_suspect() const;
+  Result<void> set_suspect(bool suspect);
 
   // Marks a directory whose db/ is a copy.
   static Result<void> mark_copy(const std::string& path, rocksdb::FileSystem& files);

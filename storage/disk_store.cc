@@ -7,6 +7,7 @@
 
 #include "broker/base/check.h"
 #include "storage/keys.h"
+#include "storage/recovery.h"
 
 namespace roost::storage {
 
@@ -42,9 +43,10 @@ Result<std::unique_ptr<Store>> DiskStore::open(StoreOptions options, Log& log) {
 DiskStore::DiskStore(StoreOptions options, Log& log)
     : options_(std::move(options)),
       log_(log),
-      fatal_(options_.on_fatal, log),
+      fatal_(
+          options_.on_fatal, [this] { remember_damage(); }, log),
       setup_(options_, log, counters_),
-      damage_(log, counters_) {}
+      damage_([this] { remember_damage(); }, log, counters_) {}
 
 DiskStore::~DiskStore() {
   readers_.reset();
@@ -56,9 +58,10 @@ Result<void> DiskStore::start() {
   auto directory = Directory::open(options_.path, setup_.files(), log_);
   if (!directory) return Unexpected(std::move(directory).error());
   directory_ = std::move(directory).value();
-  const rocksdb::Status opened = Database::open(setup_, directory_->database(), &database_);
-  if (!opened.ok()) return as_error(opened, options_.path + " can't be opened");
-  if (auto read = read_uuid(); !read) return read;
+  auto recovered = Recovery(setup_, *directory_, options_, counters_, log_).run();
+  if (!recovered) return Unexpected(std::move(recovered).error());
+  database_ = std::move(recovered->database);
+  if (auto read = read_uuid(recovered->was_damaged); !read) return read;
   auto positions = read_positions(*database_);
   if (!positions) return Unexpected(std::move(positions).error());
   positions_ = std::move(positions).value();
@@ -71,10 +74,10 @@ Result<void> DiskStore::start() {
   return {};
 }
 
-Result<void> DiskStore::read_uuid() {
+Result<void> DiskStore::read_uuid(bool must_be_new) {
   rocksdb::Status status =
       database_->db().Get(rocksdb::ReadOptions(), database_->log(), uuid_key(), &uuid_);
-  if (status.ok() && !directory_->is_copy()) return {};
+  if (status.ok() && !must_be_new && !directory_->is_copy()) return {};
   if (!status.ok() && !status.IsNotFound()) return as_error(status, "the uuid can't be read");
   uuid_ = make_uuid();
   rocksdb::WriteOptions options;
@@ -83,6 +86,13 @@ Result<void> DiskStore::read_uuid() {
   if (!status.ok()) return as_error(status, "the uuid can't be written");
   if (directory_->is_copy()) return directory_->forget_being_copy();
   return {};
+}
+
+// So that the next open() reads every page, whatever the tables' size.
+void DiskStore::remember_damage() {
+  if (setup_.background_damage().empty() && counters_.damaged_reads.value() == 0) return;
+  const auto marked = directory_->set_suspect(true);
+  if (!marked) log_.write(LogLevel::error, "storage: " + marked.error().message);
 }
 
 void DiskStore::append(LogBatch batch, bool essential, Done done) {

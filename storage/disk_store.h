@@ -44,7 +44,8 @@ class DiskStore final : public Store {
   DiskStore(StoreOptions options, Log& log);
 
   Result<void> start();
-  Result<void> read_uuid();
+  Result<void> read_uuid(bool must_be_new);
+  void remember_damage();
   // Says a jump in a shard's sequence and counts it.
   void report_gap(ShardId shard, LogIndex from, LogIndex to) const;
 

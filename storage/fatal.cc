@@ -14,6 +14,7 @@ void Fatal::raise(std::string_view why) {
   if (raised_.exchange(true)) return;
   const std::string line = "storage: " + std::string(why) + "; nothing can be promised any more";
   log_.write(LogLevel::error, line);
+  before_();
   if (handler_) return handler_(why);
   // The log may be written by a thread that never gets there.
   std::fprintf(stderr, "%s: the process ends\n", line.c_str());

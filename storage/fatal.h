@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <string_view>
+#include <utility>
 
 #include "broker/base/log.h"
 
@@ -17,7 +18,9 @@ class Fatal {
  public:
   using Handler = std::function<void(std::string_view why)>;
 
-  Fatal(Handler handler, Log& log) : handler_(std::move(handler)), log_(log) {}
+  // `before` is called before the handler, in whatever thread meets the end.
+  Fatal(Handler handler, std::function<void()> before, Log& log)
+      : handler_(std::move(handler)), before_(std::move(before)), log_(log) {}
 
   // Returns only where a handler was given.
   void raise(std::string_view why);
@@ -25,6 +28,7 @@ class Fatal {
 
  private:
   Handler handler_;
+  std::function<void()> before_;
   Log& log_;
   std::atomic<bool> raised_{false};
 };

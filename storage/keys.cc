@@ -123,6 +123,11 @@ bool is_meta_key(std::string_view key) {
   return key.size() >= kStatePrefixSize && get_big<std::uint16_t>(key.data()) == kMeta.value;
 }
 
+std::optional<ShardId> shard_of_key(std::string_view key) {
+  if (key.size() < kStatePrefixSize || is_meta_key(key)) return std::nullopt;
+  return ShardId{get_big<std::uint16_t>(key.data())};
+}
+
 std::string uuid_key() { return state_key(kMeta, "uuid"); }
 std::string trimmed_key(ShardId shard) { return meta_key(kTrimmedKind, shard); }
 std::string applied_key(ShardId shard) { return meta_key(kAppliedKind, shard); }

@@ -25,6 +25,7 @@ inline constexpr int kFormatVersion = 1;
 inline constexpr std::size_t kLogKeySize = 10;
 using LogKey = std::array<char, kLogKeySize>;
 
+using roost::as_text;
 inline std::string_view as_text(const LogKey& key) { return {key.data(), key.size()}; }
 
 LogKey log_key(ShardId shard, LogIndex index);
@@ -55,7 +56,7 @@ std::string state_end(ShardId shard, std::string_view to);
 inline constexpr std::size_t kStatePrefixSize = 2;
 
 // --- meta ---
-std::string uuid_key();               // in the log
+std::string uuid_key();                  // in the log
 std::string trimmed_key(ShardId shard);  // in the log: what was trimmed, with the last known epoch
 std::string applied_key(ShardId shard);  // in the state
 // The shard that an applied or trimmed key is for; nothing for other keys.
@@ -63,6 +64,8 @@ std::optional<ShardId> parse_meta_key(std::string_view key, char kind);
 inline constexpr char kTrimmedKind = 't';
 inline constexpr char kAppliedKind = 'a';
 bool is_meta_key(std::string_view key);
+// Of a key of the caller, in either family; nothing for the store's own.
+std::optional<ShardId> shard_of_key(std::string_view key);
 std::string meta_prefix();
 
 std::string position_value(std::uint64_t epoch, LogIndex index);

@@ -66,8 +66,7 @@ std::uint64_t SpaceWatch::free_bytes() const {
 }
 
 void SpaceWatch::make_reserve() {
-  const int fd =
-      ::open(reserve_path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  const int fd = ::open(reserve_path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (fd < 0) return;
   has_reserve_ = ::posix_fallocate(fd, 0, static_cast<off_t>(half_)) == 0;
   ::close(fd);

@@ -44,7 +44,7 @@ class SpaceWatch {
   Log& log_;
   std::atomic<bool> low_{false};
   std::mutex mutex_;
-  bool has_reserve_ = false;          // guarded by mutex_, as all below
+  bool has_reserve_ = false;  // guarded by mutex_, as all below
   std::uint64_t bytes_since_look_ = 0;
   Clock::time_point next_look_;
 };

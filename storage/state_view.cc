@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/state_view.h"
 
+#include <map>
+
 #include "storage/keys.h"
+#include "storage/salvage.h"
 
 namespace roost::storage {
 
 void DamageReport::met(std::string_view what) {
-  const std::lock_guard lock(mutex);
-  counters.damaged_reads.add();
-  if (said) return;
-  said = true;
-  log.write(LogLevel::error, "storage: the state has a damaged page: " + std::string(what) +
-                                 "; it is left out, the next start puts the file aside");
+  const std::lock_guard lock(mutex_);
+  counters_.damaged_reads.add();
+  if (std::exchange(said_, true)) return;
+  log_.write(LogLevel::error, "storage: the state has a damaged page: " + std::string(what) +
+                                  "; it is passed over, the next start puts the file aside");
+  remember_();
 }
 
 DatabaseView::DatabaseView(Database& database, DamageReport& damage)
@@ -39,14 +42,29 @@ Result<void> DatabaseView::scan(
   rocksdb::ReadOptions options;
   options.snapshot = snapshot_;
   options.iterate_upper_bound = &bound;
-  const std::unique_ptr<rocksdb::Iterator> at(
-      database_.db().NewIterator(options, database_.state()));
-  for (at->Seek(first); at->Valid(); at->Next()) {
-    if (!visit(as_text(at->key()).substr(kStatePrefixSize), as_bytes(as_text(at->value())))) break;
+  const MakeIterator make = [&] {
+    return std::unique_ptr<rocksdb::Iterator>(
+        database_.db().NewIterator(options, database_.state()));
+  };
+  const auto it = make();
+  std::string last = first;
+  for (it->Seek(first); it->Valid(); it->Next()) {
+    if (!visit(as_text(it->key()).substr(kStatePrefixSize), as_bytes(as_text(it->value())))) {
+      return {};
+    }
+    last.assign(it->key().data(), it->key().size());
   }
-  if (at->status().ok()) return {};
-  if (at->status().IsCorruption()) damage_.met(at->status().ToString());
-  return as_error(at->status(), "the state can't be read");
+  if (it->status().ok()) return {};
+  if (!it->status().IsCorruption()) return as_error(it->status(), "the state can't be read");
+  damage_.met(it->status().ToString());
+  // The rest comes from behind and from between, so it is put in order before it is shown.
+  std::map<std::string, std::string> rest;
+  visit_readable(make, {last, end},
+                 [&](std::string_view key, std::string_view value) { rest.emplace(key, value); });
+  for (const auto& [key, value] : rest) {
+    if (!visit(std::string_view(key).substr(kStatePrefixSize), as_bytes(value))) break;
+  }
+  return {};
 }
 
 }  // namespace roost::storage

@@ -4,23 +4,28 @@
 // Owner: the caller; must not outlive the database.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 #include "storage/database.h"
 #include "storage/store.h"
 
 namespace roost::storage {
 
-// What all views of a store share: damage is said once and counted each time.
-struct DamageReport {
-  DamageReport(Log& its_log, StoreCounters& its_counters) : log(its_log), counters(its_counters) {}
+// What all views of a store share: damage is counted each time, said and remembered once.
+class DamageReport {
+ public:
+  DamageReport(std::function<void()> remember, Log& log, StoreCounters& counters)
+      : remember_(std::move(remember)), log_(log), counters_(counters) {}
   void met(std::string_view what);
 
-  Log& log;
-  StoreCounters& counters;
-  std::mutex mutex;
-  bool said = false;  // guarded by mutex, as counters.damaged_reads
+ private:
+  std::function<void()> remember_;
+  Log& log_;
+  StoreCounters& counters_;
+  std::mutex mutex_;
+  bool said_ = false;  // guarded by mutex_, as counters_.damaged_reads
 };
 
 class DatabaseView final : public StateView {

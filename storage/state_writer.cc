@@ -96,17 +96,14 @@ void StateWriter::flush(Store::Done done) {
   writing_.run([this, done = std::move(done)]() mutable {
     // What is written while the flush waits for its turn goes with it; that it counts less is safe.
     flushing_.run([this, done = std::move(done), applied = applied_,
-                   bytes = counters_.untrimmed_bytes.value()] {
-      done(flush_now(applied, bytes));
-    });
+                   bytes = counters_.untrimmed_bytes.value()] { done(flush_now(applied, bytes)); });
   });
 }
 
 Result<void> StateWriter::flush_now(const std::vector<LogIndex>& applied, std::uint64_t log_bytes) {
   if (fatal_.raised()) return error(ErrorKind::io, "the store has failed");
   const auto start = Clock::now();
-  const rocksdb::Status status =
-      database_.db().Flush(rocksdb::FlushOptions(), database_.state());
+  const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.state());
   if (!status.ok()) return failed(status, "the state can't be flushed");
   counters_.state_flushes.add();
   counters_.state_flush_ns.add(static_cast<std::uint64_t>((Clock::now() - start).count()));

@@ -42,10 +42,11 @@ struct StoreOptions {
   std::uint64_t reserve_bytes = 64 << 20;
   std::uint64_t pending_bytes_max = 64 << 20;  // appended and not written: above, is_congested()
   std::uint64_t batch_bytes_max = 2 << 20;     // one write and fsync takes no further batches above
-  std::uint64_t verify_bytes_max = 1 << 30;    // of tables, newest first, whose checksums open() reads
+  std::uint64_t verify_bytes_max = 1
+                                   << 30;  // of tables, newest first, whose checksums open() reads
   int reader_threads = 2;
   std::shared_ptr<rocksdb::FileSystem> file_system;  // tests; null: the machine's
-  bool sync = true;                       // false only where a test proves that it would be seen
+  bool sync = true;  // false only where a test proves that it would be seen
   // Called once, when the store can't keep its promise any more; all appends fail from then on.
   // Null: says so on stderr and ends the process with kFatalExitCode.
   std::function<void(std::string_view why)> on_fatal;
@@ -74,8 +75,7 @@ struct Position {
 class Store {
  public:
   using Done = std::function<void(Result<void>)>;
-  using RecordVisitor =
-      std::function<void(std::uint64_t epoch, LogIndex index, ByteView record)>;
+  using RecordVisitor = std::function<void(std::uint64_t epoch, LogIndex index, ByteView record)>;
 
   // Locks the directory, checks the format, recovers. Errors: already_exists (another process; the
   // message names its pid), invalid_argument (a newer format: both versions named), io.
@@ -97,8 +97,7 @@ class Store {
   virtual LogIndex applied(ShardId shard) const = 0;  // of the state as of open()
   // Before anything was appended: visits the shard's records after `after`, in index order. A gap
   // (a damaged page) is said and counted by the store; the visitor sees the jump in `index`.
-  virtual Result<void> replay(ShardId shard, LogIndex after,
-                              const RecordVisitor& visit) const = 0;
+  virtual Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const = 0;
 
   // --- state ---
   // Written (not yet durable) atomically with `applied`; in submission order, on a thread of its

@@ -144,11 +144,13 @@ void LogWriter::add(const Item& item) {
   });
   for (const Trim& trim : item.trims) {
     const LogKey from = log_key(trim.shard, trim.from), end = log_key(trim.shard, trim.to + 1);
-    CHECK(batch_.DeleteRange(database_.log(), as_slice(as_text(from)), as_slice(as_text(end))).ok());
+    CHECK(
+        batch_.DeleteRange(database_.log(), as_slice(as_text(from)), as_slice(as_text(end))).ok());
     // Where nothing is left, this is all that tells the shard's last position.
     const bool known = trim.shard.value < last_.size();
     const std::uint64_t epoch = known ? last_[trim.shard.value].epoch : 0;
-    CHECK(batch_.Put(database_.log(), trimmed_key(trim.shard), position_value(epoch, trim.to)).ok());
+    CHECK(
+        batch_.Put(database_.log(), trimmed_key(trim.shard), position_value(epoch, trim.to)).ok());
     trimmed_in_batch_ += trim.to + 1 - trim.from;
   }
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Group commit: one thread takes all that was submitted meanwhile, writes it as one batch with one
-// fsync, then calls back in order. Also writes the log's trims, so that nothing but this thread ever
-// writes to the write-ahead log, and a batch that is followed by another is known to be durable.
-// Thread: any thread; callbacks run on the writer's.
-// Owner: the store.
+// fsync, then calls back in order. Also writes the log's trims, so that nothing but this thread
+// ever writes to the write-ahead log, and a batch that is followed by another is known to be
+// durable. Thread: any thread; callbacks run on the writer's. Owner: the store.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -83,7 +82,8 @@ class LogWriter {
   std::size_t next_taken_ = 0;  // those before it are written
   rocksdb::WriteBatch batch_;
   std::vector<Position> last_;
-  std::vector<std::pair<ShardId, Position>> written_;  // by batch_: becomes last_ when it is durable
+  std::vector<std::pair<ShardId, Position>>
+      written_;  // by batch_: becomes last_ when it is durable
   std::uint64_t trimmed_in_batch_ = 0;
   std::thread thread_;
 };

@@ -399,8 +399,7 @@ IOStatus CrashFileSystem::DeleteFile(const std::string& name, const IOOptions&, 
   return status;
 }
 
-IOStatus CrashFileSystem::Truncate(const std::string& name, size_t size, const IOOptions&,
-                                   Debug*) {
+IOStatus CrashFileSystem::Truncate(const std::string& name, size_t size, const IOOptions&, Debug*) {
   const std::lock_guard lock(mutex_);
   FilePtr file;
   const IOStatus status = find(name, &file);
@@ -467,8 +466,8 @@ IOStatus CrashFileSystem::RenameFile(const std::string& from, const std::string&
   return status;
 }
 
-IOStatus CrashFileSystem::LinkFile(const std::string& from, const std::string& to,
-                                   const IOOptions&, Debug*) {
+IOStatus CrashFileSystem::LinkFile(const std::string& from, const std::string& to, const IOOptions&,
+                                   Debug*) {
   const std::lock_guard lock(mutex_);
   IOStatus status = happen(Event::create);
   FilePtr file;
@@ -508,8 +507,7 @@ IOStatus CrashFileSystem::GetFreeSpace(const std::string&, const IOOptions&, std
   return IOStatus::OK();
 }
 
-IOStatus CrashFileSystem::IsDirectory(const std::string& path, const IOOptions&, bool* is,
-                                      Debug*) {
+IOStatus CrashFileSystem::IsDirectory(const std::string& path, const IOOptions&, bool* is, Debug*) {
   const std::lock_guard lock(mutex_);
   const auto found = tree_.find(clean(path));
   if (found == tree_.end()) return missing(path);

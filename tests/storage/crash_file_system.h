@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk in memory that keeps what a disk keeps: bytes that were synced, names whose folder was
-// synced. restart() is a power cut: of the rest it leaves what the seed says, torn and out of order.
-// Faults come by event: everything that changes the disk (append, sync, create, rename, delete,
-// sync of a folder) is one.
-// Thread: any thread.
+// synced. restart() is a power cut: of the rest it leaves what the seed says, torn and out of
+// order. Faults come by event: everything that changes the disk (append, sync, create, rename,
+// delete, sync of a folder) is one. Thread: any thread.
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -64,8 +63,7 @@ class CrashFileSystem final : public rocksdb::FileSystemWrapper {
   Status NewRandomRWFile(const std::string& name, const FileOptions&,
                          std::unique_ptr<rocksdb::FSRandomRWFile>* file, Debug*) override;
   Status NewMemoryMappedFileBuffer(
-      const std::string& name,
-      std::unique_ptr<rocksdb::MemoryMappedFileBuffer>* buffer) override;
+      const std::string& name, std::unique_ptr<rocksdb::MemoryMappedFileBuffer>* buffer) override;
   Status NewDirectory(const std::string& name, const IOOptions&,
                       std::unique_ptr<rocksdb::FSDirectory>* folder, Debug*) override;
   Status FileExists(const std::string& name, const IOOptions&, Debug*) override;

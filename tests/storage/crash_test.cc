@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The promise, by seed: whatever the disk does, what was acknowledged is there afterwards, in order,
-// and the state is what the records up to `applied` give.
+// The promise, by seed: whatever the disk does, what was acknowledged is there afterwards, in
+// order, and the state is what the records up to `applied` give.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <random>
 
 #include "broker/base/hash.h"
 #include "storage/store.h"
@@ -30,7 +32,7 @@ struct Appended {
 // What the test knows of one shard.
 struct Shard {
   std::vector<Appended> records;  // [i]: index i + 1
-  LogIndex acknowledged = 0;      // guarded by Run::mutex_
+  LogIndex acknowledged = 0;      // guarded by Lives::mutex_
   LogIndex applied = 0;
 };
 
@@ -52,9 +54,9 @@ std::string folder() {
 }
 
 // One seed: a few lives of a store on one disk, each ended by a cut or a fault.
-class Run {
+class Lives {
  public:
-  Run(std::uint64_t seed, bool sync)
+  Lives(std::uint64_t seed, bool sync)
       : random_(seed), path_(folder()), disk_(std::make_shared<CrashFileSystem>(seed, path_)) {
     options_.path = path_;
     options_.write_buffer_bytes = 64 << 10;
@@ -66,13 +68,13 @@ class Run {
     options_.sync = sync;
     options_.on_fatal = [this](std::string_view) { failed_ = true; };
   }
-  ~Run() {
+  ~Lives() {
     store_.reset();
     std::filesystem::remove_all(path_);
   }
 
   // What was wrong; empty: nothing.
-  std::string live(int lives) {
+  std::string run(int lives) {
     for (int life = 0; life < lives; ++life) {
       plan_fault();
       if (open()) work();
@@ -221,8 +223,8 @@ class Run {
     if (applied > last) return "applied beyond the log";
     LogIndex next = applied + 1;
     std::string wrong;
-    const auto read = store_->replay(
-        id, applied, [&](std::uint64_t epoch, LogIndex index, ByteView record) {
+    const auto read =
+        store_->replay(id, applied, [&](std::uint64_t epoch, LogIndex index, ByteView record) {
           if (index != next++) wrong = "a gap before " + std::to_string(index);
           if (index > shard.records.size()) return;
           const Appended& wanted = shard.records[index - 1];
@@ -261,7 +263,7 @@ class Run {
 
 void run_seeds(std::uint64_t first, std::uint64_t end) {
   for (std::uint64_t seed = first; seed < end; ++seed) {
-    const std::string wrong = Run(seed, true).live(3);
+    const std::string wrong = Lives(seed, true).run(3);
     ASSERT_TRUE(wrong.empty()) << "seed " << seed << ": " << wrong;
   }
 }
@@ -275,7 +277,7 @@ TEST(Crash, LosesNothingAcknowledgedSeeds751To1000) { run_seeds(751, 1001); }
 TEST(Crash, IsSeenWhereNothingIsSynced) {
   int lost = 0;
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
-    lost += Run(seed, false).live(3).find("acknowledged up to") != std::string::npos ? 1 : 0;
+    lost += Lives(seed, false).run(3).find("acknowledged up to") != std::string::npos ? 1 : 0;
   }
   EXPECT_GT(lost, 15) << "the test does not see what an fsync is for";
 }

@@ -61,8 +61,8 @@ void StoreFixture::append_one(ShardId shard, LogIndex index, std::string_view re
 
 StoreFixture::Records StoreFixture::replay(ShardId shard, LogIndex after) {
   Records records;
-  const auto replayed = store_->replay(
-      shard, after, [&](std::uint64_t epoch, LogIndex index, ByteView record) {
+  const auto replayed =
+      store_->replay(shard, after, [&](std::uint64_t epoch, LogIndex index, ByteView record) {
         records.emplace_back(epoch, index, as_text(record));
       });
   EXPECT_TRUE(replayed);

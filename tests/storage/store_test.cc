@@ -6,9 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
+#include <future>
+#include <mutex>
 #include <thread>
 
+#include "broker/base/check.h"
 #include "tests/storage/store_fixture.h"
 
 namespace roost::storage {
@@ -112,13 +117,13 @@ TEST_F(StoreTest, StateIsThereAtOnceAndDurableAfterAFlush) {
 TEST_F(StoreTest, AFlushTrimsTheLogAndKeepsThePosition) {
   open();
   for (LogIndex i = 1; i <= 10; ++i) append_one(kShard, i, "record", 5);
-  write_state(kShard, 8, {});
+  write_state(kShard, 8, State{});
   ASSERT_TRUE(flush());
   EXPECT_EQ(store_->counters().trimmed_records.value(), 8u);
   reopen();
   EXPECT_EQ(replay(kShard, 0), (Records{{5, 9, "record"}, {5, 10, "record"}}));
   EXPECT_EQ(store_->last(kShard), (Position{5, 10}));
-  write_state(kShard, 10, {});
+  write_state(kShard, 10, State{});
   ASSERT_TRUE(flush());
   reopen();
   EXPECT_EQ(replay(kShard, 0), Records{});
