@@ -37,6 +37,7 @@ class Lines final : public rocksdb::Logger {
     std::vsnprintf(text, sizeof text, format, arguments);
     std::string line = std::string("storage: RocksDB: ") + text;
     while (!line.empty() && line.back() == '\n') line.pop_back();
+    std::replace(line.begin(), line.end(), '\n', ' ');
     log_.write(level == rocksdb::InfoLogLevel::WARN_LEVEL ? LogLevel::warn : LogLevel::error, line);
   }
 
@@ -155,6 +156,7 @@ rocksdb::ColumnFamilyOptions DatabaseSetup::log_options() const {
   family.write_buffer_size = write_buffer_bytes_;
   family.max_write_buffer_number = 4;
   family.compression = compression();
+  family.disable_auto_compactions = true;  // until recovery has looked at the tables
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache_;
   table.block_size = 16 * 1024;
@@ -168,6 +170,7 @@ rocksdb::ColumnFamilyOptions DatabaseSetup::state_options() const {
   family.write_buffer_size = write_buffer_bytes_;
   family.max_write_buffer_number = 4;
   family.compression = compression();
+  family.disable_auto_compactions = true;  // until recovery has looked at the tables
   family.level_compaction_dynamic_level_bytes = true;
   family.optimize_filters_for_hits = true;
   // Far apart: a stop here would stop the log as well.
@@ -207,6 +210,8 @@ rocksdb::Status Database::open(const DatabaseSetup& setup, const std::string& pa
   *database = std::move(opened);
   return status;
 }
+
+rocksdb::Status Database::start_compactions() { return db_->EnableAutoCompaction({log_, state_}); }
 
 Database::~Database() {
   if (!db_) return;

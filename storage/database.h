@@ -70,6 +70,9 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  // Tables don't change before this, save by flushes.
+  rocksdb::Status start_compactions();
+
   rocksdb::DB& db() { return *db_; }
   rocksdb::ColumnFamilyHandle* log() const { return log_; }
   rocksdb::ColumnFamilyHandle* state() const { return state_; }

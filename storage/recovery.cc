@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "storage/keys.h"
-#include "storage/positions.h"
 #include "storage/salvage.h"
 
 namespace roost::storage {
@@ -95,7 +94,8 @@ Result<void> Recovery::check_logs() {
                                      std::to_string(report.tail_bytes) +
                                      " bytes of a write that never ended are cut");
     }
-    if (report.damaged_bytes > 0) put_aside(report.name);
+    // Before RocksDB deletes it; whether it matters is known afterwards.
+    if (report.damaged_bytes > 0) kept_logs_.emplace(report.name, keep(report.name));
   }
   return {};
 }
@@ -156,58 +156,69 @@ rocksdb::Status Recovery::repair(const rocksdb::Status& why) {
   return Database::open(setup_, path_, &recovered_.database);
 }
 
-void Recovery::put_aside(const std::string& name) {
+std::string Recovery::keep(const std::string& name) {
   files_.CreateDirIfMissing(directory_.damaged(), {}, nullptr).PermitUncheckedError();
   const std::string base = directory_.damaged() + "/" + name.substr(name.rfind('/') + 1);
-  std::string aside = base;
-  for (int i = 1; exists(files_, aside); ++i) aside = base + "." + std::to_string(i);
-  rocksdb::Status status = files_.LinkFile(path_ + "/" + name, aside, {}, nullptr);
+  std::string kept = base;
+  for (int i = 1; exists(files_, kept); ++i) kept = base + "." + std::to_string(i);
+  rocksdb::Status status = files_.LinkFile(path_ + "/" + name, kept, {}, nullptr);
   if (!status.ok()) {
     std::string bytes;
     status = rocksdb::ReadFileToString(&files_, path_ + "/" + name, &bytes);
-    if (status.ok()) status = rocksdb::WriteStringToFile(&files_, bytes, aside, false);
+    if (status.ok()) status = rocksdb::WriteStringToFile(&files_, bytes, kept, false);
   }
+  if (!status.ok()) say(name + " can't be kept: " + status.ToString());
+  return kept;
+}
+
+void Recovery::put_aside(const std::string& name) {
+  const std::string kept = keep(name);
   counters_.damaged_files.add();
-  say(name + " is damaged; " +
-      (status.ok() ? "kept as " + aside : "it can't be kept (" + status.ToString() + ")"));
+  say(name + " is damaged; kept as " + kept);
 }
 
 Result<void> Recovery::put_back_records() {
-  auto positions = read_positions(*recovered_.database);
-  if (!positions && positions.error().kind == ErrorKind::corrupt)
-    return {};  // a table's turn first
-  if (!positions) return Unexpected(std::move(positions).error());
-  rocksdb::DB& db = recovered_.database->db();
-  rocksdb::ColumnFamilyHandle* const family = recovered_.database->log();
   for (const WalReport& report : reports_) {
-    // RocksDB had no more use for it: all that was in it stands in tables.
-    if (report.damaged_bytes == 0 || (!repaired_ && report.number < setup_.first_log_number())) {
+    if (report.damaged_bytes == 0) continue;
+    const std::string& kept = kept_logs_[report.name];
+    if (!repaired_ && report.number < setup_.first_log_number()) {
+      // RocksDB had no more use for it: all that was in it stands in tables.
+      files_.DeleteFile(kept, {}, nullptr).PermitUncheckedError();
       continue;
     }
+    counters_.damaged_files.add();
     recovered_.was_damaged = true;
-    rocksdb::WriteBatch batch;
-    std::uint64_t count = 0;
-    for (const auto& [key, value] : report.records) {
-      const LogPlace place = *parse_log_key(key);
-      const auto& trimmed = positions->trimmed;
-      if (place.shard.value < trimmed.size() && place.index <= trimmed[place.shard.value]) continue;
-      std::string present;
-      if (!db.Get(rocksdb::ReadOptions(), family, key, &present).IsNotFound()) continue;
-      if (!batch.Put(family, key, value).ok()) continue;
-      ++count;
-    }
-    rocksdb::WriteOptions options;
-    options.sync = options_.sync;
-    if (count > 0) {
-      const rocksdb::Status status = db.Write(options, &batch);
-      if (!status.ok()) return as_error(status, "salvaged records can't be written");
-    }
-    counters_.salvaged_records.add(count);
-    say(report.name + ": " + std::to_string(report.damaged_bytes) + " bytes from " +
-        std::to_string(report.damaged_at) + " on can't be read; " + std::to_string(count) +
-        " records around them are saved");
+    const auto count = put_back(report);
+    if (!count) return Unexpected(count.error());
+    counters_.salvaged_records.add(count.value());
+    say(report.name + " is damaged, kept as " + kept + ": " + std::to_string(report.damaged_bytes) +
+        " bytes from " + std::to_string(report.damaged_at) + " on can't be read; " +
+        std::to_string(count.value()) + " records around them are saved");
   }
   return {};
+}
+
+Result<std::uint64_t> Recovery::put_back(const WalReport& report) {
+  rocksdb::DB& db = recovered_.database->db();
+  rocksdb::ColumnFamilyHandle* const family = recovered_.database->log();
+  rocksdb::WriteBatch batch;
+  std::uint64_t count = 0;
+  for (const auto& [key, value] : report.records) {
+    const LogPlace place = *parse_log_key(key);
+    std::string present;
+    auto read = db.Get(rocksdb::ReadOptions(), family, trimmed_key(place.shard), &present);
+    const auto trimmed = read.ok() ? parse_position(present) : std::nullopt;
+    if (trimmed && place.index <= trimmed->index) continue;
+    read = db.Get(rocksdb::ReadOptions(), family, key, &present);
+    if (!read.IsNotFound() || !batch.Put(family, key, value).ok()) continue;
+    ++count;
+  }
+  if (count == 0) return count;
+  rocksdb::WriteOptions options;
+  options.sync = options_.sync;
+  const rocksdb::Status status = db.Write(options, &batch);
+  if (!status.ok()) return as_error(status, "salvaged records can't be written");
+  return count;
 }
 
 Result<void> Recovery::replace_damaged_tables() {
@@ -218,7 +229,11 @@ Result<void> Recovery::replace_damaged_tables() {
     put_aside(table.name);
     names.push_back(table.name);
   }
-  if (names.empty()) return directory_.set_suspect(false);
+  if (names.empty()) {
+    const rocksdb::Status started = recovered_.database->start_compactions();
+    if (!started.ok()) return as_error(started, "compactions can't be started");
+    return directory_.set_suspect(false);
+  }
   recovered_.was_damaged = true;
   std::uint64_t needed = 0, free = 0;
   std::vector<rocksdb::LiveFileMetaData> tables;
@@ -240,8 +255,7 @@ void Recovery::go_on_with_damage() {
   rocksdb::DB& db = recovered_.database->db();
   for (rocksdb::ColumnFamilyHandle* family :
        {recovered_.database->log(), recovered_.database->state()}) {
-    db.SetOptions(family, {{"disable_auto_compactions", "true"},
-                           {"level0_slowdown_writes_trigger", "100000"},
+    db.SetOptions(family, {{"level0_slowdown_writes_trigger", "100000"},
                            {"level0_stop_writes_trigger", "100000"}})
         .PermitUncheckedError();
   }
@@ -260,6 +274,7 @@ Result<void> Recovery::rebuild(const std::vector<std::string>& damaged) {
   if (status.ok()) status = files_.RenameFile(fresh, path_, {}, nullptr);
   if (status.ok()) status = sync_folder(files_, directory_.path());
   if (status.ok()) status = Database::open(setup_, path_, &recovered_.database);
+  if (status.ok()) status = recovered_.database->start_compactions();
   if (!status.ok()) return as_error(status, options_.path + " can't be built anew");
   remove_tree(files_, old);
   for (const std::string& place : missing) {

@@ -4,6 +4,7 @@
 // at a time, at start only. Owner: the store, while it opens.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,11 +36,13 @@ class Recovery {
   rocksdb::Status repair(const rocksdb::Status& why);
   bool lacks_its_list() const;
   Result<void> put_back_records();
+  Result<std::uint64_t> put_back(const WalReport& report);  // how many were missing
   Result<void> replace_damaged_tables();
   Result<void> rebuild(const std::vector<std::string>& damaged);
   void go_on_with_damage();
-  // Into damaged/, as a link or a copy; the file stays where it is.
-  void put_aside(const std::string& name);
+  // Into damaged/, as a link or a copy; the file stays where it is. Returns the new path.
+  std::string keep(const std::string& name);
+  void put_aside(const std::string& name);  // keeps it, says so and counts it
   void say(const std::string& line) { log_.write(LogLevel::error, "storage: " + line); }
 
   DatabaseSetup& setup_;
@@ -50,6 +53,7 @@ class Recovery {
   rocksdb::FileSystem& files_;
   const std::string path_;
   std::vector<WalReport> reports_;
+  std::map<std::string, std::string> kept_logs_;  // by name, where they were put
   Recovered recovered_;
   bool repaired_ = false;
 };
