@@ -78,6 +78,11 @@ class DatabaseSetup::Listener final : public rocksdb::EventListener {
     const std::lock_guard lock(mutex_);
     if (status->IsCorruption() && damage_.empty()) damage_ = status->ToString();
   }
+  // Going on after a full disk is space.h's part: it knows of the reserve, and doesn't wait 5 s.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
   std::string damage() const {
     const std::lock_guard lock(mutex_);
     return damage_;
@@ -125,6 +130,7 @@ DatabaseSetup::DatabaseSetup(const StoreOptions& options, Log& log, StoreCounter
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.listeners = {listener_};
   db.wal_filter = log_numbers_.get();
+  db.max_bgerror_resume_count = 0;
   db.max_open_files = options.max_open_files;
   db.max_background_jobs = 2;
   db.max_subcompactions = 1;

@@ -31,6 +31,7 @@ class Directory {
 
   const std::string& path() const { return path_; }
   std::string database() const { return path_ + "/db"; }
+  std::string reserve() const { return path_ + "/reserve"; }
   std::string damaged() const { return path_ + "/damaged"; }
   // A copy that checkpoint() made and nobody opened yet.
   bool is_copy() const { return is_copy_; }

@@ -65,7 +65,7 @@ Result<void> DiskStore::start() {
   auto positions = read_positions(*database_);
   if (!positions) return Unexpected(std::move(positions).error());
   positions_ = std::move(positions).value();
-  space_ = std::make_unique<SpaceWatch>(*database_, options_, counters_, log_);
+  space_ = std::make_unique<SpaceWatch>(*database_, *directory_, options_, counters_, log_);
   writer_ = std::make_unique<LogWriter>(*database_, *space_, options_, counters_, fatal_,
                                         positions_.last);
   state_ = std::make_unique<StateWriter>(*database_, *writer_, *space_, options_, counters_, fatal_,

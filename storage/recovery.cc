@@ -2,6 +2,7 @@
 #include "storage/recovery.h"
 
 #include <rocksdb/write_batch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -105,6 +106,11 @@ rocksdb::Status Recovery::open() {
   if (lacks_its_list()) {
     status = rocksdb::Status::Corruption("CURRENT is missing");
   } else {
+    status = Database::open(setup_, path_, &recovered_.database);
+  }
+  if (status.IsNoSpace() && ::unlink(directory_.reserve().c_str()) == 0) {
+    say(directory_.path() + " is full: the reserve file is given up to open the store");
+    counters_.full_stops.add();
     status = Database::open(setup_, path_, &recovered_.database);
   }
   if (is_damage(status)) status = repair(status);

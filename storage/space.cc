@@ -17,11 +17,11 @@ constexpr std::uint64_t kLooksPerReserve = 8;  // while writing, looks at each e
 
 }  // namespace
 
-SpaceWatch::SpaceWatch(Database& database, const StoreOptions& options, StoreCounters& counters,
-                       Log& log)
+SpaceWatch::SpaceWatch(Database& database, const Directory& directory, const StoreOptions& options,
+                       StoreCounters& counters, Log& log)
     : database_(database),
-      path_(options.path),
-      reserve_path_(options.path + "/reserve"),
+      path_(directory.path()),
+      reserve_path_(directory.reserve()),
       half_(options.reserve_bytes / 2),
       counters_(counters),
       log_(log) {

@@ -15,19 +15,24 @@
 #include "broker/base/log.h"
 #include "storage/counters.h"
 #include "storage/database.h"
+#include "storage/directory.h"
 
 namespace roost::storage {
 
 class SpaceWatch {
  public:
-  SpaceWatch(Database& database, const StoreOptions& options, StoreCounters& counters, Log& log);
+  SpaceWatch(Database& database, const Directory& directory, const StoreOptions& options,
+             StoreCounters& counters, Log& log);
 
   bool low() const { return low_.load(std::memory_order_relaxed); }
   // Looks at the disk if that is due: some time or some bytes after the last look.
   void look_if_due(std::uint64_t bytes_written);
   // After a write that met a full disk: gives up the reserve file and lets RocksDB write again.
-  // Errors: NoSpace (still full: try again later), anything else is fatal.
+  // Errors: NoSpace or Busy (is_full(): try again later), anything else is fatal.
   rocksdb::Status recover();
+  static bool is_full(const rocksdb::Status& status) {
+    return status.IsNoSpace() || status.IsBusy();
+  }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -20,7 +20,7 @@ constexpr std::size_t kHeaderSize = 7;  // checksum, length, type
 enum class FragmentType : unsigned char { zero, full, first, middle, last };
 
 struct Fragment {
-  std::size_t at = 0, end = 0;  // with its header; of a bad one: up to the end of its block
+  std::size_t at = 0, end = 0;  // with its header; without one it goes to the end of its block
   FragmentType type = FragmentType::zero;
   bool good = false;
 
@@ -37,8 +37,13 @@ std::uint32_t unmask(std::uint32_t masked) {
   return rotated >> 17 | rotated << 15;
 }
 
+std::size_t end_of_block(std::string_view bytes, std::size_t at) {
+  return std::min(bytes.size(), (at / kBlockSize + 1) * kBlockSize);
+}
+
+// What its header says; bad where it says nothing that can be.
 Fragment read_fragment(std::string_view bytes, std::size_t at) {
-  const std::size_t block_end = std::min(bytes.size(), (at / kBlockSize + 1) * kBlockSize);
+  const std::size_t block_end = end_of_block(bytes, at);
   Fragment fragment{at, block_end, FragmentType::zero, false};
   if (block_end - at < kHeaderSize) return fragment;
   std::uint32_t sum;
@@ -48,11 +53,21 @@ Fragment read_fragment(std::string_view bytes, std::size_t at) {
   const auto type = static_cast<unsigned char>(bytes[at + 6]);
   const std::size_t length = static_cast<std::size_t>(low) | static_cast<std::size_t>(high) << 8;
   if (type < 1 || type > 4 || at + kHeaderSize + length > block_end) return fragment;
-  if (crc32c(bytes.substr(at + 6, length + 1)) != unmask(sum)) return fragment;
   fragment.end = at + kHeaderSize + length;
   fragment.type = static_cast<FragmentType>(type);
-  fragment.good = true;
+  fragment.good = crc32c(bytes.substr(at + 6, length + 1)) == unmask(sum);
   return fragment;
+}
+
+// Of a bad fragment the length is believed where it leads to a good one or fills the block.
+void doubt(std::string_view bytes, Fragment& fragment) {
+  const std::size_t block_end = end_of_block(bytes, fragment.at);
+  const bool fills = block_end - fragment.end < kHeaderSize;
+  if (fragment.type != FragmentType::zero && (fills || read_fragment(bytes, fragment.end).good)) {
+    return;
+  }
+  fragment.end = block_end;
+  fragment.type = FragmentType::zero;
 }
 
 std::vector<Fragment> fragments_of(std::string_view bytes) {
@@ -65,6 +80,7 @@ std::vector<Fragment> fragments_of(std::string_view bytes) {
       continue;
     }
     fragments.push_back(read_fragment(bytes, at));
+    if (!fragments.back().good) doubt(bytes, fragments.back());
     at = fragments.back().end;
   }
   return fragments;
@@ -107,7 +123,7 @@ std::string content(std::string_view bytes, const std::vector<Fragment>& fragmen
   std::string stream;
   for (const Fragment& fragment : fragments) {
     if (fragment.at >= end) break;
-    const std::size_t head = fragment.good ? kHeaderSize : 0;
+    const std::size_t head = fragment.type == FragmentType::zero ? 0 : kHeaderSize;
     stream.append(bytes.substr(fragment.at + head, fragment.end - fragment.at - head));
   }
   return stream;

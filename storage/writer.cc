@@ -169,7 +169,7 @@ bool LogWriter::wait_for_space() {
   for (;;) {
     const rocksdb::Status status = space_.recover();
     if (status.ok()) return true;
-    if (!status.IsNoSpace()) {
+    if (!SpaceWatch::is_full(status)) {
       fatal_.raise("the database can't go on after a full disk: " + status.ToString());
       return true;
     }
