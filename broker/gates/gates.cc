@@ -62,7 +62,7 @@ void Gates::pause(ClientGate& gate) {
 }
 
 void Gates::on_timer() {
-  if (sessions_.router().is_congested()) {
+  if (is_congested()) {
     core().timers().arm(*this, core().now_ms() + kPauseMs);
     return;
   }

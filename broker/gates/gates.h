@@ -54,6 +54,10 @@ class Gates final : private core::TurnEnd, private core::Timer {
   // Closes all connections at once; the session layer has said goodbye before.
   void close_all();
   std::size_t size() const { return gates_.size(); }
+  // Publishers should wait: another core or the disk falls behind.
+  bool is_congested() {
+    return sessions_.router().is_congested() || sessions_.log().is_congested();
+  }
   const GateCounters& counters() const { return counters_; }
 
   // --- for ClientGate ---

@@ -98,11 +98,19 @@ void Router::open(CoreId from, const Parcel& parcel) {
 }
 
 // Whoever subscribes after such a message was delivered finds it kept: the question waits for it.
-void Router::retained_stored() {
-  const Storing stored = std::move(storing_.front());
-  storing_.pop_front();
-  retained_kept_[stored.from.value] = stored.parcel.retained_number;
-  catch_up(stored.from, stored.parcel);
+// Large ones may be overtaken by others: what counts as kept has nothing before it that isn't.
+void Router::retained_stored(const Message& message) {
+  const auto at = std::find_if(storing_.begin(), storing_.end(), [&](const Storing& one) {
+    return !one.is_stored && one.parcel.message.get() == &message;
+  });
+  if (at == storing_.end()) return;
+  at->is_stored = true;
+  while (!storing_.empty() && storing_.front().is_stored) {
+    const Storing stored = std::move(storing_.front());
+    storing_.pop_front();
+    retained_kept_[stored.from.value] = stored.parcel.retained_number;
+    catch_up(stored.from, stored.parcel);
+  }
   if (!waiting_.empty()) run_waiting();
 }
 

@@ -26,8 +26,7 @@ class LocalDelivery {
   virtual bool deliver_local(const MessagePtr& message, ConfirmTo confirm,
                              const std::optional<Source>& source) = 0;
   // Keeps (or, with an empty payload, clears) the retained message of a topic of this core. Once
-  // that is done, Router::retained_stored() and then Router::confirm(confirm) are called; in the
-  // order of these calls, never before this returns.
+  // that is done, Router::retained_stored() and then Router::confirm(confirm) are called.
   virtual void store_retained(const MessagePtr& message, ConfirmTo confirm,
                               const std::optional<Source>& source) = 0;
 
@@ -65,8 +64,8 @@ class Router final : private core::TurnEnd {
   // The retain flag of the message is acted upon.
   Published publish(const MessagePtr& message, Waiting waiting,
                     const std::optional<Source>& source = std::nullopt);
-  // The oldest message given to store_retained() is kept now.
-  void retained_stored();
+  // A message given to store_retained() is kept now.
+  void retained_stored(const Message& message);
   // A session that outlives its connection may want it.
   bool is_durable(std::string_view topic) const {
     return table_.durables.candidates(topic) != 0;
@@ -112,6 +111,7 @@ class Router final : private core::TurnEnd {
   struct Storing {
     CoreId from;
     Parcel parcel;
+    bool is_stored = false;
   };
   // A retained message that came from its publisher's core.
   struct Seen {

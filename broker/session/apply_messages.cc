@@ -120,15 +120,21 @@ void ShardState::apply_one(const GatheredRecord& record) {
 
 void ShardState::apply_one(const RetainedRecord& record) {
   if (is_repeat(record.source, &StoredSeen::retained)) return;
-  const std::size_t before = retained_.size();
-  if (record.message->payload().empty()) {
-    retained_.clear(record.message->topic());
-  } else {
-    retained_.set(record.message);
-  }
+  keep(record.message);
   retained_dirty_.emplace(record.message->topic());
+}
+
+void ShardState::keep(const routing::MessagePtr& message) {
+  const std::size_t before = retained_.size();
+  if (message->payload().empty()) {
+    retained_.clear(message->topic());
+  } else {
+    retained_.set(message);
+  }
   table_.counters().retained.add(retained_.size() - before);  // wraps for one less: means sub
 }
+
+void ShardState::set_unlogged(const routing::MessagePtr& message) { keep(message); }
 
 void ShardState::apply_one(const ForwardedRecord& record) {
   while (!forwards_.empty() && forwards_.front().index <= record.through) {

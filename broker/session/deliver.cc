@@ -61,9 +61,15 @@ void SessionTable::deliver_once(StoredSession& session, QueueEntry entry) {
   }
 }
 
-// The router hears of it in retained_stored(), in the order of these calls.
+// What the broker says of itself is true only while it runs.
 void SessionTable::store_retained(const routing::MessagePtr& message, routing::ConfirmTo confirm,
                                   const std::optional<Source>& source) {
+  if (message->topic().starts_with("$SYS/")) {
+    shard(shard_of(message->topic())).set_unlogged(message);
+    router_.retained_stored(*message);
+    if (confirm) router_.confirm(confirm);
+    return;
+  }
   append(shard_of(message->topic()), RetainedRecord{message, source},
          confirm ? open_door(confirm) : nullptr);
 }

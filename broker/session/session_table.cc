@@ -172,7 +172,9 @@ void SessionTable::index_remove(StoredSession& session, std::string_view filter,
 
 void SessionTable::on_committed(ShardId id, LogIndex index, const Record& record, Door* door) {
   shard(id).apply(index, record);
-  if (std::holds_alternative<RetainedRecord>(record)) router_.retained_stored();
+  if (const auto* retained = std::get_if<RetainedRecord>(&record)) {
+    router_.retained_stored(*retained->message);
+  }
   if (door != nullptr) close_door(door);
 }
 

@@ -44,6 +44,8 @@ class ShardState final : private routing::PublicationWaiter {
   // Somebody in this shard wants `topic` at QoS 1 or 2: worth a record.
   bool stores(std::string_view topic) const;
   const routing::RetainedStore& retained() const { return retained_; }
+  // Keeps a message that no record is about, until the process ends.
+  void set_unlogged(const routing::MessagePtr& message);
   // Drops expired ones, looking at up to `budget`; they aren't sent anyway. Returns how many.
   std::size_t expire_retained(SteadyMs now_ms, std::size_t budget);
   template <typename Visit>
@@ -116,6 +118,7 @@ class ShardState final : private routing::PublicationWaiter {
 
   void saw_time(ShardMs now_ms, WallMs wall_ms = 0);
   void set_limits(StartedRecord limits);
+  void keep(const routing::MessagePtr& message);
   bool is_repeat(const std::optional<Source>& source, LogIndex StoredSeen::*kind);
   StoredSession* current(std::string_view client_id, const Generation& generation) const;
   StoredSession& begin_session(std::string_view client_id);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/gates/gates.h"
+#include "tests/support/memory_disk.h"
 #include "tests/support/raw_client.h"
 #include "tests/support/vector_log.h"
 
@@ -65,6 +66,8 @@ class Stage {
   GatesCommon common{{}, authenticator, enhanced, connection_log};
   std::vector<net::NetCounters> net_counters{kCores};
   std::vector<std::unique_ptr<session::SessionTable>> sessions;
+  support::Remains remains;
+  std::vector<std::unique_ptr<support::MemoryDisk>> disks;
   std::vector<std::unique_ptr<Gates>> gates;
   GateListener listener;
 };

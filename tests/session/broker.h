@@ -14,7 +14,7 @@
 #include "broker/core/cores.h"
 #include "broker/routing/router.h"
 #include "broker/session/session_table.h"
-#include "tests/session/memory_disk.h"
+#include "tests/support/memory_disk.h"
 
 namespace roost::support {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/session/memory_disk.h"
+#include "tests/support/memory_disk.h"
 
 #include <stdexcept>
 
