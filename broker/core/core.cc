@@ -134,6 +134,8 @@ void Core::start() {
   CHECK(!thread_.joinable());
   stopping_.store(false);
   called_home_.store(false);
+  somebody_came_.store(false);
+  came_home_.clear();  // a host's guests are started, and taken in, before it
   if (host_ != nullptr) host_->take_in(*this);
   thread_ = std::thread([this] { loop(); });
   if (host_ != nullptr) load_.measure(thread_.native_handle());
@@ -162,7 +164,8 @@ void Core::loop() {
     }
     wait_and_turn(-1);
     if (called_home_.load(std::memory_order_relaxed)) go_home();
-    if (is_host()) balance();
+    if (somebody_came_.load(std::memory_order_relaxed)) take_in_who_came();
+    balance();
   }
   send_off(guests_.size());
   away_.clear();

@@ -171,7 +171,7 @@ class Core final : private Watcher {
   void wake() const;
 
   // hosting.cc: of a guest
-  bool is_on_its_own() const { return served_by_.load(std::memory_order_relaxed) == this; }
+  bool is_on_its_own() const { return served_by_.load(std::memory_order_acquire) == this; }
   bool is_served_here() const;
   void be_thread();
   void on_ready(std::uint32_t events) override;
@@ -180,7 +180,7 @@ class Core final : private Watcher {
   void go_home();
   void set_exclusives(bool watched);
   // hosting.cc: of a host
-  bool is_host() const { return !guests_.empty() || !away_.empty(); }
+  void take_in_who_came();
   void take_in(Core& guest);
   void is_due(Core& guest);
   void serve_guests(SteadyMs now_ms);
@@ -226,7 +226,9 @@ class Core final : private Watcher {
   Core* host_ = nullptr;                  // fixed by start(); null: always on its own thread
   std::atomic<Core*> served_by_{this};    // whose thread runs the turns: its own or the host's
   std::atomic<bool> called_home_{false};  // the host wants it back
-  std::mutex park_lock_;                  // served_by_ and stopping_ change under it
+  std::atomic<bool> somebody_came_{false};
+  std::vector<Core*> came_home_;  // guarded by park_lock_
+  std::mutex park_lock_;          // served_by_ and stopping_ change under it
   std::condition_variable unparked_;
 
   std::mutex turn_lock_;  // held while a turn runs

@@ -65,7 +65,12 @@ void Core::go_home() {
     served_by_.store(host_);
   }
   asleep_.store(true);  // mail until the host has taken this core in waits for that
-  host_->post([this] { host_->take_in(*this); });
+  {
+    const std::lock_guard lock(host_->park_lock_);
+    host_->came_home_.push_back(this);
+  }
+  host_->somebody_came_.store(true);
+  host_->wake();
 }
 
 void Core::set_exclusives(bool watched) {
@@ -83,9 +88,19 @@ void Core::set_exclusives(bool watched) {
 
 // --- the host ---
 
-// Before start() or in a turn of the host.
+// No mail, for that may run on any thread.
+void Core::take_in_who_came() {
+  somebody_came_.store(false);
+  std::vector<Core*> came;
+  {
+    const std::lock_guard lock(park_lock_);
+    came.swap(came_home_);
+  }
+  for (Core* guest : came) take_in(*guest);
+}
+
+// Before start() or between turns.
 void Core::take_in(Core& guest) {
-  if (std::find(guests_.begin(), guests_.end(), &guest) != guests_.end()) return;  // by a restart
   {
     const std::lock_guard lock(guest.turn_lock_);
     guest.set_exclusives(false);
@@ -116,6 +131,7 @@ void Core::serve_guests(SteadyMs now_ms) {
 
 // Between turns. At most one change a window.
 void Core::balance() {
+  if (guests_.empty() && away_.empty()) return;
   const std::int64_t now_ns = steady_ns();
   if (load_.window_ns(now_ns) < rules_.window_ms * 1'000'000LL) return;
   const double load = load_.load(now_ns);

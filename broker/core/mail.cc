@@ -98,8 +98,9 @@ bool Core::run_borrowed(std::vector<Core*>& posted_to) {
 
 // Requires: the caller has claimed this core, and its thread serves it.
 void Core::run_here(std::vector<Core*>& posted_to) {
+  if (!turn_lock_.try_lock()) return alert();  // somebody borrows it; we look when they are done
   {
-    const std::lock_guard lock(turn_lock_);
+    const std::lock_guard lock(turn_lock_, std::adopt_lock);
     turn(nullptr, 0);
     counters_.borrowed_turns.add();
     empty_outboxes(posted_to);
