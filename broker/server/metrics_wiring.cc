@@ -150,7 +150,11 @@ constexpr Row<C> kCoreCounters[] = {
     {"roost_core_turns_total", "Turns of the event loop.", &C::turns},
     {"roost_core_wakeups_total", "Times a sleeping core was woken by another thread.", &C::wakeups},
     {"roost_core_mails_total", "Tasks that came by mail.", &C::mails},
-    {"roost_core_borrowed_turns_total", "Turns run by another core's thread.", &C::borrowed_turns},
+    {"roost_core_borrowed_turns_total", "Turns run by who posted the mail.", &C::borrowed_turns},
+    {"roost_core_hosted_turns_total", "Turns run by the first core's thread.", &C::hosted_turns},
+    {"roost_core_guests_sent_off_total", "Times a core got its own thread.", &C::sent_off},
+    {"roost_core_guests_called_home_total", "Times a core's thread was parked again.",
+     &C::called_home},
 };
 
 observe::Labels labels_of(const char* cause) {

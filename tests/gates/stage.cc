@@ -39,13 +39,15 @@ Stage::~Stage() {
   sessions.clear();
 }
 
-void Stage::open(support::RawClient& client, std::string_view address) {
+void Stage::open(support::RawClient& client, std::string_view address,
+                 std::vector<std::uint8_t> unread) {
   int ends[2];
   CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   client.open_fd(ends[0]);
   net::DetachedConnection accepted;
   accepted.fd = ends[1];
   accepted.peer.address = address;
+  accepted.unread = std::move(unread);
   cores.at(CoreId{0}).post([this, accepted = std::move(accepted)]() mutable {
     gates[0]->accept(listener, std::move(accepted));
   });

@@ -39,8 +39,9 @@ class Stage {
   Stage();
   ~Stage();
 
-  // A socket that core 0 has accepted.
-  void open(support::RawClient& client, std::string_view address = "192.0.2.7:51234");
+  // A socket that core 0 has accepted, maybe together with its first bytes.
+  void open(support::RawClient& client, std::string_view address = "192.0.2.7:51234",
+            std::vector<std::uint8_t> unread = {});
   // Turns of all cores until nothing happens any more.
   void settle();
   void turn(std::uint16_t core) { cores.at(CoreId{core}).run_once(0); }
