@@ -62,55 +62,55 @@ class DurableCase(SystemCase):
             ids.append(client.take_id())
             client.send(wire.publish(client.v, topic, payload, qos, retain, 0, ids[-1], props))
             if len(ids) == window:
-                self._await_acks(client, ids, qos)
-        self._await_acks(client, ids, qos)
+                self.await_acks(client, ids)
+                ids = []
+        self.await_acks(client, ids)
 
-    def _await_acks(self, client, ids, qos):
-        while ids:
-            packet = client.expect("PUBACK" if qos == 1 else "PUBREC", timeout=30)
-            self.assertIn(packet.packet_id, ids)
+    def await_acks(self, client, packet_ids):
+        """The whole handshakes of QoS 1 and 2 for messages that were sent, as they come."""
+        missing = set(packet_ids)
+        while missing:
+            packet = client.receive(timeout=30)
+            self.assertIsNotNone(packet, f"closed before {sorted(missing)} were acknowledged")
+            self.assertIn(packet.packet_id, missing, packet)
             self.assertLess(packet.code, 0x80, packet)
-            ids.remove(packet.packet_id)
-            if qos == 2:
+            if packet.kind == "PUBREC":
                 client.send(wire.pubrel(client.v, packet.packet_id))
-                client.answer("PUBCOMP", packet_id=packet.packet_id)
+            else:
+                missing.remove(packet.packet_id)
 
-    def drain(self, server, client, topic="end/of/queue"):
-        """Everything that waits for a connected client, in order of first arrival. Its session
-        must be subscribed to `topic`, where a last message marks the end."""
-        with_marker = self.client(server.port, f"marker-{time.monotonic_ns()}")
-        with_marker.publish(topic, b"end", 1)
-        with_marker.disconnect()
-        return client.collect(topic)
+    def drain(self, server, client, topic):
+        """Everything that waits for a connected client, acknowledged. A last message on `topic`,
+        to which its session must be subscribed, marks the end."""
+        end = f"end {time.monotonic_ns()}"
+        self.publish(server.port, topic, end, "-q", "1")
+        packets = []
+        while True:
+            packet = client.receive(timeout=30)
+            self.assertIsNotNone(packet, f"closed after {len(packets)} messages")
+            if packet.kind == "PUBREL":
+                client.send(wire.pubcomp(client.v, packet.packet_id))
+                continue
+            make = wire.puback if packet.qos == 1 else wire.pubrec
+            client.send(make(client.v, packet.packet_id))
+            if packet.payload == end.encode():
+                return packets
+            packets.append(packet)
 
     def retained(self, server, folder):
         """{topic: payload} of what is retained below a folder."""
         client = self.client(server.port, f"look-{time.monotonic_ns()}")
         client.subscribe(f"{folder}/#", 1)
-        # A live message waits behind the retained ones of its subscription.
-        client.send(wire.publish(4, f"{folder}/the/end", b"end", 1, packet_id=1))
+        # A live message waits behind the retained ones of its subscription. At QoS 0: no queue.
+        client.send(wire.publish(4, f"{folder}/the/end", b"end"))
         found = {}
-        for packet in self._until_end(client, f"{folder}/the/end"):
+        while (packet := client.expect("PUBLISH", timeout=30)).topic != f"{folder}/the/end":
+            client.acknowledge(packet)
             self.assertEqual(packet.retain, 1, packet)
             self.assertNotIn(packet.topic, found, "a retained message came twice")
             found[packet.topic] = packet.payload
         client.disconnect()
         return found
-
-    def _until_end(self, client, topic):
-        missing = {"PUBACK", "PUBLISH"}
-        while missing:
-            packet = client.receive(timeout=30)
-            self.assertIsNotNone(packet, "closed before all retained messages came")
-            if packet.kind == "PUBACK":
-                missing.discard("PUBACK")
-                continue
-            if packet.qos:
-                client.acknowledge(packet)
-            if packet.topic == topic:
-                missing.discard("PUBLISH")
-            else:
-                yield packet
 
     # What it says
 
