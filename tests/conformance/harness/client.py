@@ -18,7 +18,7 @@ class Failure(Exception):
     """An expectation was not met."""
 
 
-def _head(raw):
+def packet_head(raw):
     """(size of the fixed header, size of the packet), or None while it isn't complete."""
     length = 0
     for at in range(1, 5):
@@ -82,7 +82,7 @@ class Client:
                 raise Failure(f"{self.label}: nothing came within {timeout} s")
 
     def _take(self):
-        head = _head(self.buffer)
+        head = packet_head(self.buffer)
         if head is None or len(self.buffer) < head[1]:
             return None
         raw = bytes(self.buffer[:head[1]])
@@ -94,7 +94,7 @@ class Client:
 
     def is_readable(self, seconds):
         """Whether something has come or comes in that time."""
-        if self.early or _head(self.buffer) is not None:
+        if self.early or packet_head(self.buffer) is not None:
             return True
         return self._poll(seconds)
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits of an absent client's queue: what stays, what goes, and that each is counted by cause."""
+
+from harness import wire
+from support.durable import DurableCase
+from support.roost import until
+
+
+class QueueCase(DurableCase):
+    def away(self, **mqtt):
+        """A broker with these limits and a session that is absent."""
+        server = self.broker(mqtt=mqtt)
+        self.offline(server.port, "away", "q/#")
+        return server
+
+    def fill(self, server, payloads, topics=("q/x",), codes=(0,)):
+        """QoS 1 by version 5: the reason code of each."""
+        pub = self.client(server.port, "pub", v=5)
+        got = []
+        for number, payload in enumerate(payloads):
+            packet_id = pub.take_id()
+            pub.send(wire.publish(5, topics[number % len(topics)], payload, 1, packet_id=packet_id))
+            got.append(pub.expect("PUBACK", packet_id=packet_id).code)
+        pub.disconnect()
+        self.assertLessEqual(set(got), {0, *codes}, "reason codes")
+
+    def waiting(self, server):
+        """The payloads that the absent client gets."""
+        back = self.session(server.port, "away", present=1)
+        return [packet.payload for packet in self.drain(server, back, "q/end")]
+
+    def numbered(self, count, size=0):
+        return [b"%d" % n + b" " * size for n in range(count)]
+
+    def check_dropped(self, count):
+        """That many, under one cause; its name."""
+        dropped = until(lambda: {cause: n for cause, n in self.dropped().items()
+                                 if cause != "offline_qos0"}, "drops in the metrics")
+        self.assertEqual(len(dropped), 1, dropped)
+        self.assertEqual(sum(dropped.values()), count, dropped)
+        return next(iter(dropped))
+
+
+class Overflow(QueueCase):
+    FULL = 0x97
+
+    def both_ways(self, policy, kept, **mqtt):
+        """The same before and after a crash: the limit isn't forgotten, nor what it has kept."""
+        for crash in (False, True):
+            server = self.away(queue_overflow=policy, **mqtt)
+            self.fill(server, self.numbered(30, mqtt.get("max_queued_bytes", 0) and 1000),
+                      codes=(self.FULL,))
+            self.check_dropped(30 - kept if isinstance(kept, int) else 30 - len(kept))
+            if crash:
+                self.crash(server)
+            self.assertEqual([int(p) for p in self.waiting(server)], kept)
+
+    def test_refuse_newest_by_count(self):
+        self.both_ways("refuse-newest", list(range(10)), max_queued_messages=10)
+
+    def test_drop_oldest_by_count(self):
+        self.both_ways("drop-oldest", list(range(20, 30)), max_queued_messages=10)
+
+    def by_bytes(self, policy):
+        server = self.away(queue_overflow=policy, max_queued_bytes=20000)
+        self.fill(server, self.numbered(60, 1000), codes=(self.FULL,))
+        got = [int(p) for p in self.waiting(server)]
+        # A message costs more than its payload: between half of what fits and all of it.
+        self.assertTrue(8 <= len(got) <= 19, got)
+        first = 0 if policy == "refuse-newest" else 60 - len(got)
+        self.assertEqual(got, list(range(first, first + len(got))))
+        self.check_dropped(60 - len(got))
+
+    def test_refuse_newest_by_bytes(self):
+        self.by_bytes("refuse-newest")
+
+    def test_drop_oldest_by_bytes(self):
+        self.by_bytes("drop-oldest")
+
+    def test_what_is_in_flight_is_never_dropped(self):
+        server = self.broker(mqtt={"queue_overflow": "drop-oldest", "max_queued_messages": 5,
+                                   "max_inflight": 3})
+        sub = self.session(server.port, "away")
+        sub.subscribe("q/#", 1)
+        self.fill(server, self.numbered(20), codes=(self.FULL,))
+        sent = [sub.expect("PUBLISH").payload for _ in range(3)]
+        self.assertEqual(sent, self.numbered(3))
+        self.crash(server)
+        back = self.session(server.port, "away", present=1)
+        for payload in sent:
+            back.expect_message("q/x", payload, 1, dup=1)
+        for payload in self.numbered(20)[-5:]:
+            back.expect_message("q/x", payload, 1)
+        back.expect_nothing()
+
+    def test_the_default_keeps_a_night(self):
+        """20 000 messages for one absent client: no limit is met."""
+        server = self.away()
+        pub = self.client(server.port, "pub")
+        payloads = [b"%d" % n for n in range(20000)]
+        self.publish_all(pub, [("q/x", p) for p in payloads], window=500)
+        self.crash(server)
+        self.assertEqual(self.waiting(server), payloads)
+        self.assertEqual(self.dropped(), {})
+
+
+class Age(QueueCase):
+    def test_the_old_go_and_the_young_stay(self):
+        server = self.away(max_queued_age_s=2)
+        self.fill(server, self.numbered(5))
+        old_cause = self.until_dropped(5)
+        self.fill(server, [b"young"])
+        self.assertEqual(self.waiting(server), [b"young"])
+        self.assertNotEqual(old_cause, "queue_full")
+
+    def test_age_goes_on_while_it_is_down(self):
+        server = self.away(max_queued_age_s=2)
+        self.fill(server, self.numbered(5))
+        self.crash(server)
+        self.until_dropped(5)
+        self.assertEqual(self.waiting(server), [])
+
+    def until_dropped(self, count):
+        """Looked at when the client comes, at the latest; here by those that watch the queue."""
+        until(lambda: sum(self.dropped().values()) >= count, f"{count} dropped for their age")
+        return self.check_dropped(count)
+
+
+class KeepLast(QueueCase):
+    TOPICS = ("q/set/a", "q/set/b", "q/log")
+
+    def test_only_the_newest_of_a_topic(self):
+        for crash in (False, True):
+            server = self.away(keep_last=["q/set/+"])
+            self.fill(server, self.numbered(30), self.TOPICS)
+            cause = self.check_dropped(18)
+            self.assertNotIn(cause, ("queue_full", "expired"))
+            if crash:
+                self.crash(server)
+            got = [int(p) for p in self.waiting(server)]
+            self.assertEqual(sorted(got), sorted([*range(2, 30, 3), 27, 28]))
+            self.assertEqual([n for n in got if n % 3 == 2], list(range(2, 30, 3)))
+
+    def test_who_is_there_gets_all(self):
+        server = self.broker(mqtt={"keep_last": ["q/set/+"]})
+        sub = self.session(server.port, "away")
+        sub.subscribe("q/#", 1)
+        pub = self.client(server.port, "pub")
+        for payload in self.numbered(10):
+            pub.publish("q/set/a", payload, 1)
+            sub.expect_message("q/set/a", payload, 1)
+        self.assertEqual(self.dropped(), {})
+
+
+class Expiry(QueueCase):
+    def test_an_expired_message_is_counted_after_a_restart(self):
+        server = self.away()
+        pub = self.client(server.port, "pub", v=5)
+        pub.publish("q/x", "short", 1, props={"message_expiry": 1})
+        pub.publish("q/x", "long", 1, props={"message_expiry": 600})
+        self.crash(server)
+        until(lambda: self.dropped().get("expired"), "expired in the metrics")
+        self.assertEqual(self.waiting(server), [b"long"])
+        self.assertEqual(self.dropped(), {"expired": 1})
+
+    def test_a_session_ends_though_the_broker_restarts(self):
+        server = self.broker()
+        self.offline(server.port, "brief", "q/#", v=5, expiry_s=2)
+        self.offline(server.port, "long", "q/#", v=5, expiry_s=600)
+        self.crash(server)
+        self.until_metric("roost_sessions_expired_total", 1)
+        self.session(server.port, "brief", 5, present=0)
+        self.session(server.port, "long", 5, present=1)
