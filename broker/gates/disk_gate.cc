@@ -169,17 +169,15 @@ void DiskGate::read(ShardId shard, Job job) {
 }
 
 session::ShardStarted start_shard(const storage::Store& store, const storage::StateView& view,
-                                  session::SessionTable& table, ShardId shard,
-                                  const Clock& clock) {
+                                  session::SessionTable& table, ShardId shard, const Clock& clock) {
   const session::LogIndex applied = store.applied(shard);
   const auto scan = [&](const session::LogVisit& visit) {
-    static_cast<void>(
-        store
-            .replay(shard, applied,
-                    [&](std::uint64_t, storage::LogIndex index, ByteView record) {
-                      visit(index, record);
-                    })
-            .has_value());
+    static_cast<void>(store
+                          .replay(shard, applied,
+                                  [&](std::uint64_t, storage::LogIndex index, ByteView record) {
+                                    visit(index, record);
+                                  })
+                          .has_value());
   };
   return session::start_shard(table, shard, ShardReader(view, shard), applied, scan, clock);
 }

@@ -90,7 +90,7 @@ class DiskGate final : public session::ShardLog,
   storage::LogBatch bytes_;
   std::shared_ptr<Batch> batch_;  // what is in bytes_
   std::vector<std::uint8_t> scratch_;
-  std::size_t in_flight_ = 0;  // batches
+  std::size_t in_flight_ = 0;                      // batches
   std::unordered_map<std::uint16_t, Large> held_;  // by shard
   std::vector<Write> refused_;
 };

@@ -53,10 +53,9 @@ Router::Published Router::publish(const MessagePtr& message, Waiting waiting,
     return {Outcome::unmatched, nullptr};
   }
   // Only what is stored makes an ack wait: durable sessions and the retained topic's shard.
-  Publication* publication =
-      waiting.waiter != nullptr && (durable != 0 || message->retain())
-          ? new_publication(waiting.waiter, waiting.tag)
-          : nullptr;
+  Publication* publication = waiting.waiter != nullptr && (durable != 0 || message->retain())
+                                 ? new_publication(waiting.waiter, waiting.tag)
+                                 : nullptr;
   for (; targets != 0; targets &= targets - 1) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(targets))};
     Parcel parcel{message,

@@ -67,9 +67,7 @@ class Router final : private core::TurnEnd {
   // A message given to store_retained() is kept now.
   void retained_stored(const Message& message);
   // A session that outlives its connection may want it.
-  bool is_durable(std::string_view topic) const {
-    return table_.durables.candidates(topic) != 0;
-  }
+  bool is_durable(std::string_view topic) const { return table_.durables.candidates(topic) != 0; }
   // Rises with every publish of this core.
   std::uint64_t next_number() const { return counters_.published.value(); }
   // Who asks `home` for its kept messages must not miss what came here by the straight way already

@@ -9,6 +9,9 @@ namespace roost::server {
 
 namespace {
 
+// The one setting that may be a list of words.
+constexpr std::string_view kWordList = "mqtt.keep_last";
+
 constexpr int kDepthMax = 16;
 
 int line_of(const YAML::Mark& mark) { return mark.line + 1; }
@@ -85,7 +88,7 @@ class Flattener {
     if (node.size() == 0) {
       outcome_.entries.push_back({path, "", line_of(node.Mark()), YamlEntry::Kind::empty_list});
     }
-    if (path != "listeners" && node.size() > 0 && join_scalars(node, path)) return;
+    if (path == kWordList && node.size() > 0 && join_scalars(node, path)) return;
     std::size_t index = 0;
     for (const auto& item : node) add(item, join(path, std::to_string(index++)), depth + 1);
   }

@@ -14,7 +14,7 @@ namespace roost::server {
 
 namespace {
 
-constexpr int kLookMs = 200;               // whether a checkpoint is due
+constexpr int kLookMs = 200;  // whether a checkpoint is due
 constexpr int kCheckpointLimitMs = 600'000;
 
 std::int64_t steady_ms() { return SystemClock().steady_ms(); }
@@ -93,9 +93,9 @@ void NodeStore::start_shards(const Clock& clock, std::uint16_t shard_count) {
   log_.write(LogLevel::info, "replayed " + std::to_string(counters_.replayed.value()) +
                                  " records; " + std::to_string(sessions) + " durable sessions");
   if (counters_.unreadable_records.value() == 0) return;
-  log_.write(LogLevel::error, std::to_string(counters_.unreadable_records.value()) +
-                                  " log records can't be read and are left out; the first: " +
-                                  first_fault_);
+  log_.write(LogLevel::error,
+             std::to_string(counters_.unreadable_records.value()) +
+                 " log records can't be read and are left out; the first: " + first_fault_);
 }
 
 void NodeStore::start_shards_of(const End& end, const Clock& clock, std::uint16_t shard_count) {
@@ -174,10 +174,10 @@ bool NodeStore::checkpoint(int limit_ms) {
     store_->flush_state(
         [flushed](const Result<void>& done) { flushed->set_value(done.has_value()); });
   }
-  const bool is_done = is_written &&
-                       outcome.wait_for(std::chrono::milliseconds(limit_ms)) ==
-                           std::future_status::ready &&
-                       outcome.get();
+  const bool is_done =
+      is_written &&
+      outcome.wait_for(std::chrono::milliseconds(limit_ms)) == std::future_status::ready &&
+      outcome.get();
   (is_done ? counters_.checkpoints : counters_.checkpoint_failures).add();
   counters_.checkpoint_ms.add(static_cast<std::uint64_t>(steady_ms() - begun_ms));
   return is_done;

@@ -26,9 +26,9 @@ namespace roost::server {
 
 struct NodeStoreCounters {
   Counter checkpoints, checkpoint_failures;
-  Counter checkpoint_ms;        // all together
-  Counter replayed;             // records at start
-  Counter unreadable_records;   // at start
+  Counter checkpoint_ms;       // all together
+  Counter replayed;            // records at start
+  Counter unreadable_records;  // at start
 };
 
 class NodeStore {

@@ -147,7 +147,8 @@ std::vector<Setting> mqtt_settings() {
        "Bytes waiting for one session. auto: an eighth of max_queued_bytes_total.",
        range(1024, kAny64, "auto", 0)},
       {"mqtt.max_queued_bytes_total", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes_total),
-       "Bytes in memory waiting for all sessions of this node that end with their connection. auto: "
+       "Bytes in memory waiting for all sessions of this node that end with their connection. "
+       "auto: "
        "half of the memory that the machine or the cgroup has.",
        range(1024, kAny64, "auto", 0)},
       {"mqtt.queue_overflow", Kind::choice, "refuse-newest", CONFIG_FIELD(mqtt.drop_oldest),

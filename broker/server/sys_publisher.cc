@@ -32,7 +32,7 @@ void SysPublisher::publish() {
     parts.payload = as_bytes(topic.value);
     parts.retain = true;
     parts.received_ms = core.now_ms();
-    router.publish(routing::Message::make(parts), nullptr, 0);
+    router.publish(routing::Message::make(parts), {});
   }
 }
 

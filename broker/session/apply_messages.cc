@@ -83,17 +83,15 @@ bool ShardState::is_repeat(const std::optional<Source>& source, LogIndex StoredS
 void ShardState::apply_one(const PublishedRecord& record) {
   if (is_repeat(record.source, &StoredSeen::published)) return;
   saw_time(record.message->received_ms() + offset_ms_);
-  table_.stored_matcher().run(
-      tree_, *record.message, [&](StoredSession& session, Match& match) {
-        deliver(session, record.message, match);
-      });
+  table_.stored_matcher().run(tree_, *record.message, [&](StoredSession& session, Match& match) {
+    deliver(session, record.message, match);
+  });
 }
 
 void ShardState::apply_one(const AssignedRecord& record) {
   StoredSession* session = find(record.client_id);
   const std::string filter = "$share/" + record.share;
-  const auto subscription =
-      session == nullptr ? std::nullopt : session->filters.find(filter);
+  const auto subscription = session == nullptr ? std::nullopt : session->filters.find(filter);
   if (!subscription) {  // it left meanwhile
     if (table_.is_leading()) table_.share_return(record.share, record.message, record.client_id);
     return;

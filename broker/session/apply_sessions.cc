@@ -141,9 +141,8 @@ void ShardState::fire_will(StoredSession& session) {
 void ShardState::end_session(StoredSession& session) {
   if (session.live != nullptr) std::exchange(session.live, nullptr)->stored_ended();
   if (session.will() != nullptr) fire_will(session);
-  session.filters.for_each([&](std::string_view filter, const Subscription&) {
-    remove_filter(session, filter);
-  });
+  session.filters.for_each(
+      [&](std::string_view filter, const Subscription&) { remove_filter(session, filter); });
   hand_on_fresh(session);
   table_.counters().queued.sub(session.queued);
   table_.counters().queued_bytes.sub(session.queued_bytes);

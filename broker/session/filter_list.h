@@ -34,7 +34,8 @@ class FilterList {
   template <typename Visit>
   void for_each(Visit&& visit) const {
     if (many_ != nullptr) {
-      for (const auto& [filter, subscription] : *many_) visit(std::string_view(filter), subscription);
+      for (const auto& [filter, subscription] : *many_)
+        visit(std::string_view(filter), subscription);
       return;
     }
     for (std::size_t at = 0; at < packed_.size();) {

@@ -30,10 +30,9 @@ void ShardState::resume_forwards() {
 }
 
 void ShardState::on_confirmed(std::uint64_t tag) {
-  const auto at = std::lower_bound(forwards_.begin(), forwards_.end(), tag,
-                                   [](const Forward& one, LogIndex index) {
-                                     return one.index < index;
-                                   });
+  const auto at =
+      std::lower_bound(forwards_.begin(), forwards_.end(), tag,
+                       [](const Forward& one, LogIndex index) { return one.index < index; });
   if (at == forwards_.end() || at->index != tag) return;
   at->is_done = true;
   for (const Forward& one : forwards_) {

@@ -51,9 +51,8 @@ void SessionTable::gather_retained(const std::vector<std::string_view>& filters,
     if (wanted.empty()) continue;
     ++gather->waiting;
     if (table == this) {  // what passed here may still wait to be committed
-      router_.after(router_.seen_of(core_.id()), [this, add, wanted = std::move(wanted)] {
-        add(find_retained(wanted));
-      });
+      router_.after(router_.seen_of(core_.id()),
+                    [this, add, wanted = std::move(wanted)] { add(find_retained(wanted)); });
       continue;
     }
     table->core_.post([this, table, add, wanted = std::move(wanted),

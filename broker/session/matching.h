@@ -55,9 +55,8 @@ class Matcher {
     if (owner->match_serial != serial_) {
       owner->match_serial = serial_;
       owner->match_index = static_cast<std::uint32_t>(targets_.size());
-      targets_.push_back({owner,
-                          {options.qos, options.retain_as_published, subscriber.subscription_id,
-                           nullptr}});
+      targets_.push_back(
+          {owner, {options.qos, options.retain_as_published, subscriber.subscription_id, nullptr}});
       return;
     }
     // Overlapping: one copy, the highest QoS, all identifiers. [MQTT-3.3.4-2] [MQTT-3.3.4-4]

@@ -163,8 +163,8 @@ void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::Message
   record.packet_id = publish.packet_id;
   record.message = std::move(message);
   table_.append(client_id_, std::move(record));
-  acknowledge({publish.packet_id, PacketType::pubrec, ReasonCode::success,
-               ack_mode_ == AckMode::local});
+  acknowledge(
+      {publish.packet_id, PacketType::pubrec, ReasonCode::success, ack_mode_ == AckMode::local});
 }
 
 // In the order of the records.

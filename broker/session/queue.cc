@@ -24,9 +24,7 @@ constexpr std::size_t kPageBytes = 1024 * 1024;
 
 }  // namespace
 
-std::size_t Session::queue_size() const {
-  return is_durable() ? stored_->queued : out_.waiting();
-}
+std::size_t Session::queue_size() const { return is_durable() ? stored_->queued : out_.waiting(); }
 
 bool Session::is_busy() const {
   return out_.waiting() > 0 || !caught_up_ || !window_open() || link_->is_congested();
@@ -251,31 +249,33 @@ void Session::read_page() {
   const std::uint64_t from = load_next_, to = stored_->disk_end, number = stored_->number;
   const std::int64_t offset_ms = table_.offset_of(client_id_);
   SessionTable& table = table_;
-  table_.read(client_id_, [=, &table, client_id = client_id_,
-                           generation = generation_](const StateReader& reader) -> core::Task {
-    Page page;
-    page.next = to;
-    std::size_t bytes = 0;
-    reader.scan(entry_key(number, from), entry_key(number, to),
-                [&](std::string_view key, ByteView value) {
-                  const auto parsed = parse_state_key(key);
-                  if (!parsed) return true;
-                  const std::uint64_t sequence = parsed->sequence;
-                  if (page.entries.size() >= kPageMessages || bytes >= kPageBytes) {
-                    page.next = sequence;
-                    return false;
-                  }
-                  auto stored = read_entry(reader, value, offset_ms);
-                  if (!stored) return true;  // on a damaged page
-                  if (stored->entry.message) bytes += stored->entry.message->memory_size();
-                  page.entries.emplace_back(sequence, std::move(stored->entry));
-                  return true;
-                });
-    return [&table, client_id, generation, page = std::move(page)]() mutable {
-      Session* session = table.live(client_id, generation);
-      if (session != nullptr && session->stored_ != nullptr) session->page_read(page);
-    };
-  });
+  table_.read(client_id_,
+              [=, &table, client_id = client_id_,
+               generation = generation_](const StateReader& reader) -> core::Task {
+                Page page;
+                page.next = to;
+                std::size_t bytes = 0;
+                reader.scan(entry_key(number, from), entry_key(number, to),
+                            [&](std::string_view key, ByteView value) {
+                              const auto parsed = parse_state_key(key);
+                              if (!parsed) return true;
+                              const std::uint64_t sequence = parsed->sequence;
+                              if (page.entries.size() >= kPageMessages || bytes >= kPageBytes) {
+                                page.next = sequence;
+                                return false;
+                              }
+                              auto stored = read_entry(reader, value, offset_ms);
+                              if (!stored) return true;  // on a damaged page
+                              if (stored->entry.message)
+                                bytes += stored->entry.message->memory_size();
+                              page.entries.emplace_back(sequence, std::move(stored->entry));
+                              return true;
+                            });
+                return [&table, client_id, generation, page = std::move(page)]() mutable {
+                  Session* session = table.live(client_id, generation);
+                  if (session != nullptr && session->stored_ != nullptr) session->page_read(page);
+                };
+              });
 }
 
 void Session::page_read(Page& page) {

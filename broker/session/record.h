@@ -181,10 +181,9 @@ struct ForwardedRecord {
   LogIndex through = 0;
 };
 
-using Record =
-    std::variant<StartedRecord, TickRecord, PublishedRecord, AssignedRecord, GatheredRecord,
-                 RetainedRecord, AttachedRecord, DetachedRecord, EndedRecord, WillFiredRecord,
-                 SubscribedRecord, UnsubscribedRecord, AckedRecord, ReceivedRecord, ReleasedRecord,
-                 ForwardedRecord>;
+using Record = std::variant<StartedRecord, TickRecord, PublishedRecord, AssignedRecord,
+                            GatheredRecord, RetainedRecord, AttachedRecord, DetachedRecord,
+                            EndedRecord, WillFiredRecord, SubscribedRecord, UnsubscribedRecord,
+                            AckedRecord, ReceivedRecord, ReleasedRecord, ForwardedRecord>;
 
 }  // namespace roost::session

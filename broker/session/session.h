@@ -119,7 +119,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
     mqtt::PacketId packet_id = 0;
     mqtt::PacketType type = mqtt::PacketType::puback;
     mqtt::ReasonCode reason = mqtt::ReasonCode::success;
-    bool waits_for_log = false;                    // a ReceivedRecord
+    bool waits_for_log = false;                   // a ReceivedRecord
     routing::Publication* publication = nullptr;  // null: confirmed
   };
   // SUBACK or UNSUBACK; they leave in the order of what they answer.
@@ -212,14 +212,14 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   AckMode ack_mode_ = AckMode::local;
   bool bridge_ = false;
-  bool logged_ = false;     // its coming was a record, so its going is one
-  bool replaying_ = false;  // retained messages wait: QoS 0 stays behind them
-  bool caught_up_ = true;   // what is queued comes here at once
-  bool noted_ = false;      // has acks of this turn
-  bool reading_ = false;    // a page is on its way from the disk
-  std::uint16_t receive_maximum_ = 65535;                 // the client's
+  bool logged_ = false;                    // its coming was a record, so its going is one
+  bool replaying_ = false;                 // retained messages wait: QoS 0 stays behind them
+  bool caught_up_ = true;                  // what is queued comes here at once
+  bool noted_ = false;                     // has acks of this turn
+  bool reading_ = false;                   // a page is on its way from the disk
+  std::uint16_t receive_maximum_ = 65535;  // the client's
   std::uint32_t packet_size_max_ = mqtt::kPacketSizeMax;  // the client's
-  std::uint32_t expiry_s_ = 0;  // Session Expiry Interval; kNeverExpires: never
+  std::uint32_t expiry_s_ = 0;       // Session Expiry Interval; kNeverExpires: never
   std::uint32_t keep_alive_ms_ = 0;  // 1.5 x the keep alive; 0: none
   SteadyMs last_packet_ms_ = 0;
   std::unique_ptr<TopicAliasIn> aliases_in_;
@@ -227,18 +227,18 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
 
   // In.
   Ring<PendingAck> acks_;
-  std::uint64_t first_ack_tag_ = 0;      // of acks_[0]
-  AwaitingRelease awaiting_release_;     // volatile
+  std::uint64_t first_ack_tag_ = 0;                   // of acks_[0]
+  AwaitingRelease awaiting_release_;                  // volatile
   std::vector<mqtt::PacketId> released_, releasing_;  // durable: of this turn; on their way
   Ring<std::unique_ptr<Answer>> answers_;
 
   // Out.
   Outgoing out_;
-  std::uint32_t open_here_ = 0;       // QoS 1/2 sent, unfinished
-  std::uint64_t queue_bytes_ = 0;     // volatile: of what waits
-  std::uint64_t load_next_ = 0;       // durable: the sequence to load next
-  std::uint64_t sent_before_ = 0;     // durable: sent, perhaps, on an earlier connection
-  std::uint64_t sent_end_ = 0;        // durable: behind the last one sent
+  std::uint32_t open_here_ = 0;    // QoS 1/2 sent, unfinished
+  std::uint64_t queue_bytes_ = 0;  // volatile: of what waits
+  std::uint64_t load_next_ = 0;    // durable: the sequence to load next
+  std::uint64_t sent_before_ = 0;  // durable: sent, perhaps, on an earlier connection
+  std::uint64_t sent_end_ = 0;     // durable: behind the last one sent
   std::vector<std::uint64_t> finished_, received_;  // durable: acknowledged in this turn
   std::vector<std::uint64_t> completed_early_;      // PUBCOMP before the page with it was read
   std::uint32_t gathers_open_ = 0;

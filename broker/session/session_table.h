@@ -165,9 +165,9 @@ class SessionTable final : public routing::LocalDelivery,
   // A message that a group looks for a taker for.
   struct Handing {
     routing::MessagePtr message;
-    std::string except;            // a member that left it
+    std::string except;             // a member that left it
     std::size_t tries = kTriesMax;  // members that may still say they are busy
-    Door* door = nullptr;          // at the group's home
+    Door* door = nullptr;           // at the group's home
     std::optional<Source> source;
   };
 
@@ -222,9 +222,9 @@ class SessionTable final : public routing::LocalDelivery,
   Matcher<StoredSession> stored_matcher_;
   std::uint64_t generation_ = 0;
   std::uint64_t bytes_in_memory_ = 0;
-  std::vector<Session*> acked_;          // of this turn
-  std::vector<ShardState*> forwarded_;   // of this turn
-  std::deque<Door> doors_;               // as many as were ever open at once
+  std::vector<Session*> acked_;         // of this turn
+  std::vector<ShardState*> forwarded_;  // of this turn
+  std::deque<Door> doors_;              // as many as were ever open at once
   std::vector<Door*> spare_doors_;
   std::vector<std::unique_ptr<Session>> graveyard_;
   DueTimer due_timer_{*this};

@@ -66,30 +66,33 @@ void ShardState::checkpoint(ShardDisk& disk, core::Task done) {
     write_changes(disk, *resolved, std::move(*then));
     return;
   }
-  disk.read(id_, [this, &disk, resolved, then,
-                  offset_ms = offset_ms_](const StateReader& reader) -> core::Task {
-    for (const Erasure& one : resolved->erasures) {
-      const auto value = reader.get(entry_key(one.number, one.sequence));
-      if (!value) continue;
-      const auto entry = decode_entry(as_bytes(*value), offset_ms);
-      if (entry && !entry->entry.message) resolved->released.push_back(entry->index);
-    }
-    for (const Sweep& one : resolved->sweeps) {
-      reader.scan(entry_key(one.number, one.from), entry_key(one.number, one.to),
-                  [&](std::string_view, ByteView value) {
-                    auto entry = decode_entry(value, offset_ms);
-                    if (!entry) return true;
-                    if (!entry->entry.message) resolved->released.push_back(entry->index);
-                    if (!entry->entry.is_shared()) return true;
-                    auto whole = read_entry(reader, value, offset_ms);
-                    if (!whole || !whole->entry.message) return true;
-                    resolved->handed_on.push_back(
-                        {whole->entry.extra->share, std::move(whole->entry.message)});
-                    return true;
-                  });
-    }
-    return [this, &disk, resolved, then] { write_changes(disk, *resolved, std::move(*then)); };
-  });
+  disk.read(id_,
+            [this, &disk, resolved, then,
+             offset_ms = offset_ms_](const StateReader& reader) -> core::Task {
+              for (const Erasure& one : resolved->erasures) {
+                const auto value = reader.get(entry_key(one.number, one.sequence));
+                if (!value) continue;
+                const auto entry = decode_entry(as_bytes(*value), offset_ms);
+                if (entry && !entry->entry.message) resolved->released.push_back(entry->index);
+              }
+              for (const Sweep& one : resolved->sweeps) {
+                reader.scan(entry_key(one.number, one.from), entry_key(one.number, one.to),
+                            [&](std::string_view, ByteView value) {
+                              auto entry = decode_entry(value, offset_ms);
+                              if (!entry) return true;
+                              if (!entry->entry.message) resolved->released.push_back(entry->index);
+                              if (!entry->entry.is_shared()) return true;
+                              auto whole = read_entry(reader, value, offset_ms);
+                              if (!whole || !whole->entry.message) return true;
+                              resolved->handed_on.push_back(
+                                  {whole->entry.extra->share, std::move(whole->entry.message)});
+                              return true;
+                            });
+              }
+              return [this, &disk, resolved, then] {
+                write_changes(disk, *resolved, std::move(*then));
+              };
+            });
 }
 
 void ShardState::write_changes(ShardDisk& disk, Resolved& resolved, core::Task done) {
@@ -106,11 +109,10 @@ void ShardState::write_changes(ShardDisk& disk, Resolved& resolved, core::Task d
   for (const Resolved::HandedOn& one : resolved.handed_on) {
     if (table_.is_leading()) table_.share_return(one.share, one.message, {});
   }
-  disk.write(id_, applied_, std::move(changes),
-             [this, written, done = std::move(done)]() mutable {
-               written_down(*written);
-               done();
-             });
+  disk.write(id_, applied_, std::move(changes), [this, written, done = std::move(done)]() mutable {
+    written_down(*written);
+    done();
+  });
 }
 
 void ShardState::write_sessions(StateChanges& changes, Written& written) {
@@ -120,7 +122,8 @@ void ShardState::write_sessions(StateChanges& changes, Written& written) {
     changes.erase(state_key(StateKind::will, client_id));
   }
   for (const StoredSession* session : dirty_) {
-    for (std::size_t i = 0; i < session->fresh.size(); ++i) ++written.wanted[session->fresh[i].index];
+    for (std::size_t i = 0; i < session->fresh.size(); ++i)
+      ++written.wanted[session->fresh[i].index];
   }
   for (StoredSession* session : std::exchange(dirty_, {})) {
     write_session(*session, changes, written);
@@ -138,7 +141,8 @@ void ShardState::write_session(StoredSession& session, StateChanges& changes, Wr
     changes.put(state_key(StateKind::filters, session.client_id), value_of(filters));
   }
   if (session.will() != nullptr) {
-    changes.put(state_key(StateKind::will, session.client_id), value_of(*session.will(), offset_ms_));
+    changes.put(state_key(StateKind::will, session.client_id),
+                value_of(*session.will(), offset_ms_));
   } else if (session.has_will_on_disk) {
     changes.erase(state_key(StateKind::will, session.client_id));
   }
@@ -171,8 +175,7 @@ void ShardState::write_entry(const StoredSession& session, const StoredSession::
   changes.put(entry_key(session.number, fresh.sequence), value_of(entry, offset_ms_));
 }
 
-void ShardState::write_finished(StateChanges& changes, const Resolved& resolved,
-                                Written& written) {
+void ShardState::write_finished(StateChanges& changes, const Resolved& resolved, Written& written) {
   for (const Erasure& one : resolved.erasures) {
     changes.erase(entry_key(one.number, one.sequence));
     if (one.is_noted) changes.erase(erasure_key(one.number, one.sequence));

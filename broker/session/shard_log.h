@@ -54,7 +54,7 @@ struct StateChanges {
   struct Change {
     std::string key;
     std::optional<std::vector<std::uint8_t>> value;  // none: erased
-    std::string end;  // not empty: [key, end) is erased
+    std::string end;                                 // not empty: [key, end) is erased
   };
   std::vector<Change> changes;
   std::size_t bytes = 0;

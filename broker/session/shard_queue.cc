@@ -11,8 +11,7 @@
 
 namespace roost::session {
 
-void ShardState::deliver(StoredSession& session, const routing::MessagePtr& message,
-                         Match& match) {
+void ShardState::deliver(StoredSession& session, const routing::MessagePtr& message, Match& match) {
   const mqtt::Qos qos = std::min(message->qos(), match.qos);
   const bool retain = message->retain() && match.retain_as_published;
   QueueEntry entry{message, match.subscription_id, qos, retain, std::move(match.extra)};

@@ -166,7 +166,7 @@ class ShardState final : private routing::PublicationWaiter {
   routing::RetainedStore retained_;
   std::uint64_t next_number_ = 1;
   std::unordered_map<std::uint16_t, StoredSeen> seen_;  // by source shard
-  std::deque<Forward> forwards_;  // by index, rising
+  std::deque<Forward> forwards_;                        // by index, rising
   LogIndex forwarded_through_ = 0, forwarded_said_ = 0;
 
   StartedRecord limits_;
@@ -178,7 +178,7 @@ class ShardState final : private routing::PublicationWaiter {
 
   // What differs from the disk.
   std::unordered_set<StoredSession*> dirty_;
-  std::vector<std::string> ended_;           // client ids
+  std::vector<std::string> ended_;  // client ids
   std::unordered_set<std::string> retained_dirty_;
   std::vector<Erasure> erasures_;
   std::vector<Sweep> sweeps_;

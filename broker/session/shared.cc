@@ -82,9 +82,9 @@ void SessionTable::rejoin_groups() {
       session.filters.for_each([&](std::string_view text, const Subscription& subscription) {
         const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
         if (!filter || !filter->is_shared()) return;
-        share_join({session.client_id, core_.id(), false, subscription.id, subscription.options,
-                    true},
-                   *filter, {});
+        share_join(
+            {session.client_id, core_.id(), false, subscription.id, subscription.options, true},
+            *filter, {});
       });
     });
   }
@@ -155,10 +155,10 @@ void SessionTable::group_deliver(routing::ShareGroup& group, Handing handing) {
   if (&home == this) {
     deliver_shared(routing::ShareMember(*chosen), key, std::move(handing));
   } else {
-    home.core_.post([&home, member = *chosen, key = std::move(key),
-                     handing = std::move(handing)]() mutable {
-      home.deliver_shared(member, key, std::move(handing));
-    });
+    home.core_.post(
+        [&home, member = *chosen, key = std::move(key), handing = std::move(handing)]() mutable {
+          home.deliver_shared(member, key, std::move(handing));
+        });
   }
 }
 
@@ -167,10 +167,9 @@ void SessionTable::deliver_shared(const routing::ShareMember& member, const std:
   Session* session = live(member.client_id);
   const std::string filter = "$share/" + key;
   const bool is_here = session != nullptr && !session->is_opening();
-  const bool left = member.durable
-                        ? stored(member.client_id) == nullptr ||
-                              !stored(member.client_id)->filters.contains(filter)
-                        : !is_here || !session->filters().contains(filter);
+  const bool left = member.durable ? stored(member.client_id) == nullptr ||
+                                         !stored(member.client_id)->filters.contains(filter)
+                                   : !is_here || !session->filters().contains(filter);
   // It left, or can't take it now, while others may: the group chooses again, without it.
   if (left || (handing.tries > 0 && member.connected && is_here && session->is_busy())) {
     return_shared(member, key, std::move(handing), left);

@@ -25,11 +25,11 @@ struct StoredHeader {
   std::uint64_t oldest_unfinished = 0;  // == next_sequence: none
   std::uint64_t sent_before = 0;        // sequences from here on were never sent
   std::uint16_t receive_maximum = 0;
-  std::uint32_t queued = 0;             // unfinished messages
+  std::uint32_t queued = 0;  // unfinished messages
   std::uint64_t queued_bytes = 0;
   std::vector<std::uint64_t> finished;  // above oldest_unfinished, rising
   std::vector<std::uint64_t> received;  // QoS 2 with PUBREC: wait for PUBCOMP; in PUBREC order
-  std::vector<mqtt::PacketId> awaiting_release;  // incoming QoS 2, rising
+  std::vector<mqtt::PacketId> awaiting_release;                 // incoming QoS 2, rising
   std::vector<std::pair<std::uint64_t, std::uint64_t>> newest;  // keep-last: topic hash, sequence
 };
 

@@ -23,8 +23,8 @@ bool StoredSession::was_received(std::uint64_t sequence) const {
 }
 
 bool StoredSession::awaits_release(mqtt::PacketId id) const {
-  return rare != nullptr && std::binary_search(rare->awaiting_release.begin(),
-                                               rare->awaiting_release.end(), id);
+  return rare != nullptr &&
+         std::binary_search(rare->awaiting_release.begin(), rare->awaiting_release.end(), id);
 }
 
 // Attached: the client holds at most receive_maximum; acks that aren't committed yet let the

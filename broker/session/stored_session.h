@@ -33,8 +33,8 @@ struct StoredSession {
   };
   // What most sessions have none of.
   struct Rare {
-    SequenceRanges finished;              // above `oldest`
-    std::vector<std::uint64_t> received;  // QoS 2 after PUBREC, in that order
+    SequenceRanges finished;                       // above `oldest`
+    std::vector<std::uint64_t> received;           // QoS 2 after PUBREC, in that order
     std::vector<mqtt::PacketId> awaiting_release;  // incoming QoS 2, rising
     std::unique_ptr<StoredWill> will;
     // While retained messages are gathered: topics (hashes) that came live meanwhile.
@@ -62,13 +62,13 @@ struct StoredSession {
   std::uint32_t queued = 0;  // unfinished messages
   std::uint32_t expiry_s = 0;
   std::uint16_t receive_maximum = 0;
-  bool durable = true;   // false: only a clean session's will stands here
+  bool durable = true;  // false: only a clean session's will stands here
   bool attached = false;
-  bool is_dirty = false;       // differs from what is on disk
+  bool is_dirty = false;  // differs from what is on disk
   bool filters_dirty = false;
   bool has_will_on_disk = false;
-  bool is_ending = false;      // leader: the record that ends it is on its way
-  Session* live = nullptr;     // its client, on this node
+  bool is_ending = false;   // leader: the record that ends it is on its way
+  Session* live = nullptr;  // its client, on this node
   FilterList filters;
   Ring<Fresh> fresh;  // rising; sequences from disk_end on
   std::unique_ptr<Rare> rare;

@@ -88,14 +88,14 @@ void Session::subscribed(const SubscribedRecord& record, const std::vector<bool>
     const auto filter = mqtt::TopicFilter::parse(entry.filter, UINT32_MAX);
     if (!filter || !filter->is_shared()) continue;
     ++answer.waiting;
-    table_.share_join({client_id_, table_.core().id(), true, record.subscription_id, entry.options,
-                       is_durable()},
-                      *filter,
-                      [&table = table_, client_id = client_id_, generation = generation_,
-                       packet_id = answer.packet_id] {
-                        Session* session = table.live(client_id, generation);
-                        if (session != nullptr) session->share_joined(packet_id);
-                      });
+    table_.share_join(
+        {client_id_, table_.core().id(), true, record.subscription_id, entry.options, is_durable()},
+        *filter,
+        [&table = table_, client_id = client_id_, generation = generation_,
+         packet_id = answer.packet_id] {
+          Session* session = table.live(client_id, generation);
+          if (session != nullptr) session->share_joined(packet_id);
+        });
   }
   --answer.waiting;
   send_answers();
@@ -167,8 +167,7 @@ void Session::unsubscribed(const std::vector<bool>& existed) {
   answer.is_committed = true;
   answer.waiting = 0;
   for (const bool was_there : existed) {
-    answer.reasons.push_back(was_there ? ReasonCode::success
-                                       : ReasonCode::no_subscription_existed);
+    answer.reasons.push_back(was_there ? ReasonCode::success : ReasonCode::no_subscription_existed);
   }
   send_answers();
 }
@@ -186,13 +185,14 @@ void Session::replay_retained(const SubscribedRecord& record, const std::vector<
   }
   if (filters.empty()) return;
   ++gathers_open_;
-  table_.gather_retained(
-      filters, [&table = table_, client_id = client_id_, generation = generation_,
-                id = record.subscription_id, options = std::move(options),
-                held_before = held_.size()](std::vector<Kept> kept) {
-        Session* session = table.live(client_id, generation);
-        if (session != nullptr) session->gathered(std::move(kept), options, id, held_before);
-      });
+  table_.gather_retained(filters,
+                         [&table = table_, client_id = client_id_, generation = generation_,
+                          id = record.subscription_id, options = std::move(options),
+                          held_before = held_.size()](std::vector<Kept> kept) {
+                           Session* session = table.live(client_id, generation);
+                           if (session != nullptr)
+                             session->gathered(std::move(kept), options, id, held_before);
+                         });
 }
 
 // What a durable session gets at QoS 1 or 2 goes through its shard's queue.

@@ -6,9 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <string>
 #include <thread>
 
 #include "broker/base/check.h"
@@ -31,6 +34,30 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+// Folders of this process's servers, gone when it ends.
+class Folders {
+ public:
+  ~Folders() {
+    std::error_code ignored;
+    std::filesystem::remove_all(base_, ignored);
+  }
+  std::string next() { return base_ + "/" + std::to_string(++count_); }
+
+ private:
+  static std::string make() {
+    std::string name = std::filesystem::temp_directory_path() / "roost-server-XXXXXX";
+    CHECK(::mkdtemp(name.data()) != nullptr);
+    return name;
+  }
+  const std::string base_ = make();
+  std::atomic<int> count_{0};
+};
+
+std::string fresh_folder() {
+  static Folders folders;
+  return folders.next();
+}
+
 }  // namespace
 
 std::uint16_t free_port() {
@@ -49,6 +76,8 @@ Config test_config(const Overrides& more) {
                        {"listeners.0.port", "0"},
                        {"http.port", "0"},
                        {"threads", "3"},
+                       {"data_dir", fresh_folder()},
+                       {"store.reserve_bytes", "0"},
                        {"mqtt.sys_interval", "0"},
                        {"log.max_connection_lines", "0"}};
   sources.overrides.insert(sources.overrides.end(), more.begin(), more.end());

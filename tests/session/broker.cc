@@ -18,8 +18,7 @@ Broker::Broker(std::uint16_t cores, Remains remains, const ManualClock& clock)
   for (std::uint16_t id = 0; id < cores; ++id) {
     owned_.push_back(
         std::make_unique<session::SessionTable>(cores_.at(CoreId{id}), cores_, routing_, tables_));
-    disks_.push_back(
-        std::make_unique<MemoryDisk>(remains_, cores_.at(CoreId{id}), *owned_.back()));
+    disks_.push_back(std::make_unique<MemoryDisk>(remains_, cores_.at(CoreId{id}), *owned_.back()));
     owned_.back()->use(*disks_.back(), *disks_.back());
     tables_.tables.push_back(owned_.back().get());
     routing_.routers.push_back(&owned_.back()->router());
@@ -35,8 +34,8 @@ void Broker::begin() {
     const auto scan = [&shard = left](const session::LogVisit& visit) {
       for (const auto& [index, bytes] : shard.log) visit(index, bytes);
     };
-    const auto started = session::start_shard(home, ShardId{id}, RemainsReader(left),
-                                              left.applied, scan, clock_);
+    const auto started =
+        session::start_shard(home, ShardId{id}, RemainsReader(left), left.applied, scan, clock_);
     CHECK(started.unreadable == 0);
   }
   for (std::uint16_t id = 0; id < size(); ++id) {
@@ -67,10 +66,11 @@ void Broker::checkpoint() {
 
 Remains Broker::crash() {
   // What was appended and not committed is lost; its indexes are taken again.
-  for (auto& [id, shard] : remains_.shards) {
+  Remains left = remains_;
+  for (auto& [id, shard] : left.shards) {
     shard.last = shard.log.empty() ? shard.applied : shard.log.back().first;
   }
-  return std::move(remains_);
+  return left;
 }
 
 void Broker::run_on(CoreId core, core::Task work) {

@@ -167,8 +167,6 @@ TEST_P(Restart, PublishesTheWillOfWhoWasConnected) {
     ManualClock clock = broker->clock();
     if (GetParam() == Where::state) broker->checkpoint();
     Remains remains = broker->crash();  // with both connected
-    clean.manual = stays.manual = true;
-    broker->disk(CoreId{0}).hold();
     auto next = std::make_unique<support::Broker>(3, std::move(remains), clock);
     EXPECT_EQ(next->queued("watcher"), 1U);
     next->advance_s(31);

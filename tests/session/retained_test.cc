@@ -209,9 +209,9 @@ TEST_F(Gathering, AMessageOnItsWayWhileTwoSubscribeComesOnceToEach) {
   EXPECT_THAT(client_.got(),
               ElementsAre("SUBACK 1 01", topic_ + "=old q1 #1 retain", topic_ + "=new q1 #2"));
   // ... with the QoS and the identifiers of all its filters.
-  EXPECT_THAT(second.got(), ElementsAre("SUBACK 1 00 00 01", topic_ + "=old retain ids=7",
-                                        topic_ + "=old q1 #1 retain ids=7",
-                                        topic_ + "=new q1 #2 ids=7,7"));
+  EXPECT_THAT(second.got(),
+              ElementsAre("SUBACK 1 00 00 01", topic_ + "=old retain ids=7",
+                          topic_ + "=old q1 #1 retain ids=7", topic_ + "=new q1 #2 ids=7,7"));
 }
 
 TEST_F(Gathering, OfAConnectionThatIsGoneHarmsNobody) {
