@@ -188,6 +188,8 @@ TEST(ManyLives, StopUnderLoadWithinItsGrace) {
   ASSERT_FALSE(mqtt::is_error(reads_nothing.subscribe("#", kQos0)));
   RawClient says_nothing("mute");
   ASSERT_TRUE(says_nothing.open(running.port()));
+  const std::uint8_t connect_byte = 0x10;  // nothing but that: it is accepted at once
+  ASSERT_TRUE(says_nothing.send_bytes({&connect_byte, 1}));
   const auto begun = std::chrono::steady_clock::now();
   running.server->stop(kGraceMs);
   const auto took = std::chrono::steady_clock::now() - begun;

@@ -160,6 +160,8 @@ TEST(Server, TellsItsClientsWhenItStops) {
   ASSERT_TRUE(newer.connect(running.port()));
   ASSERT_TRUE(older.connect(running.port()));
   ASSERT_TRUE(mute.open(running.port()));
+  const std::uint8_t connect_byte = 0x10;  // and no more: accepted, but not connected
+  ASSERT_TRUE(mute.send_bytes({&connect_byte, 1}));
   std::thread leave([&] {
     while (newer.step()) {
     }

@@ -76,7 +76,8 @@ class Metrics(SystemCase):
         causes = set(re.findall(r'^roost_messages_dropped_total\{[^}]*="(\w+)"\} 0$',
                                 self.scrape(), re.M))
         self.assertEqual(causes, {"slow_reader", "queue_full", "expired", "too_large",
-                                  "offline_qos0", "session_end", "rejected", "not_authorized"})
+                                  "offline_qos0", "session_end", "rejected_by_subscriber",
+                                  "not_authorized"})
 
     def test_no_client_id_or_topic_in_labels(self):
         server = self.server()

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "broker/base/check.h"
+
 namespace roost::cli::bench {
 namespace {
 
@@ -61,6 +63,7 @@ std::string name_for(std::string filter) {
 }
 
 void add_wildcards(const Options& options, Plan& plan) {
+  CHECK(options.publishers > 0);
   for (std::uint32_t i = 0; i < options.publishers; ++i) {
     plan.publishers.push_back({{}, 1, i % options.threads});
     plan.subscribers.push_back({{}, i, 1, i % options.threads});
