@@ -79,6 +79,13 @@ class CrashFileSystem::Writer final : public rocksdb::FSWritableFile {
                   const rocksdb::DataVerificationInfo&, Debug* debug) override {
     return Append(bytes, options, debug);
   }
+  using rocksdb::FSWritableFile::PositionedAppend;
+  IOStatus PositionedAppend(const Slice& bytes, std::uint64_t at, const IOOptions&,
+                            Debug*) override {
+    const std::lock_guard lock(disk_.mutex_);
+    file_->bytes.resize(std::min<std::size_t>(at, file_->bytes.size()));
+    return disk_.append(*file_, bytes);
+  }
   IOStatus Truncate(std::uint64_t size, const IOOptions&, Debug*) override {
     const std::lock_guard lock(disk_.mutex_);
     if (size < file_->bytes.size()) file_->bytes.resize(size);
