@@ -77,11 +77,16 @@ class DatabaseSetup::Listener final : public rocksdb::EventListener {
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     const std::lock_guard lock(mutex_);
     if (status->IsCorruption() && damage_.empty()) damage_ = status->ToString();
+    if (status->IsNoSpace() && when_full_) when_full_();
   }
   // Going on after a full disk is space.h's part: it knows of the reserve, and doesn't wait 5 s.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
                             bool* auto_recovery) override {
     *auto_recovery = false;
+  }
+  void when_full(std::function<void()> call) {
+    const std::lock_guard lock(mutex_);
+    when_full_ = std::move(call);
   }
   std::string damage() const {
     const std::lock_guard lock(mutex_);
@@ -91,7 +96,8 @@ class DatabaseSetup::Listener final : public rocksdb::EventListener {
  private:
   mutable std::mutex mutex_;
   StoreCounters& counters_;  // table_bytes is guarded by mutex_
-  std::string damage_;       // guarded by mutex_
+  std::string damage_;       // guarded by mutex_, as the next
+  std::function<void()> when_full_;
 };
 
 // Changes nothing: is told at recovery which logs a column family still needs.
@@ -116,13 +122,14 @@ class DatabaseSetup::LogNumbers final : public rocksdb::WalFilter {
 
 DatabaseSetup::DatabaseSetup(const StoreOptions& options, Log& log, StoreCounters& counters)
     : write_buffer_bytes_(options.write_buffer_bytes),
-      files_(options.file_system ? options.file_system : rocksdb::FileSystem::Default()),
+      files_(std::make_shared<PatientFiles>(options.file_system ? options.file_system
+                                                                : rocksdb::FileSystem::Default())),
+      env_(rocksdb::NewCompositeEnv(files_)),
       cache_(rocksdb::NewLRUCache(options.cache_bytes)),
       listener_(std::make_shared<Listener>(counters)),
       log_numbers_(std::make_unique<LogNumbers>()) {
-  if (options.file_system) env_ = rocksdb::NewCompositeEnv(files_);
   rocksdb::DBOptions& db = db_options_;
-  db.env = env_ ? env_.get() : rocksdb::Env::Default();
+  db.env = env_.get();
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
@@ -155,6 +162,9 @@ DatabaseSetup::DatabaseSetup(const StoreOptions& options, Log& log, StoreCounter
 DatabaseSetup::~DatabaseSetup() = default;
 
 std::string DatabaseSetup::background_damage() const { return listener_->damage(); }
+void DatabaseSetup::when_full(std::function<void()> call) const {
+  listener_->when_full(std::move(call));
+}
 std::uint64_t DatabaseSetup::first_log_number() const { return log_numbers_->first; }
 
 rocksdb::ColumnFamilyOptions DatabaseSetup::log_options() const {

@@ -10,6 +10,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,6 +19,7 @@
 #include "broker/base/log.h"
 #include "broker/base/result.h"
 #include "storage/counters.h"
+#include "storage/patient_files.h"
 #include "storage/store.h"
 
 namespace roost::storage {
@@ -42,9 +44,11 @@ class DatabaseSetup {
   std::vector<rocksdb::ColumnFamilyDescriptor> families() const;
   rocksdb::ColumnFamilyOptions log_options() const;
   rocksdb::ColumnFamilyOptions state_options() const;
-  rocksdb::FileSystem& files() const { return *files_; }
+  PatientFiles& files() const { return *files_; }
   // A table met a damaged page in the background: why, empty if none did.
   std::string background_damage() const;
+  // Called when a thread of RocksDB's met a full disk; null: nobody is. Must not call RocksDB.
+  void when_full(std::function<void()> call) const;
   // The oldest write-ahead log that the last open() still had a use for.
   std::uint64_t first_log_number() const;
 
@@ -53,8 +57,8 @@ class DatabaseSetup {
   class LogNumbers;
 
   std::uint64_t write_buffer_bytes_;
-  std::shared_ptr<rocksdb::FileSystem> files_;
-  std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
+  std::shared_ptr<PatientFiles> files_;
+  std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<Listener> listener_;
   std::unique_ptr<LogNumbers> log_numbers_;

@@ -49,6 +49,7 @@ DiskStore::DiskStore(StoreOptions options, Log& log)
       damage_([this] { remember_damage(); }, log, counters_) {}
 
 DiskStore::~DiskStore() {
+  if (space_) space_->end();
   readers_.reset();
   state_.reset();  // hands trims to the writer
   writer_.reset();

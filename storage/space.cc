@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -13,6 +14,9 @@ namespace roost::storage {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(200);
+constexpr auto kIdleLook = std::chrono::milliseconds(5000);
+constexpr auto kRetryFirst = std::chrono::milliseconds(100);
+constexpr auto kRetryLast = std::chrono::milliseconds(3200);
 constexpr std::uint64_t kLooksPerReserve = 8;  // while writing, looks at each eighth of it
 
 }  // namespace
@@ -25,11 +29,78 @@ SpaceWatch::SpaceWatch(Database& database, const Directory& directory, const Sto
       half_(options.reserve_bytes / 2),
       counters_(counters),
       log_(log) {
-  if (half_ == 0) return;
-  struct stat status;
-  has_reserve_ = ::stat(reserve_path_.c_str(), &status) == 0 &&
-                 static_cast<std::uint64_t>(status.st_blocks) * 512 >= half_;
-  look();
+  if (half_ > 0) {
+    struct stat status;
+    has_reserve_ = ::stat(reserve_path_.c_str(), &status) == 0 &&
+                   static_cast<std::uint64_t>(status.st_blocks) * 512 >= half_;
+    look();
+  }
+  database_.setup().when_full([this] {
+    const std::lock_guard lock(watch_mutex_);
+    stopped_ = true;
+    wake_.notify_all();
+  });
+  database_.setup().files().when_full([this] { return wait_for_room(); });
+  thread_ = std::thread([this] { watch(); });
+}
+
+SpaceWatch::~SpaceWatch() {
+  end();
+  database_.setup().files().when_full(nullptr);
+  database_.setup().when_full(nullptr);
+  thread_.join();
+}
+
+void SpaceWatch::end() {
+  const std::lock_guard lock(watch_mutex_);
+  ended_.store(true, std::memory_order_release);
+  wake_.notify_all();
+}
+
+void SpaceWatch::when_stalled(std::function<void()> call) {
+  const std::lock_guard lock(call_mutex_);
+  call_ = std::move(call);
+}
+
+void SpaceWatch::watch() {
+  auto pause = kRetryFirst;
+  std::unique_lock lock(watch_mutex_);
+  while (!has_ended()) {
+    const bool busy = low() || stopped_ || stalled_ > 0;
+    if (!busy) pause = kRetryFirst;
+    wake_.wait_for(lock, busy ? pause : kIdleLook,
+                   [&] { return has_ended() || (!busy && (stopped_ || stalled_ > 0)); });
+    if (has_ended()) return;
+    const bool stopped = std::exchange(stopped_, false), stalled = stalled_ > 0;
+    lock.unlock();
+    if (low()) look_if_due(0);
+    if (stalled) {
+      const std::lock_guard call_lock(call_mutex_);
+      if (call_) call_();
+    }
+    bool still = false;
+    if (stopped) {
+      // A compaction that finds no room tries again at once, so each time it waits longer.
+      pause = std::min(2 * pause, kRetryLast);
+      still = is_full(recover());
+    }
+    lock.lock();
+    stopped_ = stopped_ || still;
+  }
+}
+
+bool SpaceWatch::wait_for_room() {
+  {
+    const std::lock_guard lock(mutex_);
+    met_full_disk();
+    if (give_up_reserve()) return true;
+  }
+  std::unique_lock lock(watch_mutex_);
+  ++stalled_;
+  wake_.notify_all();
+  const bool ended = wake_.wait_for(lock, kRetryFirst, [this] { return has_ended(); });
+  --stalled_;
+  return !ended;
 }
 
 void SpaceWatch::look_if_due(std::uint64_t bytes_written) {
@@ -50,7 +121,8 @@ void SpaceWatch::look() {
     free = free_bytes();
   }
   const bool was_low = low();
-  const bool low_now = free < (was_low ? half_ + margin : half_);
+  const std::uint64_t wanted = has_reserve_ ? half_ : 2 * half_;
+  const bool low_now = free < (was_low ? wanted + margin : wanted);
   if (low_now == was_low) return;
   low_.store(low_now, std::memory_order_relaxed);
   log_.write(LogLevel::warn,
@@ -73,20 +145,29 @@ void SpaceWatch::make_reserve() {
   if (!has_reserve_) ::unlink(reserve_path_.c_str());
 }
 
-void SpaceWatch::give_up_reserve() {
-  if (!std::exchange(has_reserve_, false)) return;
+bool SpaceWatch::give_up_reserve() {
+  if (!std::exchange(has_reserve_, false)) return false;
   ::unlink(reserve_path_.c_str());
   counters_.full_stops.add();
   log_.write(LogLevel::error, "storage: " + path_ + " is full: the reserve file is given up");
+  return true;
+}
+
+void SpaceWatch::met_full_disk() {
+  next_look_ = Clock::now() + kLookEvery;
+  if (low_.exchange(true, std::memory_order_relaxed)) return;
+  log_.write(LogLevel::error, "storage: a write to " + path_ + " met a full disk");
 }
 
 rocksdb::Status SpaceWatch::recover() {
-  const std::lock_guard lock(mutex_);
-  if (!low_.exchange(true, std::memory_order_relaxed)) {
-    log_.write(LogLevel::error, "storage: a write to " + path_ + " met a full disk");
+  // The log would be written on behind a write that failed for ever.
+  if (has_ended()) return rocksdb::Status::NoSpace("the store ends");
+  const std::lock_guard one(recover_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    met_full_disk();
+    give_up_reserve();
   }
-  next_look_ = Clock::now() + kLookEvery;
-  give_up_reserve();
   return database_.db().Resume();
 }
 

@@ -57,6 +57,7 @@ StateWriter::StateWriter(Database& database, LogWriter& writer, SpaceWatch& spac
       counters_(counters),
       fatal_(fatal),
       log_flush_bytes_(options.write_buffer_bytes / 4),
+      log_compact_bytes_(options.write_buffer_bytes / 2),
       applied_(std::move(applied)),
       trimmed_(std::move(trimmed)),
       flushing_(1),
@@ -81,7 +82,7 @@ Result<void> StateWriter::write_now(ShardId shard, LogIndex applied, const State
     if (fatal_.raised()) return error(ErrorKind::io, "the store has failed");
     const rocksdb::Status status = database_.db().Write(options, &out);
     if (status.ok()) break;
-    if (!status.IsNoSpace()) return failed(status, "the state can't be written");
+    if (!SpaceWatch::is_full(status)) return failed(status, "the state can't be written");
     // The log goes on to be written, so this must be as well, or replay grows without end.
     if (ending_.load()) return as_error(status, "the state can't be written");
     if (!space_.recover().ok()) std::this_thread::sleep_for(kFullRetry);
@@ -134,18 +135,39 @@ Result<void> StateWriter::trim(const std::vector<LogIndex>& applied, std::uint64
 
 Result<void> StateWriter::flush_log_if_due() {
   const std::uint64_t written = counters_.wal_bytes.value();
-  if (written - wal_bytes_at_log_flush_ < log_flush_bytes_) return {};
+  const bool due = written - wal_bytes_at_log_flush_ >= log_flush_bytes_;
+  if (!due && !space_.low()) return {};
   const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.log());
+  if (SpaceWatch::is_full(status)) {
+    // The state is durable and the log is whole: nobody has to hear of it.
+    space_.recover().PermitUncheckedError();
+    return {};
+  }
   if (!status.ok()) return failed(status, "the log can't be flushed");
   wal_bytes_at_log_flush_ = written;
+  compact_log_if_due();
   return {};
 }
 
+void StateWriter::compact_log_if_due() {
+  std::uint64_t bytes = 0;
+  const std::string& property = rocksdb::DB::Properties::kLiveSstFilesSize;
+  if (!database_.db().GetIntProperty(database_.log(), property, &bytes)) return;
+  // Twice what was left the last time, so that the work stays in proportion to what is written.
+  const std::uint64_t due = 2 * log_bytes_after_compaction_ + log_compact_bytes_;
+  if (bytes < (space_.low() ? due / 4 : due)) return;
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  const rocksdb::Status status =
+      database_.db().CompactRange(options, database_.log(), nullptr, nullptr);
+  if (SpaceWatch::is_full(status)) space_.recover().PermitUncheckedError();
+  if (!status.ok()) return;
+  database_.db().GetIntProperty(database_.log(), property, &log_bytes_after_compaction_);
+}
+
 Unexpected<Error> StateWriter::failed(const rocksdb::Status& status, std::string_view doing) {
-  if (!status.IsNoSpace()) {
+  if (!SpaceWatch::is_full(status)) {
     fatal_.raise(std::string(doing) + ": " + status.ToString());
-  } else {
-    space_.recover().PermitUncheckedError();
   }
   return as_error(status, doing);
 }

@@ -37,6 +37,8 @@ class StateWriter {
   Result<void> flush_now(const std::vector<LogIndex>& applied, std::uint64_t log_bytes);
   Result<void> trim(const std::vector<LogIndex>& applied, std::uint64_t log_bytes);
   Result<void> flush_log_if_due();
+  // Tables of the log are full of what was trimmed: RocksDB alone would keep them for long.
+  void compact_log_if_due();
   // The disk or worse: what a flush that failed means.
   Unexpected<Error> failed(const rocksdb::Status& status, std::string_view doing);
 
@@ -45,12 +47,14 @@ class StateWriter {
   SpaceWatch& space_;
   StoreCounters& counters_;
   Fatal& fatal_;
-  const std::uint64_t log_flush_bytes_;
+  const std::uint64_t log_flush_bytes_;    // of write-ahead log: the log's memtable is flushed
+  const std::uint64_t log_compact_bytes_;  // of new tables: they are rewritten without the trimmed
   std::atomic<bool> ending_{false};
 
   std::vector<LogIndex> applied_;  // the writing thread's
   std::vector<LogIndex> trimmed_;  // the flushing thread's, as the next
   std::uint64_t wal_bytes_at_log_flush_ = 0;
+  std::uint64_t log_bytes_after_compaction_ = 0;
 
   Workers flushing_;  // ends after writing_, which hands on to it
   Workers writing_;

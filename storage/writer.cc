@@ -14,7 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kFullRetry = std::chrono::milliseconds(100);
-constexpr auto kLowLook = std::chrono::milliseconds(250);
 
 void set_max(Counter& counter, std::uint64_t value) {
   if (value > counter.value()) counter.set(value);
@@ -32,9 +31,12 @@ LogWriter::LogWriter(Database& database, SpaceWatch& space, const StoreOptions& 
       batch_bytes_max_(options.batch_bytes_max),
       sync_(options.sync),
       last_(std::move(last)),
-      thread_([this] { run(); }) {}
+      thread_([this] { run(); }) {
+  space_.when_stalled([this] { refuse_waiting(); });
+}
 
 LogWriter::~LogWriter() {
+  space_.when_stalled(nullptr);
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -77,17 +79,7 @@ LogWriter::Items LogWriter::take() {
     taken_.clear();
     next_taken_ = 0;
     std::unique_lock lock(mutex_);
-    const auto has_work = [this] { return ending_ || !waiting_.empty(); };
-    // While space is low somebody must notice that there is room again.
-    while (!has_work()) {
-      if (!space_.low()) {
-        submitted_.wait(lock, has_work);
-      } else if (!submitted_.wait_for(lock, kLowLook, has_work)) {
-        lock.unlock();
-        space_.look_if_due(0);
-        lock.lock();
-      }
-    }
+    submitted_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
     taken_.swap(waiting_);
   }
   std::size_t end = next_taken_;
@@ -165,25 +157,30 @@ void LogWriter::refuse_inessential(Items& items) {
   answer(refused, error(ErrorKind::resource_exhausted, "the disk is full"));
 }
 
+void LogWriter::refuse_waiting() {
+  Items items;
+  {
+    const std::lock_guard lock(mutex_);
+    items.swap(waiting_);
+  }
+  refuse_inessential(items);
+  const std::lock_guard lock(mutex_);
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()),
+                  std::make_move_iterator(items.end()));
+}
+
 bool LogWriter::wait_for_space() {
   for (;;) {
+    if (space_.has_ended()) return false;
     const rocksdb::Status status = space_.recover();
     if (status.ok()) return true;
     if (!SpaceWatch::is_full(status)) {
       fatal_.raise("the database can't go on after a full disk: " + status.ToString());
       return true;
     }
-    Items items;
-    {
-      std::unique_lock lock(mutex_);
-      if (submitted_.wait_for(lock, kFullRetry, [this] { return ending_; })) return false;
-      items.swap(waiting_);
-    }
-    // Publishers hear at once; what is essential waits in its order.
-    refuse_inessential(items);
-    const std::lock_guard lock(mutex_);
-    waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()),
-                    std::make_move_iterator(items.end()));
+    refuse_waiting();
+    std::unique_lock lock(mutex_);
+    if (submitted_.wait_for(lock, kFullRetry, [this] { return ending_; })) return false;
   }
 }
 

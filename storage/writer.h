@@ -60,7 +60,9 @@ class LogWriter {
   rocksdb::Status write_batch();
   // Answers with resource_exhausted what is not essential, and leaves the rest.
   void refuse_inessential(Items& items);
-  // Waits until the disk takes writes again. False: the store ends.
+  // The same with what waits: publishers hear at once, what is essential waits in its order.
+  void refuse_waiting();
+  // Waits until RocksDB takes writes again. False: the store ends.
   bool wait_for_space();
   void answer(Items& items, const Result<void>& result);
   void count(const Items& items, std::uint64_t ns);

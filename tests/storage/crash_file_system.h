@@ -114,6 +114,8 @@ class CrashFileSystem final : public rocksdb::FileSystemWrapper {
   class Writer;
   class Folder;
 
+  static std::string clean(const std::string& path);
+  static std::string folder_of(const std::string& name);
   // Counts an event; an error where it is one that fails. All private ones: mutex_ is held.
   Status happen(Event kind);
   Status find(const std::string& name, FilePtr* file) const;

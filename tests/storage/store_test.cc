@@ -285,5 +285,25 @@ TEST_F(StoreTest, WritesARecordOnceWhereItIsTrimmedInTime) {
   EXPECT_LT(size_of_files(".log"), 8u << 20) << "write-ahead logs go away";
 }
 
+// A backlog that outgrew the write buffer stands in tables; once it is applied, they go.
+TEST_F(StoreTest, TablesOfATrimmedLogGoAway) {
+  options_.write_buffer_bytes = 1 << 20;
+  open();
+  std::string record(1000, 'r');
+  LogIndex next = 1;
+  for (int round = 0; round < 100; ++round) {
+    LogBatch batch;
+    for (int i = 0; i < 100; ++i, ++next) {
+      for (char& c : record) c = static_cast<char>(c * 31 + 7 + static_cast<char>(next));
+      batch.add(kShard, 1, next, as_bytes(record));
+    }
+    ASSERT_TRUE(append(std::move(batch)));
+  }
+  write_state(kShard, next - 1, State{});
+  ASSERT_TRUE(flush());
+  reopen();
+  EXPECT_LT(size_of_files(".sst") + size_of_files(".log"), 1u << 20);
+}
+
 }  // namespace
 }  // namespace roost::storage
