@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/core/core.h"
 
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "broker/base/check.h"
@@ -17,12 +18,6 @@ namespace roost::core {
 namespace {
 
 thread_local Core* t_current = nullptr;
-
-std::int64_t steady_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -60,9 +55,10 @@ class Core::TurnScope {
   const std::int64_t begin_ns_;
 };
 
-Core::Core(CoreId id, const Clock& clock)
+Core::Core(CoreId id, const Clock& clock, const HostRules& rules)
     : id_(id),
       clock_(clock),
+      rules_(rules),
       epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       now_ms_(clock.steady_ms()),
@@ -89,8 +85,18 @@ Core* Core::current() { return t_current; }
 
 bool Core::watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive) {
   DCHECK(is_current() || !thread_.joinable());
-  epoll_event event{.events = events | (exclusive ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0),
-                    .data = {.ptr = &watcher}};
+  if (!exclusive) return add_watch(fd, events, watcher);
+  Exclusive entry{fd, events | static_cast<std::uint32_t>(EPOLLEXCLUSIVE), &watcher, false};
+  if (is_on_its_own()) {
+    entry.watched = add_watch(fd, entry.events, watcher);
+    if (!entry.watched) return false;
+  }
+  exclusives_.push_back(entry);
+  return true;
+}
+
+bool Core::add_watch(int fd, std::uint32_t events, Watcher& watcher) {
+  epoll_event event{.events = events, .data = {.ptr = &watcher}};
   if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0) return true;
   CHECK(errno == ENOSPC || errno == ENOMEM);  // all else would be a mistake of ours
   return false;
@@ -104,8 +110,12 @@ void Core::rewatch(int fd, std::uint32_t events, Watcher& watcher) {
 
 void Core::unwatch(int fd, Watcher& watcher) {
   DCHECK(is_current() || !thread_.joinable());
+  const auto exclusive = std::find_if(exclusives_.begin(), exclusives_.end(),
+                                      [fd](const Exclusive& each) { return each.fd == fd; });
+  const bool watched = exclusive == exclusives_.end() || exclusive->watched;
+  if (exclusive != exclusives_.end()) exclusives_.erase(exclusive);
   epoll_event unused{};
-  CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &unused) == 0);
+  if (watched) CHECK(::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &unused) == 0);
   ++unwatches_;
   for (int i = 0; i < ready_count_; ++i) {
     if (ready_[i].data.ptr == &watcher) ready_[i].data.ptr = nullptr;
@@ -123,12 +133,21 @@ void Core::add_turn_end(TurnEnd& work) {
 void Core::start() {
   CHECK(!thread_.joinable());
   stopping_.store(false);
+  called_home_.store(false);
+  somebody_came_.store(false);
+  came_home_.clear();  // a host's guests are started, and taken in, before it
+  if (host_ != nullptr) host_->take_in(*this);
   thread_ = std::thread([this] { loop(); });
+  if (host_ != nullptr) load_.measure(thread_.native_handle());
 }
 
 void Core::stop() {
   if (!thread_.joinable()) return;
-  stopping_.store(true);
+  {
+    const std::lock_guard lock(park_lock_);
+    stopping_.store(true);
+  }
+  unparked_.notify_one();
   wake();
   thread_.join();
   // A borrowed turn may still run; the next one would see stopping_ under the lock.
@@ -136,14 +155,27 @@ void Core::stop() {
 }
 
 void Core::loop() {
-  while (!stopping_.load(std::memory_order_relaxed)) wait_and_turn(-1);
+  ::pthread_setname_np(::pthread_self(), ("core " + std::to_string(id_.value)).c_str());
+  be_thread();
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (!is_on_its_own()) {
+      park();
+      continue;
+    }
+    wait_and_turn(-1);
+    if (called_home_.load(std::memory_order_relaxed)) go_home();
+    if (somebody_came_.load(std::memory_order_relaxed)) take_in_who_came();
+    balance();
+  }
+  send_off(guests_.size());
+  away_.clear();
 }
 
 void Core::run_once(int wait_ms) {
   CHECK(!thread_.joinable());
   {
     const std::lock_guard lock(turn_lock_);
-    prepare_sleep();  // the clock may have moved since the last turn, or timers been armed
+    prepare_sleep();  // timers may have been armed since the last turn
   }
   wait_and_turn(wait_ms);
 }
@@ -151,14 +183,14 @@ void Core::run_once(int wait_ms) {
 void Core::wait_and_turn(int wait_ms) {
   epoll_event events[kEventsMax];
   asleep_.store(true);
-  int timeout = timeout_ms_;
-  if (wait_ms >= 0 && (timeout < 0 || timeout > wait_ms)) timeout = wait_ms;
+  int timeout = timeout_ms(wait_ms);
   // A poster puts mail, then looks at asleep_; we set asleep_, then look at the mail: in the one
   // order of these sequentially consistent operations at least one of us sees the other.
   if (mail_waiting_.load() > 0 || stopping_.load()) timeout = 0;
   int count = ::epoll_wait(epoll_fd_, events, kEventsMax, timeout);
   CHECK(count >= 0 || errno == EINTR);
 
+  SteadyMs now_ms = 0;
   {
     const std::lock_guard lock(turn_lock_);
     asleep_.store(false);
@@ -168,7 +200,11 @@ void Core::wait_and_turn(int wait_ms) {
     turn(events, count);
     notify_posted();
     prepare_sleep();
+    now_ms = now_ms_;
+    // So that guests, served next, run the turns that they cause here at once.
+    if (!guests_.empty()) asleep_.store(true);
   }
+  if (!guests_.empty()) serve_guests(now_ms);
 }
 
 void Core::turn(epoll_event* events, int count) {
@@ -220,14 +256,19 @@ void Core::run_turn_end() {
 void Core::prepare_sleep() {
   sleeping_until_ = timers_.next_run_ms();
   unwatches_seen_ = unwatches_;
-  timeout_ms_ = timeout_ms();
 }
 
-int Core::timeout_ms() const {
+// Until the next timer of the cores that this thread serves, at most wait_ms if that is not < 0.
+int Core::timeout_ms(int wait_ms) const {
   constexpr SteadyMs kNever = std::numeric_limits<SteadyMs>::max();
-  if (sleeping_until_ == kNever) return -1;
-  const SteadyMs left = sleeping_until_ - clock_.steady_ms();
-  return static_cast<int>(std::clamp<SteadyMs>(left, 0, std::numeric_limits<int>::max()));
+  if (!due_.empty()) return 0;
+  SteadyMs until = sleeping_until_;
+  for (const Core* guest : guests_) until = std::min(until, guest->sleeping_until_);
+  if (!away_.empty() && (wait_ms < 0 || wait_ms > rules_.window_ms)) wait_ms = rules_.window_ms;
+  if (until == kNever) return wait_ms;
+  const SteadyMs left =
+      std::clamp<SteadyMs>(until - clock_.steady_ms(), 0, std::numeric_limits<int>::max());
+  return wait_ms < 0 ? static_cast<int>(left) : std::min(static_cast<int>(left), wait_ms);
 }
 
 }  // namespace roost::core

@@ -2,8 +2,8 @@
 // One core: a thread, an epoll set, a timer wheel, a mailbox. Everything core-bound belongs to one
 // core and is touched only inside one of its turns. A turn: ready sockets -> mail -> timers ->
 // turn-end work (flushes). A turn belongs to whoever holds the turn lock: usually the core's own
-// thread; while that sleeps, a core that posts a little mail runs the turn itself, because waking
-// a thread costs more than a message (DESIGN section 13; decision in README.md).
+// thread, or that of its host while there is little to do (hosting.cc); while a thread sleeps, a
+// core that posts a little mail runs the turn itself: waking a thread costs more than a message.
 // Thread: own thread; post() and the getters marked so from any thread.
 #pragma once
 
@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,7 @@
 #include "broker/base/clock.h"
 #include "broker/base/counter.h"
 #include "broker/base/ids.h"
+#include "broker/core/load.h"
 #include "broker/core/task.h"
 #include "broker/core/timer_wheel.h"
 
@@ -55,13 +57,24 @@ class TurnEnd {
 };
 
 struct CoreCounters {
-  Counter turns, wakeups, mails, borrowed_turns;  // borrowed: run by another core's thread
+  Counter turns, wakeups, mails, borrowed_turns;  // borrowed: run by whoever posted the mail
+  Counter hosted_turns;                           // begun by the host's thread
+  Counter sent_off, called_home;                  // of a host: guests that left and came back
   Counter busy_ns;                                // time spent inside turns
 };
 
-class Core {
+// When guests leave their host and come back. Loads are CPU time of a thread over time.
+struct HostRules {
+  bool hosts = true;            // false: every core is always served by its own thread
+  int window_ms = 30;           // in which the host measures
+  double send_off_load = 0.7;   // over this half of the guests leave
+  double call_home_load = 0.4;  // host and guest together under this ...
+  int quiet_windows = 7;        // ... for so many windows: the guest comes back
+};
+
+class Core final : private Watcher {
  public:
-  Core(CoreId id, const Clock& clock);
+  Core(CoreId id, const Clock& clock, const HostRules& rules = {});
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -76,7 +89,8 @@ class Core {
   SteadyMs now_ms() const { return now_ms_; }  // read once per turn
   WallMs wall_ms() const { return wall_ms_; }
   TimerWheel& timers() { return timers_; }
-  // Level-triggered. `exclusive`: EPOLLEXCLUSIVE, for listening sockets shared by cores.
+  // Level-triggered. `exclusive`: EPOLLEXCLUSIVE, for listening sockets that all cores watch; a
+  // guest leaves them to its host.
   // watch() alone may also be called before start(). False: the kernel has no room for another
   // watch (fs.epoll.max_user_watches, memory); then there is nothing to unwatch.
   bool watch(int fd, std::uint32_t events, Watcher& watcher, bool exclusive = false);
@@ -104,6 +118,9 @@ class Core {
   std::size_t mail_waiting() const { return mail_waiting_.load(std::memory_order_relaxed); }
 
   // --- life, from the owner's thread ---
+  // From start() on the thread of `host` serves this core too while there is little to do.
+  // Requires: neither has been started; the host is started after its guests, stopped before them.
+  void be_guest_of(Core& host);
   void start();  // starts the thread
   void stop();   // finishes the running turn, then the thread; idempotent
   // Runs one turn on the calling thread without a thread of its own; for tests and shutdown.
@@ -117,6 +134,12 @@ class Core {
     Core* target;
     std::vector<Task> tasks;
   };
+  struct Exclusive {
+    int fd;
+    std::uint32_t events;
+    Watcher* watcher;
+    bool watched;
+  };
   static constexpr int kEventsMax = 256;               // sockets served in one turn
   static constexpr std::size_t kOutboxMax = 256;       // more than this doesn't wait for turn end
   static constexpr std::size_t kBorrowedMailMax = 16;  // more mail than this wakes the thread
@@ -128,13 +151,14 @@ class Core {
 
   void loop();
   void wait_and_turn(int wait_ms);
+  int timeout_ms(int wait_ms) const;
   void turn(epoll_event* events, int count);
   void run_ready(epoll_event* events, int count);
   void run_mail();
   void run_turn_end();
+  bool add_watch(int fd, std::uint32_t events, Watcher& watcher);
   void add_turn_end(TurnEnd& work);
   void prepare_sleep();
-  int timeout_ms() const;
 
   void put_mail(std::vector<Task>& tasks);
   void put_in_outbox(Core& target, Task task);
@@ -142,10 +166,31 @@ class Core {
   void notify_posted();
   bool claim_sleeper();
   bool run_borrowed(std::vector<Core*>& posted_to);
+  void run_here(std::vector<Core*>& posted_to);
+  void alert();
   void wake() const;
+
+  // hosting.cc: of a guest
+  bool is_on_its_own() const { return served_by_.load(std::memory_order_acquire) == this; }
+  bool is_served_here() const;
+  void be_thread();
+  void on_ready(std::uint32_t events) override;
+  void turn_as_guest();
+  void park();
+  void go_home();
+  void set_exclusives(bool watched);
+  // hosting.cc: of a host
+  void take_in_who_came();
+  void take_in(Core& guest);
+  void is_due(Core& guest);
+  void serve_guests(SteadyMs now_ms);
+  void balance();
+  void send_off(std::size_t count);
+  void call_home(double own_load, std::int64_t now_ns);
 
   const CoreId id_;
   const Clock& clock_;
+  const HostRules rules_;
   CoreCounters counters_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
@@ -165,11 +210,26 @@ class Core {
   std::vector<Task> mail_running_;
   std::vector<Outbox> outboxes_;  // one a core that was ever posted to
   std::vector<Core*> posted_to_;
-  SteadyMs sleeping_until_ = 0;  // what the thread waits for in epoll_wait, or will in a moment
+  std::vector<Exclusive> exclusives_;
+  SteadyMs sleeping_until_ = 0;  // what whoever serves this core waits for, or will in a moment
 
-  // Of the thread that calls wait_and_turn.
+  // Of the thread that serves this core.
   std::uint64_t unwatches_seen_ = 0;
-  int timeout_ms_ = 0;
+  bool is_due_ = false;        // stands in the host's due_
+  std::vector<Core*> guests_;  // served by this core's thread
+  std::vector<Core*> due_;     // guests to be served before the next wait
+  std::vector<Core*> being_served_;
+  std::vector<Core*> away_;  // guests that run on their own threads just now
+  LoadMeter load_;           // of this core's thread
+  int quiet_windows_ = 0;
+
+  Core* host_ = nullptr;                  // fixed by start(); null: always on its own thread
+  std::atomic<Core*> served_by_{this};    // whose thread runs the turns: its own or the host's
+  std::atomic<bool> called_home_{false};  // the host wants it back
+  std::atomic<bool> somebody_came_{false};
+  std::vector<Core*> came_home_;  // guarded by park_lock_
+  std::mutex park_lock_;          // served_by_ and stopping_ change under it
+  std::condition_variable unparked_;
 
   std::mutex turn_lock_;  // held while a turn runs
   std::mutex mail_lock_;

@@ -12,8 +12,8 @@ namespace roost::core {
 
 class Cores {
  public:
-  // Requires: 1 <= count <= 64.
-  Cores(std::uint16_t count, const Clock& clock);
+  // The first core is the host of the others. Requires: 1 <= count <= 64.
+  Cores(std::uint16_t count, const Clock& clock, const HostRules& rules = {});
   ~Cores();  // stops them all before the first one goes
   Cores(const Cores&) = delete;
   Cores& operator=(const Cores&) = delete;

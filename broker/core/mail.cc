@@ -46,7 +46,7 @@ void Core::put_in_outbox(Core& target, Task task) {
   outbox->tasks.push_back(std::move(task));
   if (outbox->tasks.size() < kOutboxMax) return;
   target.put_mail(outbox->tasks);
-  if (target.claim_sleeper()) target.wake();
+  if (target.claim_sleeper()) target.alert();
 }
 
 void Core::empty_outboxes(std::vector<Core*>& posted_to) {
@@ -58,8 +58,8 @@ void Core::empty_outboxes(std::vector<Core*>& posted_to) {
 }
 
 // This turn is over: its mail leaves, and every core that got some and sleeps is run here or
-// woken. What borrowed turns post joins the list instead of borrowing on its own, so the stack
-// stays one level deep, and our own core needs no word: we look at our mail before we sleep.
+// woken. What these turns post joins the list instead of going on on its own, so the stack stays
+// one level deep, and our own core needs no word: we look at our mail before we sleep.
 void Core::notify_posted() {
   posted_to_.clear();
   empty_outboxes(posted_to_);
@@ -67,6 +67,10 @@ void Core::notify_posted() {
   for (std::size_t i = 0; i < posted_to_.size(); ++i) {
     Core& target = *posted_to_[i];
     if (&target == this || !target.claim_sleeper()) continue;
+    if (target.is_served_here()) {
+      target.run_here(posted_to_);
+      continue;
+    }
     if (borrows_left-- > 0 && target.run_borrowed(posted_to_)) continue;
     target.wake();
   }
@@ -90,6 +94,29 @@ bool Core::run_borrowed(std::vector<Core*>& posted_to) {
     if (mail_waiting_.load() == 0 || !claim_sleeper()) return true;
   }
   return false;
+}
+
+// Requires: the caller has claimed this core, and its thread serves it.
+void Core::run_here(std::vector<Core*>& posted_to) {
+  if (!turn_lock_.try_lock()) return alert();  // somebody borrows it; we look when they are done
+  {
+    const std::lock_guard lock(turn_lock_, std::adopt_lock);
+    turn(nullptr, 0);
+    counters_.borrowed_turns.add();
+    empty_outboxes(posted_to);
+    prepare_sleep();
+    asleep_.store(true);
+  }
+  if (mail_waiting_.load() > 0 && claim_sleeper()) alert();
+}
+
+// Makes whoever serves this core look at its mail. Requires: the caller has claimed this core.
+void Core::alert() {
+  if (!is_served_here()) {
+    wake();
+  } else if (!is_on_its_own()) {
+    host_->is_due(*this);
+  }  // else this thread looks at the mail before it waits
 }
 
 void Core::wake() const {

@@ -36,12 +36,12 @@ ClientGate::~ClientGate() = default;
 
 std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;
-  if (gone_ || (greeting_ != nullptr && greeting_->asking)) return 0;
+  if (gone_ || is_opening() || (greeting_ != nullptr && greeting_->asking)) return 0;
   if (session_ == nullptr && !bytes.empty() && bytes[0] != kConnectByte) {
     not_connect();  // not worth waiting for a whole packet: it may be HTTP
     return 0;
   }
-  while (!gone_ && !paused_ && (greeting_ == nullptr || !greeting_->asking)) {
+  while (!gone_ && !paused_ && !is_opening() && (greeting_ == nullptr || !greeting_->asking)) {
     const mqtt::FrameResult found =
         mqtt::next_frame(bytes.subspan(consumed), listener_.limits.packet_size_max);
     if (found.status == mqtt::FrameStatus::incomplete) {
@@ -55,7 +55,7 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
     if (!on_frame(found.frame)) break;
     consumed += found.frame.size();
   }
-  if (session_ != nullptr && !paused_ && gates_.sessions().router().is_congested()) {
+  if (session_ != nullptr && !paused_ && !is_opening() && gates_.is_congested()) {
     paused_ = true;
     connection_->pause_reading();
     gates_.pause(*this);

@@ -30,6 +30,7 @@ struct GateListener {
   std::optional<bool> allow_anonymous;
   mqtt::Limits limits;  // of packets from its clients
   std::uint64_t connect_timeout_ms = 10'000;
+  session::AckMode ack = session::AckMode::local;
   net::Listener* listener = nullptr;  // told of every connection that ends
 };
 
@@ -50,6 +51,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
   bool is_congested() const override;
   std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
+  void opened() override { connection_->resume_reading(); }
   void close(std::string_view why) override;
 
  private:
@@ -76,6 +78,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   core::Core& core_of(const mqtt::Connect& connect);
   void hand_over(net::DetachedConnection detached, core::Core& home);
   void open_session(const mqtt::Connect& connect);
+  bool is_opening() const { return session_ != nullptr && session_->is_opening(); }
   std::string who(const mqtt::Connect& connect, std::string_view assigned) const;
   void log(std::string_view what, std::string_view about, std::string_view why);
 

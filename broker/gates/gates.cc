@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/mqtt/decode.h"
 
 namespace roost::gates {
 
@@ -14,6 +15,20 @@ Gates::Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCount
       random_(std::random_device{}()) {}
 
 Gates::~Gates() = default;
+
+void Gates::accept(const GateListener& listener, net::DetachedConnection connection) {
+  const std::string_view client_id = mqtt::peek_client_id(connection.unread);
+  const ShardId shard = sessions_.shard_of(client_id);
+  core::Core& home = client_id.empty() ? core() : sessions_.router().cores().of(shard);
+  if (&home == &core()) {
+    take(listener, std::move(connection), false);
+    return;
+  }
+  counters_.moved.add();
+  home.post(
+      [&there = *common_.gates[home.id().value], &listener,
+       moved = std::move(connection)]() mutable { there.take(listener, std::move(moved), false); });
+}
 
 void Gates::take(const GateListener& listener, net::DetachedConnection connection, bool admitted) {
   auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), admitted);
@@ -62,7 +77,7 @@ void Gates::pause(ClientGate& gate) {
 }
 
 void Gates::on_timer() {
-  if (sessions_.router().is_congested()) {
+  if (is_congested()) {
     core().timers().arm(*this, core().now_ms() + kPauseMs);
     return;
   }

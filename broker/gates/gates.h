@@ -45,15 +45,18 @@ class Gates final : private core::TurnEnd, private core::Timer {
   Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCounters& net_counters);
   ~Gates() override;
 
-  // A connection whose transport is ready; on the accepting core.
-  void accept(const GateListener& listener, net::DetachedConnection connection) {
-    take(listener, std::move(connection), false);
-  }
+  // A connection whose transport is ready; on the accepting core. Where its CONNECT has come
+  // already it goes to the core of its session at once, so that it never has to move again.
+  void accept(const GateListener& listener, net::DetachedConnection connection);
   // From now on there are no new sessions: who has none is closed, and so is who comes later.
   void shut();
   // Closes all connections at once; the session layer has said goodbye before.
   void close_all();
   std::size_t size() const { return gates_.size(); }
+  // Publishers should wait: another core or the disk falls behind.
+  bool is_congested() {
+    return sessions_.router().is_congested() || sessions_.log().is_congested();
+  }
   const GateCounters& counters() const { return counters_; }
 
   // --- for ClientGate ---

@@ -204,7 +204,8 @@ void ClientGate::open_session(const mqtt::Connect& connect) {
     who_ = who(connect, assigned);
     log("connected", who_, {});
   }
-  session_ = &gates_.sessions().connect(connect, *this, assigned);
+  session_ = &gates_.sessions().connect(connect, *this, assigned, listener_.ack);
+  if (session_->is_opening()) connection_->pause_reading();  // until opened()
 }
 
 // "client=... address=... version=... clean=... keep_alive=... user=...", for all its lines.

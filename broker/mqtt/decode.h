@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "broker/base/result.h"
 #include "broker/mqtt/frame.h"
@@ -32,6 +33,10 @@ struct DecodeError {
 // Any packet but CONNECT's first decision: CONNECT ignores `version` and sets its own.
 Result<Packet, DecodeError> decode(const Frame& frame, ProtocolVersion version,
                                    const Limits& limits, Sender sender = Sender::client);
+
+// The client id of the CONNECT that begins in front of `bytes`, not checked in any way; empty where
+// that can't be read (yet). For choosing a core before anything is judged.
+std::string_view peek_client_id(ByteView bytes);
 
 // The hot ones, without the variant. Requires: frame.type() fits.
 // `out` is overwritten; its vectors keep their capacity.

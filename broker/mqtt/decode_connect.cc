@@ -130,4 +130,17 @@ void decode_connect(Reader& reader, const DecodeCall& call, Connect& out) {
   read_login(reader, flags, out);
 }
 
+std::string_view peek_client_id(ByteView bytes) {
+  Reader reader(bytes, ProtocolVersion::v3_1_1);
+  if (reader.byte() >> 4 != static_cast<int>(PacketType::connect)) return {};
+  reader.varint();    // remaining length
+  reader.raw_text();  // protocol name
+  const std::uint8_t level = reader.byte();
+  reader.byte();       // connect flags
+  reader.two_bytes();  // keep alive
+  if (level == 5) reader.take(reader.varint());
+  const std::string_view client_id = reader.raw_text();
+  return reader.failed() ? std::string_view() : client_id;
+}
+
 }  // namespace roost::mqtt

@@ -54,6 +54,7 @@ class Acceptor final : private core::Watcher, private core::Timer, public Handsh
   void on_handshake_done(Handshake& handshake, DetachedConnection connection) override;
   void on_handshake_failed(Handshake& handshake, const std::string& why) override;
   void take(DetachedConnection connection);
+  void read_first(DetachedConnection& connection);
   bool is_full();
   void pause(int error);
   void count(std::size_t layers_done, bool failed);

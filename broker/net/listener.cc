@@ -98,6 +98,9 @@ Result<std::unique_ptr<Listener>> Listener::open(ListenerSettings settings, core
     auto opened = listen_tcp(settings.address, settings.port, log);
     if (!opened) return Unexpected(opened.error());
     sockets = std::move(opened).value();
+    if (settings.silent_for_s > 0) {
+      for (const Fd& socket : sockets) CHECK(defer_accept(socket, settings.silent_for_s));
+    }
   }
   auto state = std::make_shared<ListenerState>(std::move(settings), counters, log, std::move(tls));
   return std::unique_ptr<Listener>(

@@ -34,6 +34,7 @@ struct ListenerSettings {
   std::unique_ptr<TlsSettings> tls;
   std::uint32_t max_connections = 0;            // 0: unlimited
   std::uint32_t handshake_timeout_ms = 10'000;  // PROXY + TLS + WebSocket
+  int silent_for_s = 1;  // TCP: who says nothing is accepted so much later; 0: at once
   ConnectionLimits connection;
 };
 

@@ -117,6 +117,11 @@ Fd::~Fd() {
 
 int Fd::release() { return std::exchange(fd_, -1); }
 
+bool defer_accept(const Fd& listening, int seconds) {
+  return ::setsockopt(listening.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)) ==
+         0;
+}
+
 Result<std::vector<Fd>> listen_tcp(const std::string& host, std::uint16_t port, Log& log) {
   if (host == "*" || host == "::" || host.empty()) return listen_all(port, log);
   addrinfo hints{};

@@ -35,6 +35,8 @@ class Fd {
 // two). Port 0: the first picks a free one, the others follow it. "*" and "::" are IPv6 and IPv4
 // in one socket; a host without IPv6 gets IPv4 and a log line.
 Result<std::vector<Fd>> listen_tcp(const std::string& host, std::uint16_t port, Log& log);
+// A TCP client is accepted when its first bytes are here, or after about `seconds` without any.
+bool defer_accept(const Fd& listening, int seconds);
 
 // A socket file that nobody serves any more is replaced; one that is served is already_exists.
 Result<Fd> listen_unix(const std::string& path, std::uint32_t mode);

@@ -44,6 +44,7 @@ class Message final : public SharedBlock {
   mqtt::Qos qos() const { return qos_; }
   bool retain() const { return retain_; }
   std::uint64_t origin() const { return origin_; }
+  std::uint64_t sequence() const { return sequence_; }
   // Of one client and for one topic, and `other` is the later of the two.
   bool is_superseded_by(const Message& other) const {
     return origin_ != 0 && origin_ == other.origin_ && sequence_ < other.sequence_ &&

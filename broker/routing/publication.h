@@ -20,6 +20,19 @@ class PublicationWaiter {
   ~PublicationWaiter() = default;
 };
 
+// Who waits for a publish. Empty: nobody (QoS 0).
+struct Waiting {
+  PublicationWaiter* waiter = nullptr;
+  std::uint64_t tag = 0;
+};
+
+// A message that was committed in its publisher's shard first is known by its place there: targets
+// drop what they have seen. REPLICATION "QoS 2 in".
+struct Source {
+  ShardId shard;
+  std::uint64_t index = 0;
+};
+
 struct Publication {
   PublicationWaiter* waiter = nullptr;  // null: nobody waits any more (its connection is gone)
   std::uint64_t tag = 0;

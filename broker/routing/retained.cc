@@ -130,12 +130,13 @@ MessagePtr RetainedStore::find(std::string_view topic) const {
   return index == kNoIndex ? MessagePtr() : entries_[index - 1].message;
 }
 
-std::size_t RetainedStore::expire(SteadyMs now_ms, std::size_t budget) {
+std::size_t RetainedStore::expire(SteadyMs now_ms, std::size_t budget, const Gone& gone) {
   const std::size_t before = entries_.size();
   for (std::size_t left = std::min(budget, before); left > 0; --left) {
     if (cursor_ >= entries_.size()) cursor_ = 0;
     const Entry& entry = entries_[cursor_];
     if (entry.expires && entry.message->is_expired(now_ms)) {
+      if (gone) gone(entry.message->topic());
       remove(static_cast<std::uint32_t>(cursor_ + 1));
     } else {
       ++cursor_;

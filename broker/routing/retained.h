@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -31,8 +32,9 @@ class RetainedStore {
   // Appends every retained message that matches `filter` (no "$share") and hasn't expired.
   void match(std::string_view filter, SteadyMs now_ms, std::vector<MessagePtr>& out) const;
   // Drops what has expired at `now_ms`; looks at no more than `budget` messages a call and goes
-  // on where it stopped. Returns how many were dropped.
-  std::size_t expire(SteadyMs now_ms, std::size_t budget);
+  // on where it stopped. Returns how many were dropped; `gone` is told their topics.
+  using Gone = std::function<void(std::string_view topic)>;
+  std::size_t expire(SteadyMs now_ms, std::size_t budget, const Gone& gone = {});
 
   std::size_t size() const;
   std::size_t payload_bytes() const;

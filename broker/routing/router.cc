@@ -33,8 +33,8 @@ Publication* Router::new_publication(PublicationWaiter* waiter, std::uint64_t ta
   return publication;
 }
 
-Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* waiter,
-                                  std::uint64_t tag) {
+Router::Published Router::publish(const MessagePtr& message, Waiting waiting,
+                                  const std::optional<Source>& source) {
   DCHECK(core_.is_current());
   counters_.published.add();
   const std::uint64_t durable = table_.durables.candidates(message->topic());
@@ -53,9 +53,10 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
     return {Outcome::unmatched, nullptr};
   }
   // Only what is stored makes an ack wait: durable sessions and the retained topic's shard.
-  Publication* publication = waiter != nullptr && (durable != 0 || message->retain())
-                                 ? new_publication(waiter, tag)
-                                 : nullptr;
+  Publication* publication =
+      waiting.waiter != nullptr && (durable != 0 || message->retain())
+          ? new_publication(waiting.waiter, waiting.tag)
+          : nullptr;
   for (; targets != 0; targets &= targets - 1) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(targets))};
     Parcel parcel{message,
@@ -65,7 +66,8 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
                   ((durable >> to.value) & 1U) != 0,
                   wanted,
                   counters_.published.value(),
-                  retained_number};
+                  retained_number,
+                  source};
     if (publication != nullptr) publication->doors += parcel.retain + parcel.deliver_waits;
     if (to == core_.id()) {
       open(core_.id(), parcel);
@@ -83,16 +85,33 @@ Router::Published Router::publish(const MessagePtr& message, PublicationWaiter* 
 
 void Router::open(CoreId from, const Parcel& parcel) {
   const ConfirmTo confirm_to{parcel.publication, from};
-  // Retained first: whoever subscribes after this message was delivered must find it kept.
-  if (parcel.retain && local_.store_retained(parcel.message, confirm_to) && confirm_to) {
-    confirm(confirm_to);
+  if (parcel.retain) {
+    storing_.push_back({from, parcel});
+    local_.store_retained(parcel.message, confirm_to, parcel.source);
   }
-  if (parcel.retain) retained_kept_[from.value] = parcel.retained_number;
-  if (parcel.retain && from != core_.id()) catch_up(from, parcel);
   if (!parcel.deliver) return;
   if (parcel.message->retain()) note_seen(from, parcel);
   const ConfirmTo deliver_to = parcel.deliver_waits ? confirm_to : ConfirmTo{};
-  if (local_.deliver_local(parcel.message, deliver_to) && deliver_to) confirm(deliver_to);
+  if (local_.deliver_local(parcel.message, deliver_to, parcel.source) && deliver_to) {
+    confirm(deliver_to);
+  }
+}
+
+// Whoever subscribes after such a message was delivered finds it kept: the question waits for it.
+// Large ones may be overtaken by others: what counts as kept has nothing before it that isn't.
+void Router::retained_stored(const Message& message) {
+  const auto at = std::find_if(storing_.begin(), storing_.end(), [&](const Storing& one) {
+    return !one.is_stored && one.parcel.message.get() == &message;
+  });
+  if (at == storing_.end()) return;
+  at->is_stored = true;
+  while (!storing_.empty() && storing_.front().is_stored) {
+    const Storing stored = std::move(storing_.front());
+    storing_.pop_front();
+    retained_kept_[stored.from.value] = stored.parcel.retained_number;
+    catch_up(stored.from, stored.parcel);
+  }
+  if (!waiting_.empty()) run_waiting();
 }
 
 // Who subscribed while this retained message was on its way here has asked this core for the kept
@@ -103,7 +122,7 @@ void Router::catch_up(CoreId from, const Parcel& parcel) {
   for (late &= ~parcel.sent_to; late != 0; late &= late - 1) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(late))};
     if (to == core_.id()) {
-      local_.deliver_local(parcel.message, {});
+      local_.deliver_local(parcel.message, {}, std::nullopt);
       continue;
     }
     // Not by the outbox: whoever asks for the kept ones later in this turn gets the answer behind
@@ -122,7 +141,7 @@ void Router::caught_up(CoreId from, const MessagePtr& message, std::uint64_t num
     const Seen& last = seen(topic);
     if (last.topic == topic && last.from == from && last.number > number) return;
   }
-  local_.deliver_local(message, {});
+  local_.deliver_local(message, {}, std::nullopt);
 }
 
 void Router::note_seen(CoreId from, const Parcel& parcel) {
@@ -141,12 +160,12 @@ void Router::after(std::vector<std::uint64_t> seen, core::Task work) {
 }
 
 void Router::run_waiting() {
-  const auto has_come = [this](const Waiting& one) {
+  const auto has_come = [this](const Asked& one) {
     return std::equal(one.seen.begin(), one.seen.end(), retained_kept_.begin(),
                       [](std::uint64_t seen, std::uint64_t kept) { return seen <= kept; });
   };
-  std::vector<Waiting> waiting = std::exchange(waiting_, {});
-  for (Waiting& one : waiting) {
+  std::vector<Asked> waiting = std::exchange(waiting_, {});
+  for (Asked& one : waiting) {
     if (has_come(one)) {
       one.work();
     } else {
@@ -169,7 +188,6 @@ void Router::on_turn_end() {
       cores_.at(CoreId{to})
           .post([peer, from = core_.id(), parcels = std::exchange(outbox.parcels, {})] {
             for (const Parcel& parcel : parcels) peer->open(from, parcel);
-            if (!peer->waiting_.empty()) peer->run_waiting();
           });
     }
     if (!outbox.confirms.empty()) {

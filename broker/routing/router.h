@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "broker/base/counter.h"
@@ -22,9 +23,12 @@ class LocalDelivery {
  public:
   // Delivers to everyone on this core who wants it. True: stored as promised already; false: the
   // promise is kept later, then Router::confirm(confirm) is called. `confirm` may be empty.
-  virtual bool deliver_local(const MessagePtr& message, ConfirmTo confirm) = 0;
-  // Keeps (or, with an empty payload, clears) the retained message of a topic of this core.
-  virtual bool store_retained(const MessagePtr& message, ConfirmTo confirm) = 0;
+  virtual bool deliver_local(const MessagePtr& message, ConfirmTo confirm,
+                             const std::optional<Source>& source) = 0;
+  // Keeps (or, with an empty payload, clears) the retained message of a topic of this core. Once
+  // that is done, Router::retained_stored() and then Router::confirm(confirm) are called.
+  virtual void store_retained(const MessagePtr& message, ConfirmTo confirm,
+                              const std::optional<Source>& source) = 0;
 
  protected:
   ~LocalDelivery() = default;
@@ -57,8 +61,17 @@ class Router final : private core::TurnEnd {
     Outcome outcome = Outcome::done;
     Publication* publication = nullptr;  // pending: forget() it if the waiter dies first
   };
-  // `waiter` null: nobody waits (QoS 0, wills). The retain flag of the message is acted upon.
-  Published publish(const MessagePtr& message, PublicationWaiter* waiter, std::uint64_t tag);
+  // The retain flag of the message is acted upon.
+  Published publish(const MessagePtr& message, Waiting waiting,
+                    const std::optional<Source>& source = std::nullopt);
+  // A message given to store_retained() is kept now.
+  void retained_stored(const Message& message);
+  // A session that outlives its connection may want it.
+  bool is_durable(std::string_view topic) const {
+    return table_.durables.candidates(topic) != 0;
+  }
+  // Rises with every publish of this core.
+  std::uint64_t next_number() const { return counters_.published.value(); }
   // Who asks `home` for its kept messages must not miss what came here by the straight way already
   // and is still on its way there: how many retained messages of each core for `home` were seen.
   std::vector<std::uint64_t> seen_of(CoreId home) const;
@@ -92,6 +105,13 @@ class Router final : private core::TurnEnd {
     std::uint64_t sent_to = 0;           // retained: the cores that get it from its publisher
     std::uint64_t number = 0;            // rises with every publish of its core
     std::uint64_t retained_number = 0;   // counts what its core sent to the topic's core to keep
+    std::optional<Source> source;
+  };
+  // At home: on its way into the log.
+  struct Storing {
+    CoreId from;
+    Parcel parcel;
+    bool is_stored = false;
   };
   // A retained message that came from its publisher's core.
   struct Seen {
@@ -124,7 +144,7 @@ class Router final : private core::TurnEnd {
   std::vector<Outbox> outboxes_;          // by core
   std::deque<Publication> publications_;  // as many as were ever open at once
   std::vector<Publication*> spare_;
-  struct Waiting {
+  struct Asked {
     std::vector<std::uint64_t> seen;
     core::Task work;
   };
@@ -132,7 +152,8 @@ class Router final : private core::TurnEnd {
   std::vector<std::uint64_t> retained_sent_;               // by home
   std::vector<std::uint64_t> retained_kept_;               // here, by the core they came from
   std::vector<std::vector<std::uint64_t>> retained_seen_;  // by home, then by that core
-  std::vector<Waiting> waiting_;
+  std::vector<Asked> waiting_;
+  std::deque<Storing> storing_;
   std::vector<Seen> seen_;  // empty until the first
   RouterCounters counters_;
 };

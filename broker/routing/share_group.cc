@@ -46,7 +46,9 @@ std::size_t ShareGroup::set_connected(std::size_t at, bool connected) {
 bool ShareGroup::join(ShareMember member) {
   const bool connected = member.connected;
   const std::uint32_t known = find(member.client_id);
+  durable_count_ += member.durable;
   if (known != kNoIndex) {
+    durable_count_ -= members_[known - 1].durable;
     members_[set_connected(known - 1, connected)] = std::move(member);
     return false;
   }
@@ -60,6 +62,7 @@ bool ShareGroup::join(ShareMember member) {
 bool ShareGroup::leave(std::string_view client_id) {
   const std::uint32_t known = find(client_id);
   if (known == kNoIndex) return false;
+  durable_count_ -= members_[known - 1].durable;
   swap_places(set_connected(known - 1, false), members_.size() - 1);
   by_client_.erase(hash_of(members_.back().client_id), index_of(members_.size() - 1));
   members_.pop_back();

@@ -22,6 +22,7 @@ struct ShareMember {
   bool connected = false;
   std::uint32_t subscription_id = 0;
   mqtt::SubscriptionOptions options;
+  bool durable = false;  // its queue outlives its connection
 };
 
 class ShareGroup {
@@ -39,6 +40,7 @@ class ShareGroup {
   bool empty() const { return members_.empty(); }
   std::size_t size() const { return members_.size(); }
   bool has_connected() const { return connected_count_ > 0; }
+  bool has_durable() const { return durable_count_ > 0; }
 
   // The next member in turn: connected ones round robin; else offline ones round robin; null when
   // empty or when only `except` (may be empty) is left. The pointer lives until the next change.
@@ -55,6 +57,7 @@ class ShareGroup {
   std::vector<ShareMember> members_;  // the connected ones first
   IndexTable by_client_;              // position + 1
   std::size_t connected_count_ = 0;
+  std::size_t durable_count_ = 0;
   std::size_t turn_ = 0, offline_turn_ = 0;  // whose turn it is, in either part
 };
 

@@ -37,16 +37,6 @@ void TopicTree::collect(std::string_view topic, Found found, void* callee) const
   if (trie_ != nullptr) trie_->collect(topic, found, callee);
 }
 
-bool TopicTree::matches_any(std::string_view topic) const {
-  bool any = false;
-  const Found stop = [](void* callee, std::span<const Subscriber>) {
-    *static_cast<bool*>(callee) = true;
-    return false;
-  };
-  collect(topic, stop, &any);
-  return any;
-}
-
 std::size_t TopicTree::size() const {
   return exact_->size() + (trie_ != nullptr ? trie_->size() : 0);
 }

@@ -50,8 +50,27 @@ class TopicTree {
         },
         const_cast<void*>(static_cast<const void*>(std::addressof(visit))));
   }
-  // As match(...) finding anybody, stopping at the first.
-  bool matches_any(std::string_view topic) const;
+  // Whether match(...) would find anybody for whom wanted(const Subscriber&) holds; stops at the
+  // first filter that has one.
+  template <typename Wanted>
+  bool matches_any(std::string_view topic, Wanted&& wanted) const {
+    struct Search {
+      std::remove_reference_t<Wanted>& wanted;
+      bool found = false;
+    } search{wanted};
+    collect(
+        topic,
+        [](void* callee, std::span<const Subscriber> subscribers) {
+          auto& mine = *static_cast<Search*>(callee);
+          for (const Subscriber& one : subscribers) mine.found = mine.found || mine.wanted(one);
+          return !mine.found;
+        },
+        &search);
+    return search.found;
+  }
+  bool matches_any(std::string_view topic) const {
+    return matches_any(topic, [](const Subscriber&) { return true; });
+  }
 
   std::size_t size() const;          // entries
   std::size_t filter_count() const;  // distinct filters

@@ -39,6 +39,7 @@ struct ListenerConfig {
   std::optional<bool> allow_anonymous;  // auth's value where the listener says nothing
   std::uint32_t max_connections = 0;    // 0: unlimited
   std::uint32_t max_packet_size = 0;    // never 0 after load
+  bool acks_memory = false;             // PUBACK before the message is on disk
 
   bool has_tls() const { return !tls.certificate_file.empty(); }
 };
@@ -69,12 +70,23 @@ struct MqttConfig {
   std::uint32_t max_queued_messages = 0;     // per session
   std::uint64_t max_queued_bytes = 0;        // per session; never 0 after load
   std::uint64_t max_queued_bytes_total = 0;  // all sessions of this node; never 0 after load
+  bool drop_oldest = false;                  // when a durable session's queue is full
+  std::uint32_t max_queued_age_s = 0;        // of a message in a queue; 0: no limit
+  std::string keep_last;                     // filters, separated by commas
   std::uint32_t max_subscriptions_per_client = 0;
   std::uint32_t session_expiry_max_s = 0;         // cap of v5's wish
   std::uint32_t persistent_session_expiry_s = 0;  // 3.x with clean session 0
   std::uint64_t sys_interval_ms = 0;              // $SYS; 0: off
 
   mqtt::Limits limits() const { return {max_packet_size, max_topic_levels}; }
+};
+
+struct StoreConfig {
+  std::uint64_t cache_bytes = 0;  // never 0 after load
+  std::uint64_t write_buffer_bytes = 0;
+  std::uint64_t reserve_bytes = 0;  // kept free on the disk; 0: none
+  std::uint64_t checkpoint_bytes = 0;
+  std::uint64_t checkpoint_interval_ms = 0;
 };
 
 struct LogConfig {
@@ -88,6 +100,7 @@ struct Config {
   AuthConfig auth;
   HttpConfig http;
   MqttConfig mqtt;
+  StoreConfig store;
   LogConfig log;
   std::string data_dir;
   std::uint16_t shards = 0;

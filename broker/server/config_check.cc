@@ -159,6 +159,10 @@ void derive(Config& config) {
     if (listener.max_packet_size == 0) listener.max_packet_size = config.mqtt.max_packet_size;
   }
   MqttConfig& mqtt = config.mqtt;
+  if (config.store.cache_bytes == 0) {
+    config.store.cache_bytes =
+        std::clamp<std::uint64_t>(memory_size().bytes / 16, 8U << 20, 256U << 20);
+  }
   if (mqtt.max_queued_bytes_total == 0) mqtt.max_queued_bytes_total = memory_size().bytes / 2;
   if (mqtt.max_queued_bytes == 0) mqtt.max_queued_bytes = mqtt.max_queued_bytes_total / 8;
   // Every core needs a shard, or it could serve nobody.

@@ -69,10 +69,23 @@ class Flattener {
     }
   }
 
+  // A list of plain words is one text, separated by commas.
+  bool join_scalars(const YAML::Node& node, const std::string& path) {
+    std::string text;
+    for (const auto& item : node) {
+      if (!item.IsScalar()) return false;
+      text += (text.empty() ? "" : ",") + item.Scalar();
+    }
+    outcome_.entries.push_back(
+        {path, std::move(text), line_of(node.Mark()), YamlEntry::Kind::scalar});
+    return true;
+  }
+
   void add_list(const YAML::Node& node, const std::string& path, int depth) {
     if (node.size() == 0) {
       outcome_.entries.push_back({path, "", line_of(node.Mark()), YamlEntry::Kind::empty_list});
     }
+    if (path != "listeners" && node.size() > 0 && join_scalars(node, path)) return;
     std::size_t index = 0;
     for (const auto& item : node) add(item, join(path, std::to_string(index++)), depth + 1);
   }

@@ -47,6 +47,14 @@ constexpr Row<S> kSessionCounters[] = {
      "slow_reader"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_queue_full,
      "queue_full"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_oldest,
+     "queue_overflow_oldest"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_superseded,
+     "keep_last"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_old,
+     "queued_too_long"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_damaged,
+     "damaged"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_expired,
      "expired"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_too_large,
@@ -59,6 +67,8 @@ constexpr Row<S> kSessionCounters[] = {
      "rejected_by_subscriber"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.",
      &S::dropped_not_authorized, "not_authorized"},
+    {"roost_publishes_refused_total", "PUBLISHes refused, by cause.", &S::refused_disk_full,
+     "disk_full"},
     {"roost_clients_refused_total", "Connections ended by us, by cause.",
      &S::refused_receive_maximum, "receive_maximum"},
     {"roost_clients_refused_total", "Connections ended by us, by cause.", &S::refused_packet_size,
@@ -140,7 +150,11 @@ constexpr Row<C> kCoreCounters[] = {
     {"roost_core_turns_total", "Turns of the event loop.", &C::turns},
     {"roost_core_wakeups_total", "Times a sleeping core was woken by another thread.", &C::wakeups},
     {"roost_core_mails_total", "Tasks that came by mail.", &C::mails},
-    {"roost_core_borrowed_turns_total", "Turns run by another core's thread.", &C::borrowed_turns},
+    {"roost_core_borrowed_turns_total", "Turns run by who posted the mail.", &C::borrowed_turns},
+    {"roost_core_hosted_turns_total", "Turns run by the first core's thread.", &C::hosted_turns},
+    {"roost_core_guests_sent_off_total", "Times a core got its own thread.", &C::sent_off},
+    {"roost_core_guests_called_home_total", "Times a core's thread was parked again.",
+     &C::called_home},
 };
 
 observe::Labels labels_of(const char* cause) {
@@ -225,6 +239,72 @@ void add_auth(observe::Metrics& metrics, const Node& node) {
                       });
 }
 
+using T = storage::StoreCounters;
+struct StoreRow {
+  const char* name;
+  const char* help;
+  Counter T::*counter;
+  double unit = 1;
+};
+constexpr StoreRow kStoreCounters[] = {
+    {"roost_store_appended_records_total", "Log records on disk.", &T::appended_records},
+    {"roost_store_appended_bytes_total", "Their bytes.", &T::appended_bytes},
+    {"roost_store_syncs_total", "Group commits: one write and one fsync each.", &T::syncs},
+    {"roost_store_sync_seconds_total", "Time spent in them.", &T::sync_ns, 1e-9},
+    {"roost_store_refused_batches_total", "Batches refused for want of space.",
+     &T::refused_for_space},
+    {"roost_store_trimmed_records_total", "Log records given up after a checkpoint.",
+     &T::trimmed_records},
+    {"roost_store_full_stops_total", "Times the disk was really full.", &T::full_stops},
+    {"roost_store_state_batches_total", "State changes written.", &T::state_batches},
+    {"roost_store_state_bytes_total", "Their bytes.", &T::state_bytes},
+    {"roost_store_state_flushes_total", "Checkpoints brought to disk.", &T::state_flushes},
+    {"roost_store_state_flush_seconds_total", "Time spent in them.", &T::state_flush_ns, 1e-9},
+    {"roost_store_tail_bytes_cut_total", "Bytes of a write that never ended.", &T::tail_bytes_cut},
+    {"roost_store_damaged_files_total", "Files put aside under damaged/.", &T::damaged_files},
+    {"roost_store_damaged_records_total", "Log records that are damaged or missing.",
+     &T::damaged_records},
+    {"roost_store_salvaged_records_total", "Records taken out of damaged files.",
+     &T::salvaged_records},
+    {"roost_store_damaged_reads_total", "Reads that met a damaged page.", &T::damaged_reads},
+    {"roost_store_wal_bytes_total", "Bytes written to the write-ahead log.", &T::wal_bytes},
+    {"roost_store_table_bytes_total", "Bytes written to tables.", &T::table_bytes},
+};
+constexpr StoreRow kStoreGauges[] = {
+    {"roost_store_sync_seconds_max", "Longest group commit.", &T::sync_ns_max, 1e-9},
+    {"roost_store_batch_records_max", "Most records of one group commit.", &T::batch_records_max},
+    {"roost_store_batch_bytes_max", "Most bytes of one group commit.", &T::batch_bytes_max},
+    {"roost_store_pending_bytes", "Appended and not on disk yet.", &T::pending_bytes},
+    {"roost_store_untrimmed_bytes", "Log since the last checkpoint.", &T::untrimmed_bytes},
+};
+static_assert(sizeof(T) / sizeof(Counter) == std::size(kStoreCounters) + std::size(kStoreGauges),
+              "a counter without a metric");
+
+void add_store(observe::Metrics& metrics, const Node& node) {
+  const auto value = [&store = node.store->store()](const StoreRow& row) {
+    return [&store, row] {
+      return static_cast<double>((store.counters().*row.counter).value()) * row.unit;
+    };
+  };
+  for (const StoreRow& row : kStoreCounters) metrics.add_counter(row.name, row.help, value(row));
+  for (const StoreRow& row : kStoreGauges) metrics.add_gauge(row.name, row.help, value(row));
+  metrics.add_gauge("roost_store_low_on_space", "1: only acks and deletes are stored.",
+                    [&store = node.store->store()] { return store.is_low_on_space() ? 1.0 : 0.0; });
+  const NodeStoreCounters& counters = node.store->counters();
+  const auto number = [](const Counter& counter) {
+    return [&counter] { return static_cast<double>(counter.value()); };
+  };
+  metrics.add_counter("roost_checkpoints_total", "Checkpoints done.", number(counters.checkpoints));
+  metrics.add_counter("roost_checkpoint_failures_total", "Checkpoints that failed.",
+                      number(counters.checkpoint_failures));
+  metrics.add_counter("roost_checkpoint_milliseconds_total", "Time spent in them.",
+                      number(counters.checkpoint_ms));
+  metrics.add_gauge("roost_replayed_records", "Log records replayed at the start.",
+                    number(counters.replayed));
+  metrics.add_gauge("roost_unreadable_records", "Log records that could not be read at the start.",
+                    number(counters.unreadable_records));
+}
+
 void add_process(observe::Metrics& metrics, const Node& node) {
   metrics.add_gauge("roost_connections_open", "Sockets open now.", [&node] {
     double open = 0;
@@ -267,6 +347,7 @@ void add_metrics(observe::Metrics& metrics, const Node& node) {
   });
   add_qos_counters(metrics, node);
   add_auth(metrics, node);
+  add_store(metrics, node);
   add_process(metrics, node);
 }
 

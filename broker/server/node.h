@@ -17,6 +17,7 @@
 #include "broker/observe/metrics.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/server/config.h"
+#include "broker/server/node_store.h"
 #include "broker/session/session_table.h"
 
 namespace roost::server {
@@ -24,16 +25,19 @@ namespace roost::server {
 // What one core runs.
 struct NodeCore {
   NodeCore(core::Core& core, core::Cores& cores, routing::RoutingTable& routing,
-           session::SessionTables& tables, gates::GatesCommon& common,
+           session::SessionTables& tables, NodeStore& store, gates::GatesCommon& common,
            net::NetCounters& net_counters)
-      : sessions(core, cores, routing, tables), gates(common, sessions, net_counters) {}
+      : sessions(core, cores, routing, tables), gates(common, sessions, net_counters) {
+    store.join(core, sessions);
+  }
 
   session::SessionTable sessions;
   gates::Gates gates;
 };
 
 struct Node {
-  Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords);
+  Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords,
+       std::unique_ptr<NodeStore> opened);
 
   const Config config;
   Log& log;
@@ -44,6 +48,7 @@ struct Node {
   auth::NoEnhancedAuthenticator enhanced;
   routing::RoutingTable routing;
   session::SessionTables tables;
+  std::unique_ptr<NodeStore> store;  // before the cores' side of it, which goes first
   gates::GatesCommon gates_common;
   std::vector<net::NetCounters> net_counters;  // by core
   std::vector<std::unique_ptr<NodeCore>> on_core;

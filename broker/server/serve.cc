@@ -11,6 +11,7 @@
 #include <string>
 
 #include "broker/server/config.h"
+#include "broker/server/node_store.h"
 #include "broker/server/server.h"
 #include "broker/server/spdlog_log.h"
 #include "broker/server/version.h"
@@ -78,8 +79,7 @@ void say_started(const Config& config, const Server& server) {
     std::printf("HTTP is off; %u cores.\n", config.threads);
   }
   std::printf(
-      "Sessions, queues and retained messages are in memory only for now: a restart "
-      "forgets them (data directory %s is kept for later).\n",
+      "Sessions, queues and retained messages are kept in %s; PUBACK means: on this disk.\n",
       config.data_dir.c_str());
   std::fflush(stdout);
 }
@@ -142,7 +142,13 @@ int run_serve(const ServeOptions& options) {
     std::fprintf(stderr, "roost: %s\n", prepared.error().message.c_str());
     return kExitDataDirectory;
   }
-  auto server = Server::open(config, log);
+  auto store = NodeStore::open(config, log);
+  if (!store) {
+    log.flush();
+    std::fprintf(stderr, "roost: %s\n", store.error().message.c_str());
+    return kExitDataDirectory;
+  }
+  auto server = Server::open(config, log, std::move(*store));
   if (!server) {
     log.flush();
     std::fprintf(stderr, "roost: %s\n", server.error().message.c_str());

@@ -23,12 +23,16 @@ session::SessionLimits session_limits(const Config& config) {
   limits.max_queued_messages = mqtt.max_queued_messages;
   limits.max_queued_bytes = mqtt.max_queued_bytes;
   limits.max_queued_bytes_core = mqtt.max_queued_bytes_total / config.threads;
+  limits.max_queued_age_s = mqtt.max_queued_age_s;
   limits.max_subscriptions = mqtt.max_subscriptions_per_client;
   limits.keep_alive_max_s = mqtt.keep_alive_max_s;
   limits.session_expiry_max_s = mqtt.session_expiry_max_s;
   limits.persistent_expiry_s = mqtt.persistent_session_expiry_s;
   return limits;
 }
+
+// For what is left to be written when the clients are gone.
+constexpr int kFinishLimitMs = 8000;
 
 net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfig& mqtt) {
   net::ListenerSettings settings;
@@ -58,12 +62,14 @@ net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfi
 
 }  // namespace
 
-Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords)
+Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords,
+           std::unique_ptr<NodeStore> opened)
     : config(wanted),
       log(to),
       connection_log(to, "connection", wanted.log.max_connection_lines),
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
       authenticator(std::move(passwords)),
+      store(std::move(opened)),
       gates_common{{}, *authenticator, enhanced, connection_log},
       net_counters(wanted.threads),
       started_ms(clock.steady_ms()) {
@@ -71,7 +77,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenti
   tables.limits = session_limits(config);
   for (std::uint16_t i = 0; i < cores.size(); ++i) {
     on_core.push_back(std::make_unique<NodeCore>(cores.at(CoreId{i}), cores, routing, tables,
-                                                 gates_common, net_counters[i]));
+                                                 *store, gates_common, net_counters[i]));
     routing.routers.push_back(&on_core.back()->sessions.router());
     tables.tables.push_back(&on_core.back()->sessions);
     gates_common.gates.push_back(&on_core.back()->gates);
@@ -92,11 +98,18 @@ Server::Server(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 Server::~Server() { stop(); }
 
 Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
+  auto store = NodeStore::open(config, log);
+  if (!store) return Unexpected(store.error());
+  return open(config, log, std::move(*store));
+}
+
+Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
+                                             std::unique_ptr<NodeStore> store) {
   auto passwords = auth::PasswordAuthenticator::open(
       {config.auth.password_file, config.auth.threads, config.auth.max_pending});
   if (!passwords) return Unexpected(passwords.error());
   auto inside = std::make_unique<Inside>();
-  inside->node = std::make_unique<Node>(config, log, std::move(*passwords));
+  inside->node = std::make_unique<Node>(config, log, std::move(*passwords), std::move(store));
   Node& node = *inside->node;
   for (const ListenerConfig& wanted : config.listeners) {
     auto opened =
@@ -109,6 +122,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
     gate->limits = config.mqtt.limits();
     gate->limits.packet_size_max = wanted.max_packet_size;
     gate->connect_timeout_ms = config.mqtt.connect_timeout_ms;
+    gate->ack = wanted.acks_memory ? session::AckMode::memory : session::AckMode::local;
     gate->listener = opened->get();
     node.gate_listeners.push_back(std::move(gate));
     node.listeners.push_back(std::move(*opened));
@@ -140,9 +154,11 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
 void Server::start() {
   Node& node = *inside_->node;
   inside_->started = true;
+  node.store->start_shards(node.clock, node.config.shards);
+  node.cores.start();
+  node.store->lead();
   inside_->sys = std::make_unique<SysPublisher>(node);
   node.cores.at(CoreId{0}).post([sys = inside_->sys.get()] { sys->start(); });
-  node.cores.start();
   for (std::size_t i = 0; i < node.listeners.size(); ++i) {
     node.listeners[i]->start([&node, &listener = *node.gate_listeners[i]](
                                  core::Core& core, net::DetachedConnection connection) {
@@ -177,6 +193,7 @@ void Server::stop(int grace_ms) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
+  if (inside_->started) node.store->finish(kFinishLimitMs);
   if (inside_->http != nullptr) inside_->http->stop();
   node.authenticator->stop();
   node.cores.stop();

@@ -15,13 +15,19 @@
 
 namespace roost::server {
 
+class NodeStore;
+
 class Server {
  public:
   // Opens everything that can fail: password file, listeners, HTTP. Serves nothing yet.
   // Errors: already_exists (address in use), invalid_argument and others by their message.
   static Result<std::unique_ptr<Server>> open(const Config& config, Log& log);
+  // ... on a store that is open already.
+  static Result<std::unique_ptr<Server>> open(const Config& config, Log& log,
+                                              std::unique_ptr<NodeStore> store);
   ~Server();  // stop()
 
+  // Brings back what is on disk, then serves. Blocks until then.
   void start();
   // No new clients; the present ones are told (v5: 0x8B), their last bytes flushed for at most
   // `grace_ms`; then everything ends. Idempotent.

@@ -64,6 +64,10 @@ std::vector<Setting> listener_settings() {
        "Connections at once; 0: no limit of its own.", range(0, kAny32)},
       {"listeners.*.max_packet_size", Kind::size, "", LISTENER_FIELD(max_packet_size),
        "Overrides mqtt.max_packet_size for this listener.", range(1024, mqtt::kPacketSizeMax)},
+      {"listeners.*.ack", Kind::choice, "local", LISTENER_FIELD(acks_memory),
+       "When PUBACK and PUBREC leave. local: what a session that outlives its connection wants, or "
+       "what is retained, is on disk. memory: it is accepted, and a crash may lose it.",
+       one_of({"local", "memory"})},
   };
 }
 
@@ -90,6 +94,23 @@ std::vector<Setting> service_settings() {
        "HTTP connections at once; one more is answered 503.", range(1, 65535)},
       {"data_dir", Kind::text, "./roost-data", CONFIG_FIELD(data_dir),
        "Where the broker keeps what must survive; made when missing."},
+      {"store.cache_bytes", Kind::size, "auto", CONFIG_FIELD(store.cache_bytes),
+       "Memory for what is read from disk. auto: a sixteenth of the memory, 8 to 256 MiB.",
+       range(1 << 20, kAny64, "auto", 0)},
+      {"store.write_buffer_bytes", Kind::size, "64MiB", CONFIG_FIELD(store.write_buffer_bytes),
+       "Memory for what is about to be written, of the log and of the state each.",
+       range(1 << 20, kAny64)},
+      {"store.reserve_bytes", Kind::size, "64MiB", CONFIG_FIELD(store.reserve_bytes),
+       "Kept free on the disk for acknowledgements and deletes: below it new messages that must be "
+       "stored are refused (v5: 0x97). 0: no reserve.",
+       range(0, kAny64)},
+      {"store.checkpoint_bytes", Kind::size, "32MiB", CONFIG_FIELD(store.checkpoint_bytes),
+       "Log written before the state is brought to disk and the log trimmed; bounds memory and the "
+       "time that a restart takes.",
+       range(1 << 20, kAny64)},
+      {"store.checkpoint_interval", Kind::duration_ms, "60s",
+       CONFIG_FIELD(store.checkpoint_interval_ms), "The same after this time at the latest.",
+       range(1000, kDayMs)},
       {"shards", Kind::number, "64", CONFIG_FIELD(shards),
        "Units that sessions and retained messages are divided into. Chosen once, for life.",
        range(1, 4096)},
@@ -126,9 +147,19 @@ std::vector<Setting> mqtt_settings() {
        "Bytes waiting for one session. auto: an eighth of max_queued_bytes_total.",
        range(1024, kAny64, "auto", 0)},
       {"mqtt.max_queued_bytes_total", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes_total),
-       "Bytes waiting for all sessions of this node. auto: half of the memory that the machine or "
-       "the cgroup has.",
+       "Bytes in memory waiting for all sessions of this node that end with their connection. auto: "
+       "half of the memory that the machine or the cgroup has.",
        range(1024, kAny64, "auto", 0)},
+      {"mqtt.queue_overflow", Kind::choice, "refuse-newest", CONFIG_FIELD(mqtt.drop_oldest),
+       "What happens to a message for a full queue of a session that outlives its connection: it "
+       "is dropped, or the oldest that isn't under way makes room. Counted either way.",
+       one_of({"refuse-newest", "drop-oldest"})},
+      {"mqtt.max_queued_age", Kind::duration_s, "never", CONFIG_FIELD(mqtt.max_queued_age_s),
+       "Messages that waited longer for their client are dropped and counted.",
+       range(1, mqtt::kNeverExpires - 1, "never", 0)},
+      {"mqtt.keep_last", Kind::text, "", CONFIG_FIELD(mqtt.keep_last),
+       "Topic filters, separated by commas (or a list): of a topic that matches one, a client that "
+       "is away finds only the newest message. For setpoints and states."},
       {"mqtt.max_subscriptions_per_client", Kind::number, "200000",
        CONFIG_FIELD(mqtt.max_subscriptions_per_client), "Filters of one client (0x97 beyond).",
        range(1, kAny32)},

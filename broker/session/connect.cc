@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client comes, resumes, is taken over, goes; and what time does to a session without one.
+// A client comes, is answered, goes.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -9,6 +9,7 @@
 #include "broker/mqtt/encode.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
+#include "broker/session/will.h"
 
 namespace roost::session {
 
@@ -16,14 +17,10 @@ using mqtt::PropertyId;
 using mqtt::ProtocolVersion;
 using mqtt::ReasonCode;
 
-Session::Session(SessionTable& table, std::string_view client_id, bool durable)
-    : table_(table), client_id_(client_id), origin_(hash64(client_id)), durable_(durable) {}
+Session::Session(SessionTable& table, std::string_view client_id, Generation generation)
+    : origin(hash64(client_id)), table_(table), client_id_(client_id), generation_(generation) {}
 
-Session::~Session() {
-  table_.counters().queued.sub(queue_.size());
-  table_.counters().queued_bytes.sub(queue_bytes_);
-  table_.counters().in_flight.sub(inflight_.unfinished());
-}
+Session::~Session() = default;
 
 SteadyMs Session::now_ms() const { return table_.core().now_ms(); }
 
@@ -44,103 +41,125 @@ std::uint16_t keep_alive_of(const mqtt::Connect& connect, const SessionLimits& l
 
 }  // namespace
 
-void Session::attach(const mqtt::Connect& connect, Link& link, bool session_present,
-                     std::string_view assigned_client_id, std::uint64_t generation) {
-  CHECK(live_ == nullptr);
+// Nothing is answered yet: opened() comes at once or when the record is committed.
+void Session::attach(const mqtt::Connect& connect, Link& link, std::string_view assigned_client_id,
+                     AckMode ack) {
   const SessionLimits& limits = table_.limits();
-  will_.reset();  // an old one that waits: its session goes on [MQTT-3.1.3-9]
-  will_due_ms_ = INT64_MAX;
-  expires_at_ms_ = INT64_MAX;
+  link_ = &link;
+  ack_mode_ = ack;
   expiry_s_ = expiry_of(connect, limits);
-  live_ = std::make_unique<Live>();
-  live_->link = &link;
-  live_->generation = generation;
-  live_->version = connect.version;
-  live_->bridge = connect.bridge;
-  live_->last_packet_ms = now_ms();
-  live_->keep_alive_ms = keep_alive_of(connect, limits) * 1500U;  // [MQTT-3.1.2-22]
-  live_->receive_maximum = limits.max_inflight;
+  version_ = connect.version;
+  bridge_ = connect.bridge;
+  last_packet_ms_ = now_ms();
+  keep_alive_ms_ = keep_alive_of(connect, limits) * 1500U;  // [MQTT-3.1.2-22]
+  receive_maximum_ = limits.max_inflight;
   if (connect.version == ProtocolVersion::v5) {
     const mqtt::Properties& wishes = connect.properties;
-    live_->receive_maximum = std::min(wishes.receive_maximum, limits.max_inflight);
-    if (wishes.has(PropertyId::maximum_packet_size)) {
-      live_->packet_size_max = wishes.maximum_packet_size;
-    }
+    receive_maximum_ = std::min(wishes.receive_maximum, limits.max_inflight);
+    if (wishes.has(PropertyId::maximum_packet_size)) packet_size_max_ = wishes.maximum_packet_size;
     const auto aliases = std::min(wishes.topic_alias_maximum, limits.topic_alias_maximum);
-    if (aliases > 0) live_->aliases_out = std::make_unique<TopicAliasOut>(aliases);
+    if (aliases > 0) aliases_out_ = std::make_unique<TopicAliasOut>(aliases);
   }
-  keep_will(connect);
-  table_.counters().connected.add();
-  if (durable_) table_.counters().durable_connected.add();
-  send_connack(connect, session_present, assigned_client_id);
-  arm_timer();
-  for (const auto& [filter, subscription] : subscriptions_) {
-    const auto parsed = mqtt::TopicFilter::parse(filter, limits.wire.topic_levels_max);
-    if (parsed && parsed->is_shared()) table_.share_presence(*this, *parsed, true);
-  }
-  for (std::size_t i = 0; i < inflight_.size(); ++i) inflight_.at(i).sent_here = false;
-  resend();
-  pump();
+  prepare_connack(connect, assigned_client_id);
 }
 
-void Session::send_connack(const mqtt::Connect& connect, bool session_present,
-                           std::string_view assigned_client_id) {
+AttachedRecord Session::attached_record(const mqtt::Connect& connect, bool durable) {
+  logged_ = true;
+  AttachedRecord record;
+  record.client_id = client_id_;
+  record.generation = generation_;
+  record.now_ms = table_.shard_time_of(client_id_);
+  record.clean_start = connect.clean_start;
+  record.durable = durable;
+  record.expiry_s = expiry_s_;
+  record.receive_maximum = receive_maximum_;
+  record.will = will_of(connect, origin);
+  return record;
+}
+
+void Session::prepare_connack(const mqtt::Connect& connect, std::string_view assigned_client_id) {
   const SessionLimits& limits = table_.limits();
-  mqtt::Connack connack;
-  connack.session_present = session_present;
-  mqtt::Properties& said = connack.properties;
-  std::string response_information;
-  if (connect.version == ProtocolVersion::v5) {
-    if (expiry_s_ != connect.properties.session_expiry_interval_s) {
-      said.session_expiry_interval_s = expiry_s_;
-      said.mark(PropertyId::session_expiry_interval);
-    }
-    if (limits.receive_maximum != 65535) {
-      said.receive_maximum = limits.receive_maximum;
-      said.mark(PropertyId::receive_maximum);
-    }
-    const std::uint32_t of_link = live_->link->packet_size_max();
-    const std::uint32_t packet_size_max = of_link != 0 ? of_link : limits.wire.packet_size_max;
-    if (packet_size_max < mqtt::kPacketSizeMax) {
-      said.maximum_packet_size = packet_size_max;
-      said.mark(PropertyId::maximum_packet_size);
-    }
-    if (limits.topic_alias_maximum > 0) {
-      said.topic_alias_maximum = limits.topic_alias_maximum;
-      said.mark(PropertyId::topic_alias_maximum);
-    }
-    const std::uint16_t keep_alive_s = keep_alive_of(connect, limits);
-    if (keep_alive_s != connect.keep_alive_s) {
-      said.server_keep_alive_s = keep_alive_s;
-      said.mark(PropertyId::server_keep_alive);
-    }
-    if (!assigned_client_id.empty()) {
-      said.assigned_client_identifier = assigned_client_id;
-      said.mark(PropertyId::assigned_client_identifier);
-    }
-    if (connect.properties.request_response_information != 0 &&
-        client_id_.find_first_of("+#") == std::string::npos) {
-      response_information = "response/" + client_id_;
-      said.response_information = response_information;
-      said.mark(PropertyId::response_information);
-    }
+  opening_ = std::make_unique<Opening>();
+  if (connect.version != ProtocolVersion::v5) return;
+  mqtt::Properties& said = opening_->connack.properties;
+  const auto mark = [&](auto& to, auto value, PropertyId id) {
+    to = value;
+    said.mark(id);
+  };
+  if (expiry_s_ != connect.properties.session_expiry_interval_s) {
+    mark(said.session_expiry_interval_s, expiry_s_, PropertyId::session_expiry_interval);
   }
-  send_packet(connack);
+  if (limits.receive_maximum != 65535) {
+    mark(said.receive_maximum, limits.receive_maximum, PropertyId::receive_maximum);
+  }
+  const std::uint32_t of_link = link_->packet_size_max();
+  const std::uint32_t packet_size_max = of_link != 0 ? of_link : limits.wire.packet_size_max;
+  if (packet_size_max < mqtt::kPacketSizeMax) {
+    mark(said.maximum_packet_size, packet_size_max, PropertyId::maximum_packet_size);
+  }
+  if (limits.topic_alias_maximum > 0) {
+    mark(said.topic_alias_maximum, limits.topic_alias_maximum, PropertyId::topic_alias_maximum);
+  }
+  const std::uint16_t keep_alive_s = keep_alive_of(connect, limits);
+  if (keep_alive_s != connect.keep_alive_s) {
+    mark(said.server_keep_alive_s, keep_alive_s, PropertyId::server_keep_alive);
+  }
+  if (!assigned_client_id.empty()) {
+    opening_->assigned_client_id = assigned_client_id;
+    mark(said.assigned_client_identifier, std::string_view(opening_->assigned_client_id),
+         PropertyId::assigned_client_identifier);
+  }
+  if (connect.properties.request_response_information != 0 &&
+      client_id_.find_first_of("+#") == std::string::npos) {
+    opening_->response_information = "response/" + client_id_;
+    mark(said.response_information, std::string_view(opening_->response_information),
+         PropertyId::response_information);
+  }
+}
+
+// `stored`: what its shard remembers of it, or null for a session without a record.
+void Session::opened(StoredSession* stored, bool session_present) {
+  CHECK(opening_ != nullptr && link_ != nullptr);
+  stored_ = stored;
+  table_.counters().connects.add();
+  table_.counters().connected.add();
+  if (is_durable()) table_.counters().durable_connected.add();
+  opening_->connack.session_present = session_present;
+  send_packet(opening_->connack);
+  opening_.reset();
+  arm_timer();
+  if (is_durable()) {
+    stored_->filters.for_each([&](std::string_view text, const Subscription&) {
+      const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+      if (filter && filter->is_shared()) table_.share_presence(client_id_, *filter, true);
+    });
+    sent_before_ = stored_->sent_before;
+    sent_end_ = stored_->sent_before;
+    load_next_ = stored_->oldest;
+    caught_up_ = load_next_ == stored_->next_sequence;
+    if (stored_->rare != nullptr) {  // in the order of their PUBRECs [MQTT-4.6.0-4]
+      for (const std::uint64_t sequence : stored_->rare->received) {
+        send_ack(mqtt::PacketType::pubrel, Outgoing::id_of(sequence), ReasonCode::success);
+      }
+    }
+    pump();
+  }
+  if (link_ != nullptr) link_->opened();
 }
 
 void Session::send_packet(const mqtt::Packet& packet) {
   std::vector<std::uint8_t> bytes;
-  mqtt::encode(packet, live_->version, bytes);
+  mqtt::encode(packet, version_, bytes);
   table_.counters().packets_out.add();
-  std::copy(bytes.begin(), bytes.end(), live_->link->room(bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), link_->room(bytes.size()));
 }
 
 void Session::send_ack(mqtt::PacketType type, mqtt::PacketId id, ReasonCode reason) {
   std::uint8_t bytes[mqtt::kAckSizeMax];
-  const std::size_t size = mqtt::encode_ack(type, id, reason, live_->version, bytes);
+  const std::size_t size = mqtt::encode_ack(type, id, reason, version_, bytes);
   table_.counters().packets_out.add();
   table_.counters().acks_out.add();
-  std::copy_n(bytes, size, live_->link->room(size));
+  std::copy_n(bytes, size, link_->room(size));
 }
 
 void Session::handle_pingreq() { send_packet(mqtt::Pingresp{}); }
@@ -154,9 +173,9 @@ void Session::handle(const mqtt::Disconnect& disconnect) {
     }
     expiry_s_ = std::min(wanted_s, table_.limits().session_expiry_max_s);
   }
-  Link* link = live_->link;
+  Link* link = link_;
   const bool keeps_will = disconnect.reason != ReasonCode::success;  // [MQTT-3.14.4-3]
-  detach(keeps_will ? Departure::with_will : Departure::normal, "client disconnected");
+  detach(keeps_will ? Departure::with_will : Departure::normal);
   link->close("client disconnected");
 }
 
@@ -172,137 +191,127 @@ void Session::refuse(ReasonCode reason, std::string_view why) {
   kick(reason, why);
 }
 
+// Before CONNACK nothing else may be said.
 void Session::kick(ReasonCode reason, std::string_view why) {
-  if (live_ == nullptr) return;
-  if (live_->version == ProtocolVersion::v5) {
+  if (link_ == nullptr) return;
+  if (version_ == ProtocolVersion::v5 && !is_opening()) {
     mqtt::Disconnect disconnect;
     disconnect.reason = reason;
     send_packet(disconnect);
   }
-  Link* link = live_->link;
-  detach(Departure::lost, why);
+  Link* link = link_;
+  detach(Departure::lost);
   link->close(why);
 }
 
-void Session::connection_lost(std::string_view why) { detach(Departure::lost, why); }
+void Session::connection_lost(std::string_view) { detach(Departure::lost); }
 
-void Session::detach(Departure departure, std::string_view) {
-  CHECK(live_ != nullptr);
-  leave_connection();
-  for (const auto& [filter, subscription] : subscriptions_) {
-    const auto parsed = mqtt::TopicFilter::parse(filter, table_.limits().wire.topic_levels_max);
-    if (parsed && parsed->is_shared()) table_.share_presence(*this, *parsed, false);
-  }
-  if (departure == Departure::normal) will_.reset();  // [MQTT-3.1.2-10]
-  if (will_ != nullptr) {
-    const std::uint32_t delay_s = std::min(will_->delay_s, expiry_s_);  // [MQTT-3.1.3-9]
-    if (delay_s == 0) {
-      publish_will();
-    } else {
-      will_due_ms_ = now_ms() + std::int64_t{delay_s} * 1000;
-    }
-  }
-  if (expiry_s_ == 0) {
-    end();
-    return;
-  }
-  if (expiry_s_ != mqtt::kNeverExpires) {
-    expires_at_ms_ = now_ms() + std::int64_t{expiry_s_} * 1000;
-  }
-  arm_timer();
+void Session::stored_ended() {
+  stored_ = nullptr;
+  logged_ = false;
+  if (link_ == nullptr) return;
+  kick(ReasonCode::administrative_action, "session ended");
 }
 
-// Drops what the protocol ties to the connection, keeps what belongs to the session.
-void Session::leave_connection() {
-  for (std::size_t i = 0; i < live_->acks.size(); ++i) {
-    PendingAck& ack = live_->acks[i];
-    if (ack.publication != nullptr) routing::Router::forget(*ack.publication);
+// The connection is over, and this object with it: it dies at the turn's end.
+void Session::detach(Departure departure) {
+  CHECK(link_ != nullptr);
+  link_ = nullptr;
+  table_.core().timers().cancel(*this);
+  for (std::size_t i = 0; i < acks_.size(); ++i) {
+    if (acks_[i].publication != nullptr) routing::Router::forget(*acks_[i].publication);
   }
-  live_.reset();
-  table_.counters().connected.sub();
-  if (durable_) table_.counters().durable_connected.sub();
-  if (!durable_) awaiting_release_.clear();
-  replaying_ = false;
-  gathers_open_ = 0;
-  release_held();
-  // QoS 0 that was not sent yet (retained messages) was for this connection.
-  Ring<QueueEntry> waiting = std::exchange(queue_, {});
-  for (std::size_t i = 0; i < waiting.size(); ++i) {
-    if (waiting[i].qos != mqtt::Qos::at_most_once) {
-      queue_.push_back(std::move(waiting[i]));
+  if (!is_opening()) {
+    table_.counters().connected.sub();
+    if (is_durable()) table_.counters().durable_connected.sub();
+  }
+  for (std::size_t i = 0; i < held_.size(); ++i) {
+    const bool once = held_[i].qos == mqtt::Qos::at_most_once;
+    (once ? table_.counters().dropped_offline_qos0 : table_.counters().dropped_session_end).add();
+  }
+  if (!is_durable()) end_volatile();
+  if (logged_) detach_stored(departure);
+  table_.leave(*this);
+}
+
+void Session::detach_stored(Departure departure) {
+  append_acks();
+  DetachedRecord record;
+  record.client_id = client_id_;
+  record.generation = generation_;
+  record.now_ms = table_.shard_time_of(client_id_);
+  record.expiry_s = expiry_s_;
+  record.sent_before = sent_end_;
+  record.will = departure == Departure::normal ? DetachedRecord::WillFate::discarded
+                                               : DetachedRecord::WillFate::kept;
+  if (is_durable()) {
+    SessionCounters& counters = table_.counters();
+    counters.in_flight.sub(out_.unfinished());
+    counters.queued.add(out_.unfinished());
+    for (std::size_t i = out_.window(); i < out_.size(); ++i) {
+      if (out_.at(i).sequence != Outgoing::kUnnumbered) continue;
+      counters.queued.sub();  // retained at QoS 0: was for this connection
+      counters.dropped_offline_qos0.add();
+    }
+    counters.queued_bytes.sub(queue_bytes_);
+    table_.bytes_in_memory() -= queue_bytes_;
+    stored_->filters.for_each([&](std::string_view text, const Subscription&) {
+      const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+      if (filter && filter->is_shared()) table_.share_presence(client_id_, *filter, false);
+    });
+  }
+  if (stored_ != nullptr) std::exchange(stored_, nullptr)->live = nullptr;
+  table_.append(client_id_, std::move(record));
+}
+
+// All that it had ends with the connection; what a share group gave it goes to another member.
+void Session::end_volatile() {
+  SessionCounters& counters = table_.counters();
+  filters_.for_each([&](std::string_view text, const Subscription&) {
+    counters.subscriptions.sub();
+    const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+    if (!filter || !filter->is_shared()) {
+      table_.unsubscribe_volatile(*this, text);
+      return;
+    }
+    table_.share_leave(client_id_, *filter);
+    counters.shared_subscriptions.sub();
+  });
+  counters.in_flight.sub(out_.unfinished());
+  counters.queued.sub(out_.waiting());
+  counters.queued_bytes.sub(queue_bytes_);
+  table_.bytes_in_memory() -= queue_bytes_;
+  std::uint64_t lost = 0;
+  for (std::size_t i = 0; i < out_.size(); ++i) {
+    const Outgoing::Entry& entry = out_.at(i);
+    if (!entry.queued.message) continue;  // the client has it
+    if (entry.queued.qos == mqtt::Qos::at_most_once) {
+      counters.dropped_offline_qos0.add();  // a retained one that was for this connection
       continue;
     }
-    count_dequeued(waiting[i]);
-    table_.counters().dropped_offline_qos0.add();
-  }
-  inflight_.shrink();
-}
-
-void Session::end() {
-  if (live_ != nullptr) {
-    Link* link = live_->link;
-    leave_connection();
-    link->close("session ended");
-  }
-  if (will_ != nullptr) publish_will();  // [MQTT-3.1.2-8]: delay over or session ended
-  table_.core().timers().cancel(*this);
-  std::uint64_t lost = queue_.size();
-  std::uint64_t handed_on = 0;
-  const auto hand_on = [&](const QueueEntry& entry) {
     // Only QoS 1: a QoS 2 message once sent ends with its member's session. [MQTT-4.8.2-5]
-    if (!entry.is_shared() || !entry.message) return;
-    table_.share_hand_on(entry.extra->share, entry.message, client_id_);
-    ++handed_on;
-  };
-  for (const auto& [filter, subscription] : subscriptions_) {
-    const auto parsed = mqtt::TopicFilter::parse(filter, table_.limits().wire.topic_levels_max);
-    if (!parsed || !parsed->is_shared()) continue;
-    table_.share_leave(*this, *parsed);
-    table_.counters().shared_subscriptions.sub();
+    const bool was_sent = entry.state != Outgoing::State::waiting;
+    if (entry.queued.is_shared() && !(was_sent && entry.queued.qos == mqtt::Qos::exactly_once)) {
+      table_.share_return(entry.queued.extra->share, entry.queued.message, client_id_);
+    } else {
+      ++lost;
+    }
   }
-  for (std::size_t i = 0; i < inflight_.size(); ++i) {
-    const Inflight::Entry& entry = inflight_.at(i);
-    if (entry.state != InflightState::publish_sent) continue;  // the client has it
-    ++lost;
-    if (entry.queued.qos == mqtt::Qos::at_least_once || !entry.sent) hand_on(entry.queued);
-  }
-  for (std::size_t i = 0; i < queue_.size(); ++i) hand_on(queue_[i]);
-  table_.counters().dropped_session_end.add(lost - handed_on);
-  table_.counters().subscriptions.sub(subscriptions_.size());
-  table_.end_session(*this);
+  counters.dropped_session_end.add(lost);
 }
 
 void Session::arm_timer() {
-  SteadyMs due_ms = INT64_MAX;
-  if (live_ != nullptr) {
-    if (live_->keep_alive_ms > 0) due_ms = live_->last_packet_ms + live_->keep_alive_ms;
-  } else {
-    due_ms = std::min(will_due_ms_, expires_at_ms_);
-  }
-  if (due_ms == INT64_MAX) {
-    table_.core().timers().cancel(*this);
-  } else {
-    table_.core().timers().arm(*this, due_ms);
-  }
+  if (keep_alive_ms_ == 0) return;
+  table_.core().timers().arm(*this, last_packet_ms_ + keep_alive_ms_);
 }
 
 void Session::on_timer() {
-  if (live_ != nullptr) {
-    if (now_ms() < live_->last_packet_ms + live_->keep_alive_ms) {
-      arm_timer();  // there were signs of life meanwhile
-      return;
-    }
-    table_.counters().keep_alive_timeouts.add();
-    kick(ReasonCode::keep_alive_timeout, "keep alive timeout");
+  if (now_ms() < last_packet_ms_ + keep_alive_ms_) {
+    arm_timer();  // there were signs of life meanwhile
     return;
   }
-  if (will_ != nullptr && now_ms() >= will_due_ms_) publish_will();
-  if (now_ms() >= expires_at_ms_) {
-    table_.counters().sessions_expired.add();
-    end();
-    return;
-  }
-  arm_timer();
+  table_.counters().keep_alive_timeouts.add();
+  kick(ReasonCode::keep_alive_timeout, "keep alive timeout");
 }
 
 }  // namespace roost::session

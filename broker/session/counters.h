@@ -30,6 +30,10 @@ struct SessionCounters {
   // Dropped, by cause.
   Counter dropped_slow_reader;     // QoS 0 to a client that doesn't read
   Counter dropped_queue_full;      // over max_queued_messages or max_queued_bytes
+  Counter dropped_oldest;          // the oldest made room, where mqtt.queue_overflow says so
+  Counter dropped_superseded;      // a newer one of its topic came, under mqtt.keep_last
+  Counter dropped_old;             // longer in a queue than max_queued_age_s
+  Counter dropped_damaged;         // stood on a damaged page of the disk
   Counter dropped_expired;         // Message Expiry Interval over
   Counter dropped_too_large;       // over the client's Maximum Packet Size
   Counter dropped_offline_qos0;    // QoS 0 to a session without a client
@@ -37,6 +41,7 @@ struct SessionCounters {
   Counter dropped_rejected;        // the subscriber answered PUBREC with an error
   Counter dropped_not_authorized;  // published to $SYS
 
+  Counter refused_disk_full;        // 0x97, or disconnected
   Counter refused_receive_maximum;  // 0x93
   Counter refused_packet_size;      // 0x95
   Counter refused_protocol;         // malformed packets and protocol errors

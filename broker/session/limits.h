@@ -17,6 +17,7 @@ struct SessionLimits {
   std::uint16_t topic_alias_maximum = 10;       // each way
   std::uint32_t max_queued_messages = 100'000;  // per session
   std::uint64_t max_queued_bytes = 0;           // per session; 0: no limit
+  std::uint32_t max_queued_age_s = 0;           // of a message in a queue; 0: no limit
   std::uint64_t max_queued_bytes_core = 0;      // all sessions of one core; 0: no limit
   std::uint32_t max_subscriptions = 0;          // per session; 0: no limit
   std::uint16_t keep_alive_max_s = 0;           // v5 only (3.x can't be told); 0: no cap

@@ -22,6 +22,8 @@ class Link {
   virtual bool is_congested() const = 0;
   // Largest packet that may come this way, for CONNACK; 0: as the session's limits say.
   virtual std::uint32_t packet_size_max() const { return 0; }
+  // CONNACK is written: what else the client sent may be handled now.
+  virtual void opened() {}
   // The session lets go: send what waits, then close. Nothing is called on the session after.
   virtual void close(std::string_view why) = 0;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A PUBLISH from the client: alias, window, QoS 2 repeat, message, router, ack.
 // Acks leave in the order of their PUBLISHes. [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+#include <algorithm>
 #include <utility>
 
 #include "broker/session/reserved_topic.h"
@@ -18,33 +19,44 @@ void Session::handle(mqtt::Publish& publish) {
   SessionCounters& counters = table_.counters();
   counters.publishes_in[static_cast<std::size_t>(publish.qos)].add();
   counters.publish_bytes_in.add(publish.payload.size());
-  if (live_->version == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
+  if (version_ == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
   const bool refused = is_reserved(publish.topic);
   if (refused) counters.dropped_not_authorized.add();
   if (publish.qos == Qos::at_most_once) {
     if (!refused) accept(publish);
     return;
   }
-  if (publish.qos == Qos::exactly_once && awaiting_release_.contains(publish.packet_id)) {
-    // A repeat: answer again, unless the first answer is still to come. [MQTT-4.3.3-10]
-    for (std::size_t i = 0; i < live_->acks.size(); ++i) {
-      if (live_->acks[i].packet_id == publish.packet_id) return;
+  const bool exactly_once = publish.qos == Qos::exactly_once;
+  if (exactly_once && is_repeat(publish.packet_id)) {
+    // Answer again, unless the first answer is still to come. [MQTT-4.3.3-10]
+    for (std::size_t i = 0; i < acks_.size(); ++i) {
+      if (acks_[i].packet_id == publish.packet_id && acks_[i].type == PacketType::pubrec) return;
     }
-    acknowledge(publish.packet_id, PacketType::pubrec, ReasonCode::success, nullptr);
+    acknowledge({publish.packet_id, PacketType::pubrec});
     return;
   }
   if (!admit(publish)) return;
   if (!refused) {
-    accept(publish);
+    if (has_room(publish)) accept(publish);
     return;
   }
   // 3.x has no way to refuse a PUBLISH but closing; it is acknowledged and dropped, counted.
-  const bool exactly_once = publish.qos == Qos::exactly_once;
-  if (exactly_once && live_->version != mqtt::ProtocolVersion::v5) {
+  if (exactly_once && version_ != mqtt::ProtocolVersion::v5) {
     awaiting_release_.insert(publish.packet_id);
   }
-  acknowledge(publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback,
-              ReasonCode::not_authorized, nullptr);
+  acknowledge({publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback,
+               ReasonCode::not_authorized});
+}
+
+// A PUBLISH under a packet id that waits for its PUBREL, on disk, on its way there, or here.
+bool Session::is_repeat(mqtt::PacketId id) const {
+  if (awaiting_release_.contains(id)) return true;
+  if (!is_durable()) return false;
+  if (stored_->awaits_release(id)) return true;
+  for (std::size_t i = 0; i < acks_.size(); ++i) {
+    if (acks_[i].waits_for_log && acks_[i].packet_id == id) return true;
+  }
+  return false;
 }
 
 bool Session::resolve_alias(mqtt::Publish& publish) {
@@ -55,11 +67,11 @@ bool Session::resolve_alias(mqtt::Publish& publish) {
     return false;
   }
   if (!publish.topic.empty()) {
-    if (live_->aliases_in == nullptr) live_->aliases_in = std::make_unique<TopicAliasIn>();
-    live_->aliases_in->learn(alias, publish.topic);
+    if (aliases_in_ == nullptr) aliases_in_ = std::make_unique<TopicAliasIn>();
+    aliases_in_->learn(alias, publish.topic);
     return true;
   }
-  if (live_->aliases_in != nullptr) publish.topic = live_->aliases_in->resolve(alias);
+  if (aliases_in_ != nullptr) publish.topic = aliases_in_->resolve(alias);
   if (publish.topic.empty()) {
     refuse(ReasonCode::protocol_error, "unknown topic alias");
     return false;
@@ -69,79 +81,145 @@ bool Session::resolve_alias(mqtt::Publish& publish) {
 
 // Receive Maximum [MQTT-3.3.4-7]: what a v5 client may have open with us. 3.x has no such word.
 bool Session::admit(const mqtt::Publish&) {
-  if (live_->version != mqtt::ProtocolVersion::v5) return true;
+  if (version_ != mqtt::ProtocolVersion::v5) return true;
   std::size_t open = awaiting_release_.size();
-  for (std::size_t i = 0; i < live_->acks.size(); ++i) {
-    open += live_->acks[i].type == PacketType::puback;
+  if (is_durable() && stored_->rare != nullptr) open += stored_->rare->awaiting_release.size();
+  for (std::size_t i = 0; i < acks_.size(); ++i) {
+    open += acks_[i].type == PacketType::puback || acks_[i].waits_for_log;
   }
   if (open < table_.limits().receive_maximum) return true;
   refuse(ReasonCode::receive_maximum_exceeded, "receive maximum exceeded");
   return false;
 }
 
-void Session::accept(const mqtt::Publish& publish) {
+// Where it would have to be stored and the disk is full, it is refused before anything is done
+// with it; 3.x, which can't be told, is disconnected and tries again.
+bool Session::has_room(const mqtt::Publish& publish) {
+  if (!table_.log().is_full()) return true;
+  const bool is_stored = publish.retain || table_.router().is_durable(publish.topic) ||
+                         (publish.qos == Qos::exactly_once && is_durable());
+  if (!is_stored) return true;
+  table_.counters().refused_disk_full.add();
+  if (version_ != mqtt::ProtocolVersion::v5) {
+    kick(ReasonCode::quota_exceeded, "disk full");
+    return false;
+  }
+  acknowledge({publish.packet_id,
+               publish.qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback,
+               ReasonCode::quota_exceeded});
+  return false;
+}
+
+routing::MessagePtr Session::message_of(const mqtt::Publish& publish) const {
   routing::MessageParts parts;
   parts.topic = publish.topic;
   parts.payload = publish.payload;
   parts.qos = publish.qos;
   parts.retain = publish.retain;
-  parts.origin = origin_;
-  parts.sequence = table_.router().counters().published.value();
+  parts.origin = origin;
+  parts.sequence = table_.router().next_number();
   parts.received_ms = now_ms();
-  if (live_->version == mqtt::ProtocolVersion::v5) {
+  if (version_ == mqtt::ProtocolVersion::v5) {
     parts.properties = &publish.properties;
     if (publish.properties.has(PropertyId::message_expiry_interval)) {
       parts.expiry_s = publish.properties.message_expiry_interval_s;
     }
   }
-  const routing::MessagePtr message = routing::Message::make(parts);
+  return routing::Message::make(parts);
+}
+
+void Session::accept(const mqtt::Publish& publish) {
+  routing::MessagePtr message = message_of(publish);
   if (publish.qos == Qos::at_most_once) {
-    table_.router().publish(message, nullptr, 0);
+    table_.router().publish(message, {});
     return;
   }
   const bool exactly_once = publish.qos == Qos::exactly_once;
+  if (exactly_once && is_durable()) {
+    accept_durable_qos2(publish, std::move(message));
+    return;
+  }
   if (exactly_once) awaiting_release_.insert(publish.packet_id);
-  const std::uint64_t tag = live_->first_ack_tag + live_->acks.size();
-  const auto [outcome, publication] = table_.router().publish(message, this, tag);
-  if (live_ == nullptr) return;
+  const std::uint64_t tag = first_ack_tag_ + acks_.size();
+  const auto [outcome, publication] = table_.router().publish(message, {this, tag});
+  if (publication != nullptr && ack_mode_ == AckMode::memory) {
+    routing::Router::forget(*publication);
+  }
+  if (link_ == nullptr) return;
   // Optional, and said where it ends the flow: in PUBACK.
   const ReasonCode reason = outcome == routing::Router::Outcome::unmatched && !exactly_once
                                 ? ReasonCode::no_matching_subscribers
                                 : ReasonCode::success;
-  acknowledge(publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback, reason,
-              publication);
+  acknowledge({publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback, reason,
+               false, ack_mode_ == AckMode::memory ? nullptr : publication});
 }
 
-void Session::acknowledge(mqtt::PacketId id, PacketType type, ReasonCode reason,
-                          routing::Publication* publication) {
-  if (publication == nullptr && live_->acks.empty()) {
-    ++live_->first_ack_tag;
-    send_ack(type, id, reason);
+// {client, packet id, message} is committed in the publisher's own shard, then PUBREC; the fan-out
+// starts from there (ShardState::forward). REPLICATION "QoS 2 in".
+void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::MessagePtr message) {
+  ReceivedRecord record;
+  record.client_id = client_id_;
+  record.generation = generation_;
+  record.packet_id = publish.packet_id;
+  record.message = std::move(message);
+  table_.append(client_id_, std::move(record));
+  acknowledge({publish.packet_id, PacketType::pubrec, ReasonCode::success,
+               ack_mode_ == AckMode::local});
+}
+
+// In the order of the records.
+void Session::received_committed() {
+  for (std::size_t i = 0; i < acks_.size(); ++i) {
+    if (!std::exchange(acks_[i].waits_for_log, false)) continue;
+    send_confirmed_acks();
     return;
   }
-  live_->acks.push_back({id, type, reason, publication});
+}
+
+void Session::acknowledge(PendingAck ack) {
+  if (ack.publication == nullptr && !ack.waits_for_log && acks_.empty()) {
+    ++first_ack_tag_;
+    send_ack(ack.type, ack.packet_id, ack.reason);
+    return;
+  }
+  acks_.push_back(ack);
 }
 
 void Session::on_confirmed(std::uint64_t tag) {
-  if (live_ == nullptr) return;
-  live_->acks[tag - live_->first_ack_tag].publication = nullptr;
+  if (link_ == nullptr) return;
+  acks_[tag - first_ack_tag_].publication = nullptr;
   send_confirmed_acks();
 }
 
 void Session::send_confirmed_acks() {
-  while (!live_->acks.empty() && live_->acks.front().publication == nullptr) {
-    const PendingAck& ack = live_->acks.front();
+  while (!acks_.empty() && acks_.front().publication == nullptr && !acks_.front().waits_for_log) {
+    const PendingAck& ack = acks_.front();
     send_ack(ack.type, ack.packet_id, ack.reason);
-    live_->acks.pop_front();
-    ++live_->first_ack_tag;
+    acks_.pop_front();
+    ++first_ack_tag_;
   }
 }
 
+// 3.x has no word for "unknown": the flow is over either way. [MQTT-4.3.3-11]
 void Session::on_pubrel(const mqtt::Ack& ack) {
-  const bool known = awaiting_release_.release(ack.packet_id);
-  // 3.x has no word for "unknown": the flow is over either way. [MQTT-4.3.3-11]
-  send_ack(PacketType::pubcomp, ack.packet_id,
-           known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+  if (!is_durable() || !stored_->awaits_release(ack.packet_id)) {
+    const bool known = awaiting_release_.release(ack.packet_id);
+    send_ack(PacketType::pubcomp, ack.packet_id,
+             known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+    return;
+  }
+  const auto is_it = [&](mqtt::PacketId id) { return id == ack.packet_id; };
+  if (std::any_of(releasing_.begin(), releasing_.end(), is_it)) return;  // answered soon
+  releasing_.push_back(ack.packet_id);
+  released_.push_back(ack.packet_id);
+  note_acks();
+}
+
+void Session::release_committed(const ReleasedRecord& record) {
+  for (const mqtt::PacketId id : record.packet_ids) {
+    std::erase(releasing_, id);
+    send_ack(PacketType::pubcomp, id, ReasonCode::success);
+  }
 }
 
 }  // namespace roost::session

@@ -31,6 +31,10 @@ struct QueueEntry {
     if (extra != nullptr && !extra->subscription_ids.empty()) return extra->subscription_ids;
     return {&subscription_id, subscription_id == 0 ? std::size_t{0} : std::size_t{1}};
   }
+  QueueEntry clone() const {
+    return {message, subscription_id, qos, retain,
+            extra == nullptr ? nullptr : std::make_unique<EntryExtra>(*extra)};
+  }
   bool is_shared() const { return extra != nullptr && !extra->share.empty(); }
 };
 

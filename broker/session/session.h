@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that is remembered of one client id, connected or not: subscriptions, queue, what is in
-// flight both ways, will. While a client is connected, its protocol runs here: packets in, packets
-// out through Link. Split by verb: connect.cc, publish_in.cc, publish_out.cc, subscribe.cc,
-// will.cc. Thread: core-bound (the core of shard_of(client id)). Owner: SessionTable (in memory
-// only) or ShardState (durable).
+// A connected client's session: its protocol, packets in, packets out through Link. It lasts as
+// long as the connection. What is remembered beyond that is StoredSession, changed by records
+// only; a session that ends with its connection has none and keeps all in here. Split by verb:
+// connect.cc, publish_in.cc, publish_out.cc, queue.cc (what waits for the client), subscribe.cc.
+// Thread: core-bound (the core of shard_of(client id)). Owner: SessionTable.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,19 +19,15 @@
 #include "broker/routing/message.h"
 #include "broker/routing/router.h"
 #include "broker/session/awaiting_release.h"
-#include "broker/session/inflight.h"
 #include "broker/session/link.h"
-#include "broker/session/queue_entry.h"
+#include "broker/session/matching.h"
+#include "broker/session/outgoing.h"
+#include "broker/session/stored_session.h"
 #include "broker/session/topic_alias.h"
 
 namespace roost::session {
 
 class SessionTable;
-
-struct Subscription {
-  mqtt::SubscriptionOptions options;
-  std::uint32_t id = 0;  // 0: none
-};
 
 // A retained message, and which of the filters asked for (an index) it matches.
 struct Kept {
@@ -47,22 +42,28 @@ enum class Departure : std::uint8_t {
   lost,       // connection closed, keep alive over, protocol error, takeover, kicked
 };
 
+// When PUBACK and PUBREC leave.
+enum class AckMode : std::uint8_t {
+  local,   // stored: on disk here
+  memory,  // accepted
+};
+
 class Session final : private core::Timer, public routing::PublicationWaiter {
  public:
-  Session(SessionTable& table, std::string_view client_id, bool durable);
+  Session(SessionTable& table, std::string_view client_id, Generation generation);
   ~Session() override;
 
   const std::string& client_id() const { return client_id_; }
-  std::uint64_t origin() const { return origin_; }  // hash64(client id), for No Local
-  bool is_durable() const { return durable_; }
-  bool is_connected() const { return live_ != nullptr; }
-  std::size_t queue_size() const { return queue_.size(); }
-  const std::map<std::string, Subscription, std::less<>>& subscriptions() const {
-    return subscriptions_;
-  }
+  const Generation& generation() const { return generation_; }
+  bool is_durable() const { return stored_ != nullptr && stored_->durable; }
+  bool is_connected() const { return link_ != nullptr; }
+  // CONNACK waits for the shard's log: nothing may be handled yet.
+  bool is_opening() const { return opening_ != nullptr; }
+  std::size_t queue_size() const;
+  const FilterList& filters() const { return is_durable() ? stored_->filters : filters_; }
 
-  // --- what the client sends. Requires: is_connected(). After any of them the session may be
-  // disconnected, or gone: callers ask their link before they go on. ---
+  // --- what the client sends. Requires: is_connected(), not is_opening(). After any of them the
+  // session may be over: callers ask their link before they go on. ---
   void handle(mqtt::Publish& publish);
   void handle(const mqtt::Ack& ack);
   void handle(const mqtt::Subscribe& subscribe);
@@ -76,120 +77,125 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   // Room again in the link.
   void on_drained();
   // Any packet counts as a sign of life.
-  void saw_packet() { live_->last_packet_ms = now_ms(); }
+  void saw_packet() { last_packet_ms_ = now_ms(); }
 
   // --- what others send it ---
-  struct Match {  // this session's share in one publish, all its matching filters together
-    mqtt::Qos qos = mqtt::Qos::at_most_once;  // the highest granted
-    bool retain_as_published = false;
-    std::uint32_t subscription_id = 0;
-    std::unique_ptr<EntryExtra> extra;
-  };
   void deliver(const routing::MessagePtr& message, Match& match);
+  // At QoS 0: sent, held behind retained messages, or dropped and counted.
+  void deliver_once(QueueEntry entry);
   // A message would have to wait in the queue now.
   bool is_busy() const;
-  // A retained message for a new subscription; waits in the queue without limit, is never
-  // dropped for a slow reader, and keeps later messages behind it.
-  void deliver_retained(QueueEntry entry);
   void pump();
-
   // Ends the connection with a reason, e.g. 0x8E or 0x8B.
   void kick(mqtt::ReasonCode reason, std::string_view why);
 
-  // Duplicate merging in SessionTable's matching: the serial of the publish seen last.
+  // --- its shard's records are committed (ShardState) ---
+  void opened(StoredSession* stored, bool session_present);
+  void queued(const StoredSession::Fresh& fresh);
+  void dropped(std::uint64_t sequence);
+  void subscribed(const SubscribedRecord& record, const std::vector<bool>& is_new);
+  void unsubscribed(const std::vector<bool>& existed);
+  void acks_committed(const AckedRecord& record);
+  void received_committed();
+  void release_committed(const ReleasedRecord& record);
+  void gather_committed() { gather_done(); }
+  void stored_ended();  // the session is over, by an operator's word
+
+  // --- for SessionTable ---
+  void attach(const mqtt::Connect& connect, Link& link, std::string_view assigned_client_id,
+              AckMode ack);
+  // Its coming, and with it its going, stand in the log.
+  AttachedRecord attached_record(const mqtt::Connect& connect, bool durable);
+  // What was acknowledged in this turn, as records.
+  void append_acks();
+
+  // Duplicate merging while matching, as Matcher wants them.
+  const std::uint64_t origin;  // hash64(client id), for No Local
   std::uint32_t match_serial = 0;
   std::uint32_t match_index = 0;
 
  private:
-  friend class SessionTable;  // creates, attaches and ends; the two are one unit by design
-
   struct PendingAck {
     mqtt::PacketId packet_id = 0;
     mqtt::PacketType type = mqtt::PacketType::puback;
     mqtt::ReasonCode reason = mqtt::ReasonCode::success;
+    bool waits_for_log = false;                    // a ReceivedRecord
     routing::Publication* publication = nullptr;  // null: confirmed
   };
-  struct PendingSuback {
-    mqtt::Suback suback;
-    std::uint32_t waiting = 0;
+  // SUBACK or UNSUBACK; they leave in the order of what they answer.
+  struct Answer {
+    mqtt::PacketId packet_id = 0;
+    bool is_unsuback = false;
+    bool is_committed = false;
+    std::uint32_t waiting = 1;  // for the log and for share groups
+    std::vector<mqtt::ReasonCode> reasons;
   };
-  // What belongs to one connection.
-  struct Live {
-    Link* link = nullptr;
-    std::uint64_t generation = 0;  // tells connections of this session apart
-    mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
-    bool bridge = false;
-    std::uint16_t receive_maximum = 65535;                 // the client's
-    std::uint32_t packet_size_max = mqtt::kPacketSizeMax;  // the client's
-    std::uint16_t open_here = 0;      // QoS 1/2 sent on this connection, unfinished
-    std::uint32_t to_resend = 0;      // Inflight index of the next one to send again
-    std::uint32_t keep_alive_ms = 0;  // 1.5 x the keep alive; 0: none
-    SteadyMs last_packet_ms = 0;
-    std::unique_ptr<TopicAliasIn> aliases_in;
-    std::unique_ptr<TopicAliasOut> aliases_out;
-    Ring<PendingAck> acks;
-    std::uint64_t first_ack_tag = 0;  // of acks[0]
-    Ring<std::unique_ptr<PendingSuback>> subacks;
+  struct Opening {
+    mqtt::Connack connack;
+    std::string response_information, assigned_client_id;
   };
-  struct Will {
-    routing::MessagePtr message;  // received_ms is set anew when it is published
-    std::uint32_t delay_s = 0;
-  };
+  struct Page;  // messages read from disk
 
   // connect.cc
-  void attach(const mqtt::Connect& connect, Link& link, bool session_present,
-              std::string_view assigned_client_id, std::uint64_t generation);
-  void send_connack(const mqtt::Connect& connect, bool session_present,
-                    std::string_view assigned_client_id);
-  void detach(Departure departure, std::string_view why);
-  void leave_connection();
-  void end();  // the session is over: hand on, publish a waiting will, count
+  void prepare_connack(const mqtt::Connect& connect, std::string_view assigned_client_id);
+  void detach(Departure departure);
+  void detach_stored(Departure departure);
+  void end_volatile();
   void on_timer() override;
   void arm_timer();
 
   // publish_in.cc
   bool resolve_alias(mqtt::Publish& publish);
+  bool is_repeat(mqtt::PacketId id) const;
   bool admit(const mqtt::Publish& publish);
+  bool has_room(const mqtt::Publish& publish);
+  routing::MessagePtr message_of(const mqtt::Publish& publish) const;
   void accept(const mqtt::Publish& publish);
-  void acknowledge(mqtt::PacketId id, mqtt::PacketType type, mqtt::ReasonCode reason,
-                   routing::Publication* publication);
+  void accept_durable_qos2(const mqtt::Publish& publish, routing::MessagePtr message);
+  void acknowledge(PendingAck ack);
   void on_confirmed(std::uint64_t tag) override;
   void send_confirmed_acks();
   void on_pubrel(const mqtt::Ack& ack);
 
   // publish_out.cc
   bool window_open() const;
-  void enqueue(QueueEntry entry);
-  void append(QueueEntry entry);
-  void count_dequeued(const QueueEntry& entry);
-  bool make_room(const QueueEntry& entry);
-  void send_or_enqueue(QueueEntry entry);
   bool send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup);
   bool fits(const QueueEntry& entry) const;
   bool has_room_for_alias(mqtt::PublishParts parts) const;
-  void send_inflight(std::size_t index);
-  void resend();
   void on_puback(const mqtt::Ack& ack);
   void on_pubrec(const mqtt::Ack& ack);
   void on_pubcomp(const mqtt::Ack& ack);
-  void finish(mqtt::PacketId id);
+  void finish(Outgoing::Entry& entry);
+  void finish_stored(std::uint64_t sequence);
+  void note_acks();
+
+  // queue.cc
+  void send_or_enqueue(QueueEntry entry);
+  void push(QueueEntry entry);
+  void left_queue(const QueueEntry& entry);
+  void enter_next();
+  QueueEntry skip_next();
+  bool drop_next_if_stale();
+  bool make_room(const QueueEntry& entry);
+  void load_more();
+  void load_fresh();
+  void read_page();
+  void page_read(Page& page);
+  void load(std::uint64_t sequence, QueueEntry entry);
 
   // subscribe.cc
-  mqtt::ReasonCode subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t id,
-                                 PendingSuback& pending, bool& replay);
-  void send_subacks();
-  void shared_joined(std::uint64_t generation, mqtt::PacketId packet_id);
-  void replay_retained(const std::vector<const mqtt::SubscribeEntry*>& entries, std::uint32_t id);
+  mqtt::ReasonCode check_entry(const mqtt::SubscribeEntry& entry,
+                               const SubscribedRecord& accepted) const;
+  void send_answers();
+  void share_joined(mqtt::PacketId packet_id);
+  void apply_volatile(const SubscribedRecord& record);
+  void replay_retained(const SubscribedRecord& record, const std::vector<bool>& is_new);
+  void gathered(std::vector<Kept> kept, const std::vector<mqtt::SubscriptionOptions>& options,
+                std::uint32_t id, std::size_t held_before);
   void came_live(std::vector<Kept>& kept, std::size_t held_before) const;
-  void gathered(routing::MessagePtr message, const mqtt::SubscriptionOptions& options,
-                std::uint32_t id);
   void gather_done();
   void release_older(const std::vector<Kept>& kept, std::size_t held_before);
   void release_held();
-
-  // will.cc
-  void keep_will(const mqtt::Connect& connect);
-  void publish_will();
 
   // shared
   SteadyMs now_ms() const;
@@ -197,22 +203,47 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode reason);
 
   SessionTable& table_;
-  std::string client_id_;
-  std::uint64_t origin_ = 0;
-  bool durable_ = false;
-  bool replaying_ = false;      // retained messages wait in the queue: live ones stay behind them
+  const std::string client_id_;
+  const Generation generation_;
+  Link* link_ = nullptr;  // null: over
+  StoredSession* stored_ = nullptr;
+  std::unique_ptr<Opening> opening_;
+
+  mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
+  AckMode ack_mode_ = AckMode::local;
+  bool bridge_ = false;
+  bool logged_ = false;     // its coming was a record, so its going is one
+  bool replaying_ = false;  // retained messages wait: QoS 0 stays behind them
+  bool caught_up_ = true;   // what is queued comes here at once
+  bool noted_ = false;      // has acks of this turn
+  bool reading_ = false;    // a page is on its way from the disk
+  std::uint16_t receive_maximum_ = 65535;                 // the client's
+  std::uint32_t packet_size_max_ = mqtt::kPacketSizeMax;  // the client's
   std::uint32_t expiry_s_ = 0;  // Session Expiry Interval; kNeverExpires: never
-  SteadyMs expires_at_ms_ = INT64_MAX;
-  SteadyMs will_due_ms_ = INT64_MAX;
-  std::map<std::string, Subscription, std::less<>> subscriptions_;
-  Ring<QueueEntry> queue_;
-  std::uint64_t queue_bytes_ = 0;
-  std::uint32_t gathers_open_ = 0;  // retained messages are being gathered for so many filters
-  Ring<QueueEntry> held_;           // live messages that wait behind them
-  Inflight inflight_;
-  AwaitingRelease awaiting_release_;
-  std::unique_ptr<Will> will_;
-  std::unique_ptr<Live> live_;
+  std::uint32_t keep_alive_ms_ = 0;  // 1.5 x the keep alive; 0: none
+  SteadyMs last_packet_ms_ = 0;
+  std::unique_ptr<TopicAliasIn> aliases_in_;
+  std::unique_ptr<TopicAliasOut> aliases_out_;
+
+  // In.
+  Ring<PendingAck> acks_;
+  std::uint64_t first_ack_tag_ = 0;      // of acks_[0]
+  AwaitingRelease awaiting_release_;     // volatile
+  std::vector<mqtt::PacketId> released_, releasing_;  // durable: of this turn; on their way
+  Ring<std::unique_ptr<Answer>> answers_;
+
+  // Out.
+  Outgoing out_;
+  std::uint32_t open_here_ = 0;       // QoS 1/2 sent, unfinished
+  std::uint64_t queue_bytes_ = 0;     // volatile: of what waits
+  std::uint64_t load_next_ = 0;       // durable: the sequence to load next
+  std::uint64_t sent_before_ = 0;     // durable: sent, perhaps, on an earlier connection
+  std::uint64_t sent_end_ = 0;        // durable: behind the last one sent
+  std::vector<std::uint64_t> finished_, received_;  // durable: acknowledged in this turn
+  std::vector<std::uint64_t> completed_early_;      // PUBCOMP before the page with it was read
+  std::uint32_t gathers_open_ = 0;
+  Ring<QueueEntry> held_;  // live messages behind retained ones that are gathered
+  FilterList filters_;     // volatile
 };
 
 }  // namespace roost::session

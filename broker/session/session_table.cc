@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/session/session_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -16,8 +17,8 @@ SessionTable::SessionTable(core::Core& core, core::Cores& cores, routing::Routin
       router_(core, cores, routing, *this),
       volatile_interest_(routing.volatiles, core.id().value),
       durable_interest_(routing.durables, core.id().value),
-      log_(std::make_unique<MemoryShardLog>(static_cast<Committed&>(*this), routing.shard_count)),
-      shards_(routing.shard_count) {
+      shards_(routing.shard_count),
+      ticked_(routing.shard_count) {
   for (std::uint16_t id = 0; id < routing.shard_count; ++id) {
     if (&cores.of(ShardId{id}) == &core) {
       shards_[id] = std::make_unique<ShardState>(ShardId{id}, *this);
@@ -31,141 +32,249 @@ ShardId SessionTable::shard_of(std::string_view key) const {
   return roost::shard_of(key, static_cast<std::uint16_t>(shards_.size()));
 }
 
-Session* SessionTable::find(std::string_view client_id) const {
-  const auto at = volatiles_.find(client_id);
-  if (at != volatiles_.end()) return at->second.get();
+Session* SessionTable::live(std::string_view client_id) const {
+  const auto at = live_.find(client_id);
+  return at == live_.end() ? nullptr : at->second.get();
+}
+
+Session* SessionTable::live(std::string_view client_id, const Generation& generation) const {
+  Session* session = live(client_id);
+  return session != nullptr && session->generation() == generation ? session : nullptr;
+}
+
+const StoredSession* SessionTable::stored(std::string_view client_id) const {
   const auto& shard = shards_[shard_of(client_id).value];
   return shard == nullptr ? nullptr : shard->find(client_id);
 }
 
-void SessionTable::for_each(const std::function<void(const Session&)>& visit) const {
-  for (const auto& [id, session] : volatiles_) visit(*session);
-  for (const auto& shard : shards_) {
-    if (shard != nullptr) shard->for_each(visit);
-  }
+std::int64_t SessionTable::offset_of(std::string_view client_id) const {
+  return shards_[shard_of(client_id).value]->offset_ms();
 }
 
-Session& SessionTable::connect(const mqtt::Connect& connect, Link& link,
-                               std::string_view assigned_client_id) {
-  DCHECK(core_.is_current());
-  const std::string_view client_id =
-      connect.client_id.empty() ? assigned_client_id : connect.client_id;
-  bool present = false;
-  Session& session = open(connect, client_id, present);
-  counters_.connects.add();
-  session.attach(connect, link, present, assigned_client_id, ++generation_);
-  return session;
+ShardMs SessionTable::shard_time_of(std::string_view client_id) const {
+  return core_.now_ms() + offset_of(client_id);
 }
 
-Session& SessionTable::open(const mqtt::Connect& connect, std::string_view client_id,
-                            bool& present) {
-  Session* session = find(client_id);
-  if (session != nullptr && session->is_connected()) {
-    counters_.takeovers.add();
-    session->kick(mqtt::ReasonCode::session_taken_over, "taken over");
-    session = find(client_id);  // a volatile session ended with its connection
-  }
-  if (session != nullptr && (connect.clean_start || session->expires_at_ms_ <= core_.now_ms())) {
-    session->end();
-    session = nullptr;
-  }
-  present = session != nullptr;
-  if (present) return *session;
+// --- start-up ---
 
-  const bool durable = connect.version == mqtt::ProtocolVersion::v5
-                           ? connect.properties.session_expiry_interval_s > 0
-                           : !connect.clean_start;
-  if (durable) {
-    begin_session(client_id);
-    session = find(client_id);
-    CHECK(session != nullptr);
-    return *session;
-  }
-  auto made = std::make_unique<Session>(*this, client_id, /*durable=*/false);
-  session = made.get();
-  volatiles_.emplace(session->client_id(), std::move(made));
-  return *session;
-}
-
-void SessionTable::begin_session(std::string_view client_id) {
-  log_->append(shard_of(client_id), SessionOpenedRecord{std::string(client_id)}, {});
-}
-
-void SessionTable::end_session(Session& session) {
-  if (session.is_durable()) {
-    log_->append(shard_of(session.client_id()), SessionEndedRecord{session.client_id()}, {});
-    return;
-  }
-  const auto at = volatiles_.find(session.client_id());
-  CHECK(at != volatiles_.end());
-  for (const auto& [filter, subscription] : session.subscriptions()) {
-    if (!filter.starts_with("$share/")) index_remove(session, filter, volatile_tree_);
-  }
-  std::unique_ptr<Session> ended = std::move(at->second);
-  volatiles_.erase(at);
-  bury(std::move(ended));
-}
-
-void SessionTable::bury(std::unique_ptr<Session> session) {
-  graveyard_.push_back(std::move(session));
-  core_.at_turn_end(*this);
-}
-
-void SessionTable::on_turn_end() { graveyard_.clear(); }
-
-void SessionTable::on_committed(ShardId id, LogIndex index, const Record& record) {
+void SessionTable::replay(ShardId id, LogIndex index, const Record& record) {
   shard(id).apply(index, record);
 }
 
-void SessionTable::subscribe(Session& session, std::string_view filter,
-                             const Subscription& subscription) {
-  if (!session.is_durable()) {
-    index_add(session, filter, subscription, volatile_tree_);
-    return;
+void SessionTable::lead(const StartedRecord& limits) {
+  leading_ = true;
+  rejoin_groups();
+  begin_epoch(limits);
+  for (const auto& shard : shards_) {
+    if (shard != nullptr) shard->begin_leading();
   }
-  log_->append(shard_of(session.client_id()),
-               SubscribedRecord{session.client_id(), std::string(filter), subscription.options,
-                                subscription.id},
-               {});
+  core_.timers().arm(tick_timer_, core_.now_ms() + kTickMs);
+  core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
 }
 
-void SessionTable::unsubscribe(Session& session, std::string_view filter) {
-  if (!session.is_durable()) {
-    index_remove(session, filter, volatile_tree_);
-    return;
-  }
-  log_->append(shard_of(session.client_id()),
-               UnsubscribedRecord{session.client_id(), std::string(filter)}, {});
-}
-
-void SessionTable::index_add(Session& session, std::string_view filter,
-                             const Subscription& subscription, routing::TopicTree& tree) {
-  if (!tree.insert(filter, {&session, subscription.id, subscription.options})) return;
-  if (session.is_durable()) {
-    durable_interest_.add(filter);
-    shard_interest_.add(filter, shard_of(session.client_id()).value % 64U);
-  } else {
-    volatile_interest_.add(filter);
+void SessionTable::begin_epoch(const StartedRecord& limits) {
+  for (const auto& shard : shards_) {
+    if (shard == nullptr) continue;
+    StartedRecord started = limits;
+    started.now_ms = std::max(core_.now_ms() + shard->offset_ms(), shard->time_ms());
+    started.wall_ms = core_.wall_ms();
+    append(shard->id(), std::move(started), nullptr);
+    ticked_[shard->id().value] = shard->applied() + 1;
   }
 }
 
-void SessionTable::index_remove(Session& session, std::string_view filter,
-                                routing::TopicTree& tree) {
-  if (!tree.erase(filter, &session)) return;
-  if (session.is_durable()) {
-    durable_interest_.remove(filter);
-    shard_interest_.remove(filter, shard_of(session.client_id()).value % 64U);
-  } else {
-    volatile_interest_.remove(filter);
+void SessionTable::resume() {
+  for (const auto& shard : shards_) {
+    if (shard != nullptr) shard->resume_forwards();
   }
+}
+
+// --- clients ---
+
+Session& SessionTable::connect(const mqtt::Connect& connect, Link& link,
+                               std::string_view assigned_client_id, AckMode ack) {
+  DCHECK(core_.is_current());
+  const std::string_view client_id =
+      connect.client_id.empty() ? assigned_client_id : connect.client_id;
+  if (Session* older = live(client_id)) {
+    counters_.takeovers.add();
+    older->kick(mqtt::ReasonCode::session_taken_over, "taken over");
+  }
+  const bool is_known = stored(client_id) != nullptr || opens_.contains(std::string(client_id));
+  const bool outlives = connect.version == mqtt::ProtocolVersion::v5
+                            ? connect.properties.session_expiry_interval_s > 0
+                            : !connect.clean_start;
+  const bool durable = outlives || (is_known && !connect.clean_start);
+  auto made = std::make_unique<Session>(*this, client_id, Generation{log_->epoch(), ++generation_});
+  Session& session = *made;
+  const bool added = live_.emplace(session.client_id(), std::move(made)).second;
+  CHECK(added);
+  session.attach(connect, link, assigned_client_id, ack);
+  if (!durable && !is_known && !connect.will) {
+    session.opened(nullptr, false);
+    return session;
+  }
+  ++opens_[std::string(client_id)];
+  append(client_id, session.attached_record(connect, durable));
+  return session;
+}
+
+// The record of a CONNECT is applied; its client may be gone.
+Session* SessionTable::opening(std::string_view client_id, const Generation& generation) {
+  if (!leading_) return nullptr;
+  const auto open = opens_.find(std::string(client_id));
+  if (open != opens_.end() && --open->second == 0) opens_.erase(open);
+  Session* session = live(client_id, generation);
+  return session != nullptr && session->is_opening() ? session : nullptr;
+}
+
+void SessionTable::leave(Session& session) {
+  const auto at = live_.find(session.client_id());
+  CHECK(at != live_.end() && at->second.get() == &session);
+  std::erase(acked_, &session);
+  graveyard_.push_back(std::move(at->second));
+  live_.erase(at);
+  core_.at_turn_end(*this);
 }
 
 void SessionTable::kick_all(mqtt::ReasonCode reason, std::string_view why) {
   std::vector<Session*> connected;
-  for_each([&](const Session& session) {
-    if (session.is_connected()) connected.push_back(const_cast<Session*>(&session));
-  });
+  for (const auto& [id, session] : live_) connected.push_back(session.get());
   for (Session* session : connected) session->kick(reason, why);
+}
+
+void SessionTable::subscribe_volatile(Session& session, std::string_view filter,
+                                      const Subscription& subscription) {
+  if (volatile_tree_.insert(filter, {&session, subscription.id, subscription.options})) {
+    volatile_interest_.add(filter);
+  }
+}
+
+void SessionTable::unsubscribe_volatile(Session& session, std::string_view filter) {
+  if (volatile_tree_.erase(filter, &session)) volatile_interest_.remove(filter);
+}
+
+void SessionTable::index_add(StoredSession& session, std::string_view filter,
+                             const Subscription& subscription, routing::TopicTree& tree) {
+  if (!tree.insert(filter, {&session, subscription.id, subscription.options})) return;
+  durable_interest_.add(filter);
+  shard_interest_.add(filter, shard_of(session.client_id).value % 64U);
+}
+
+void SessionTable::index_remove(StoredSession& session, std::string_view filter,
+                                routing::TopicTree& tree) {
+  if (!tree.erase(filter, &session)) return;
+  durable_interest_.remove(filter);
+  shard_interest_.remove(filter, shard_of(session.client_id).value % 64U);
+}
+
+// --- records ---
+
+void SessionTable::on_committed(ShardId id, LogIndex index, const Record& record, Door* door) {
+  shard(id).apply(index, record);
+  if (const auto* retained = std::get_if<RetainedRecord>(&record)) {
+    router_.retained_stored(*retained->message);
+  }
+  if (door != nullptr) close_door(door);
+}
+
+Door* SessionTable::open_door(routing::ConfirmTo confirm) {
+  if (spare_doors_.empty()) spare_doors_.push_back(&doors_.emplace_back());
+  Door* door = spare_doors_.back();
+  spare_doors_.pop_back();
+  door->confirm = confirm;
+  door->left = 1;  // the one who opens it
+  return door;
+}
+
+void SessionTable::close_door(Door* door) {
+  if (--door->left > 0) return;
+  const routing::ConfirmTo confirm = door->confirm;
+  core::Task then = std::move(door->then);
+  door->then = {};
+  spare_doors_.push_back(door);
+  if (confirm) router_.confirm(confirm);
+  if (then) then();
+}
+
+bool SessionTable::shut_door(Door* door) {
+  if (door == nullptr) return true;
+  if (--door->left > 0) return false;
+  spare_doors_.push_back(door);
+  return true;
+}
+
+// --- time ---
+
+void SessionTable::at_turn_end_of(ShardState& shard) {
+  if (std::find(forwarded_.begin(), forwarded_.end(), &shard) != forwarded_.end()) return;
+  forwarded_.push_back(&shard);
+  core_.at_turn_end(*this);
+}
+
+void SessionTable::on_turn_end() {
+  for (Session* session : std::exchange(acked_, {})) session->append_acks();
+  for (ShardState* shard : std::exchange(forwarded_, {})) shard->note_forwarded();
+  graveyard_.clear();
+}
+
+void SessionTable::due_at(SteadyMs due_ms) {
+  if (!leading_ || (due_timer_.armed() && due_timer_.due_ms() <= due_ms)) return;
+  core_.timers().arm(due_timer_, due_ms);
+}
+
+void SessionTable::run_due() {
+  SteadyMs next_ms = INT64_MAX;
+  for (const auto& shard : shards_) {
+    if (shard == nullptr) continue;
+    const ShardMs due_ms = shard->run_due(core_.now_ms() + shard->offset_ms());
+    if (due_ms != kNever) next_ms = std::min(next_ms, due_ms - shard->offset_ms());
+  }
+  if (next_ms != INT64_MAX) due_at(next_ms);
+}
+
+// A shard in which nothing happens needs no clock.
+void SessionTable::tick() {
+  for (const auto& shard : shards_) {
+    if (shard == nullptr || shard->applied() == ticked_[shard->id().value]) continue;
+    append(shard->id(), TickRecord{core_.now_ms() + shard->offset_ms(), core_.wall_ms()}, nullptr);
+    ticked_[shard->id().value] = shard->applied() + 1;
+  }
+  core_.timers().arm(tick_timer_, core_.now_ms() + kTickMs);
+}
+
+// Expired ones are never sent anyway; this gives their memory back.
+void SessionTable::on_timer() {
+  for (const auto& shard : shards_) {
+    if (shard == nullptr) continue;
+    const std::size_t gone = shard->expire_retained(core_.now_ms(), kRetainedExpiryBudget);
+    counters_.retained.sub(gone);
+    counters_.dropped_expired.add(gone);
+  }
+  core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
+}
+
+// --- disk ---
+
+void SessionTable::checkpoint(core::Task done) {
+  CHECK(!checkpoint_done_);
+  checkpoint_done_ = std::move(done);
+  checkpoint_shard_ = 0;
+  checkpoint_next();
+}
+
+// One after the other, so that no turn gets long.
+void SessionTable::checkpoint_next() {
+  for (; checkpoint_shard_ < shards_.size(); ++checkpoint_shard_) {
+    ShardState* shard = shards_[checkpoint_shard_].get();
+    if (shard == nullptr || !shard->is_dirty()) continue;
+    ++checkpoint_shard_;
+    shard->checkpoint(*disk_, [this] { checkpoint_next(); });
+    return;
+  }
+  core::Task done = std::move(checkpoint_done_);
+  checkpoint_done_ = {};
+  done();
 }
 
 }  // namespace roost::session

@@ -34,15 +34,14 @@ void SessionTable::at_group(std::string_view key, Work work) {
   }
 }
 
-void SessionTable::share_join(const Session& session, const mqtt::TopicFilter& filter,
-                              const Subscription& subscription, core::Task joined) {
+void SessionTable::share_join(routing::ShareMember member, const mqtt::TopicFilter& filter,
+                              core::Task joined) {
   const std::string key = key_of(filter);
-  routing::ShareMember member{session.client_id(), core_.id(), session.is_connected(),
-                              subscription.id, subscription.options};
   at_group(key,
            [this, key, group = std::string(filter.group()), text = std::string(filter.text()),
             member = std::move(member), joined = std::move(joined)](SessionTable& home) mutable {
              home.group_join(key, group, text, std::move(member));
+             if (!joined) return;
              if (&home == this) {
                joined();
              } else {
@@ -51,38 +50,55 @@ void SessionTable::share_join(const Session& session, const mqtt::TopicFilter& f
            });
 }
 
-void SessionTable::share_leave(const Session& session, const mqtt::TopicFilter& filter) {
+void SessionTable::share_leave(std::string_view client_id, const mqtt::TopicFilter& filter) {
   const std::string key = key_of(filter);
-  at_group(key, [key, client_id = session.client_id()](SessionTable& home) {
+  at_group(key, [key, client_id = std::string(client_id)](SessionTable& home) {
     home.group_leave(key, client_id);
   });
 }
 
-void SessionTable::share_presence(const Session& session, const mqtt::TopicFilter& filter,
+void SessionTable::share_presence(std::string_view client_id, const mqtt::TopicFilter& filter,
                                   bool connected) {
   const std::string key = key_of(filter);
-  at_group(key, [key, client_id = session.client_id(), connected](SessionTable& home) {
+  at_group(key, [key, client_id = std::string(client_id), connected](SessionTable& home) {
     const auto at = home.groups_.find(key);
     if (at != home.groups_.end()) at->second->set_connected(client_id, connected);
   });
 }
 
-void SessionTable::share_hand_on(std::string_view group_key, const routing::MessagePtr& message,
-                                 std::string_view left_by) {
-  at_group(group_key,
-           [key = std::string(group_key), message, left_by = std::string(left_by)](
-               SessionTable& home) { home.group_redeliver(key, message, left_by, kTriesMax); });
+void SessionTable::share_return(std::string_view group_key, const routing::MessagePtr& message,
+                                std::string_view left_by) {
+  at_group(group_key, [key = std::string(group_key), message,
+                       left_by = std::string(left_by)](SessionTable& home) {
+    home.group_redeliver(key, {message, left_by, kTriesMax, nullptr, std::nullopt});
+  });
+}
+
+// After a restart: every member that the shards remember.
+void SessionTable::rejoin_groups() {
+  for (const auto& shard : shards_) {
+    if (shard == nullptr) continue;
+    shard->for_each([&](const StoredSession& session) {
+      session.filters.for_each([&](std::string_view text, const Subscription& subscription) {
+        const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+        if (!filter || !filter->is_shared()) return;
+        share_join({session.client_id, core_.id(), false, subscription.id, subscription.options,
+                    true},
+                   *filter, {});
+      });
+    });
+  }
 }
 
 // Counted where the last member left meanwhile.
-void SessionTable::group_redeliver(const std::string& key, const routing::MessagePtr& message,
-                                   std::string_view except, std::size_t tries) {
+void SessionTable::group_redeliver(const std::string& key, Handing handing) {
   const auto at = groups_.find(key);
   if (at == groups_.end()) {
     counters_.dropped_session_end.add();
+    if (handing.door != nullptr) close_door(handing.door);
     return;
   }
-  group_deliver(*at->second, message, except, tries);
+  group_deliver(*at->second, std::move(handing));
 }
 
 void SessionTable::group_join(const std::string& key, std::string_view group,
@@ -93,58 +109,113 @@ void SessionTable::group_join(const std::string& key, std::string_view group,
     group_tree_.insert(slot->filter(), {slot.get(), 0, {}});
     volatile_interest_.add(slot->filter());
   }
+  const bool had_durable = slot->has_durable();
   slot->join(std::move(member));
+  group_interest(*slot, had_durable);
 }
 
 void SessionTable::group_leave(const std::string& key, std::string_view client_id) {
   const auto at = groups_.find(key);
   if (at == groups_.end()) return;
   routing::ShareGroup& group = *at->second;
+  const bool had_durable = group.has_durable();
   group.leave(client_id);
+  group_interest(group, had_durable);
   if (!group.empty()) return;
   group_tree_.erase(group.filter(), &group);
   volatile_interest_.remove(group.filter());
   groups_.erase(at);
 }
 
-// `tries`: how many members may still say that they are busy; the next one has to take it.
-void SessionTable::group_deliver(routing::ShareGroup& group, const routing::MessagePtr& message,
-                                 std::string_view except, std::size_t tries) {
-  const routing::ShareMember* chosen = group.next(except);
+// While a member's queue outlives it, an ack waits for the group.
+void SessionTable::group_interest(routing::ShareGroup& group, bool had_durable) {
+  if (group.has_durable() == had_durable) return;
+  if (had_durable) {
+    durable_interest_.remove(group.filter());
+  } else {
+    durable_interest_.add(group.filter());
+  }
+}
+
+// Once all have been asked, the next one has to take it.
+void SessionTable::group_deliver(routing::ShareGroup& group, Handing handing) {
+  const routing::ShareMember* chosen = group.next(handing.except);
   if (chosen == nullptr) chosen = group.next();
-  if (chosen == nullptr) return;
+  if (chosen == nullptr) {
+    if (handing.door != nullptr) close_door(handing.door);
+    return;
+  }
   if (!chosen->connected && group.has_connected()) {
     chosen = group.next();  // it waits better with a busy one than with one that is away
-    tries = 0;
+    handing.tries = 0;
   }
   std::string key = group.name() + '/' + group.filter();
-  tries = std::min(tries, group.size() - 1);
+  handing.tries = std::min(handing.tries, group.size() - 1);
   SessionTable& home = *tables_.tables[chosen->core.value];
   if (&home == this) {
-    deliver_shared(routing::ShareMember(*chosen), key, message, tries);
+    deliver_shared(routing::ShareMember(*chosen), key, std::move(handing));
   } else {
-    home.core_.post([&home, member = *chosen, key = std::move(key), message, tries] {
-      home.deliver_shared(member, key, message, tries);
+    home.core_.post([&home, member = *chosen, key = std::move(key),
+                     handing = std::move(handing)]() mutable {
+      home.deliver_shared(member, key, std::move(handing));
     });
   }
 }
 
 void SessionTable::deliver_shared(const routing::ShareMember& member, const std::string& key,
-                                  const routing::MessagePtr& message, std::size_t tries) {
-  Session* session = find(member.client_id);
-  const bool left = session == nullptr || !session->subscriptions().contains("$share/" + key);
+                                  Handing handing) {
+  Session* session = live(member.client_id);
+  const std::string filter = "$share/" + key;
+  const bool is_here = session != nullptr && !session->is_opening();
+  const bool left = member.durable
+                        ? stored(member.client_id) == nullptr ||
+                              !stored(member.client_id)->filters.contains(filter)
+                        : !is_here || !session->filters().contains(filter);
   // It left, or can't take it now, while others may: the group chooses again, without it.
-  if (left || (tries > 0 && member.connected && session->is_busy())) {
-    at_group(key, [key, client_id = member.client_id, message, left, tries](SessionTable& home) {
-      if (left) home.group_leave(key, client_id);
-      home.group_redeliver(key, message, client_id, left ? tries : tries - 1);
-    });
+  if (left || (handing.tries > 0 && member.connected && is_here && session->is_busy())) {
+    return_shared(member, key, std::move(handing), left);
     return;
   }
-  Session::Match match{member.options.qos, member.options.retain_as_published,
-                       member.subscription_id, std::make_unique<EntryExtra>()};
+  const mqtt::Qos qos = std::min(member.options.qos, handing.message->qos());
+  if (member.durable && qos != mqtt::Qos::at_most_once) {
+    append_assigned(member, key, handing);
+    return;
+  }
+  Match match{member.options.qos, member.options.retain_as_published, member.subscription_id,
+              std::make_unique<EntryExtra>()};
   match.extra->share = key;
-  session->deliver(message, match);
+  if (is_here) {
+    session->deliver(handing.message, match);
+  } else {
+    counters_.dropped_offline_qos0.add();
+  }
+  if (handing.door == nullptr) return;
+  at_group(key, [door = handing.door](SessionTable& home) { home.close_door(door); });
+}
+
+void SessionTable::return_shared(const routing::ShareMember& member, const std::string& key,
+                                 Handing handing, bool left) {
+  handing.except = member.client_id;
+  if (!left) --handing.tries;
+  at_group(key, [key, left, handing = std::move(handing)](SessionTable& home) mutable {
+    if (left) home.group_leave(key, handing.except);
+    home.group_redeliver(key, std::move(handing));
+  });
+}
+
+// Into the log of the member's shard; the door is at the group's home.
+void SessionTable::append_assigned(const routing::ShareMember& member, const std::string& key,
+                                   Handing& handing) {
+  AssignedRecord record{handing.message, member.client_id, key, handing.source};
+  Door* door = handing.door;
+  if (door != nullptr && &table_of_group(key) != this) {
+    door = open_door({});
+    door->left = 1;
+    door->then = [this, key, far = handing.door] {
+      at_group(key, [far](SessionTable& home) { home.close_door(far); });
+    };
+  }
+  append(shard_of(member.client_id), std::move(record), door);
 }
 
 }  // namespace roost::session

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SUBSCRIBE and UNSUBSCRIBE, and the retained messages that a new subscription brings.
+// SUBSCRIBE and UNSUBSCRIBE, and the retained messages that a new subscription brings. A durable
+// session's filters are put down by its shard's record; a volatile one's at once.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -8,6 +9,7 @@
 #include "broker/mqtt/topic.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
+#include "broker/session/will.h"
 
 namespace roost::session {
 
@@ -15,105 +17,216 @@ using mqtt::Qos;
 using mqtt::ReasonCode;
 
 void Session::handle(const mqtt::Subscribe& subscribe) {
-  auto pending = std::make_unique<PendingSuback>();
-  PendingSuback& suback = *pending;
-  suback.suback.packet_id = subscribe.packet_id;
-  suback.waiting = 1;  // for the rest of the entries: a share group here joins at once
-  const std::uint32_t id = subscribe.properties.subscription_identifiers.empty()
+  auto answer = std::make_unique<Answer>();
+  answer->packet_id = subscribe.packet_id;
+  SubscribedRecord record;
+  record.client_id = client_id_;
+  record.generation = generation_;
+  record.subscription_id = subscribe.properties.subscription_identifiers.empty()
                                ? 0
                                : subscribe.properties.subscription_identifiers.front();
-  live_->subacks.push_back(std::move(pending));
-  std::vector<const mqtt::SubscribeEntry*> replays;
   for (const mqtt::SubscribeEntry& entry : subscribe.entries) {
-    bool replay = false;
-    suback.suback.reasons.push_back(subscribe_one(entry, id, suback, replay));
-    if (replay) replays.push_back(&entry);
+    answer->reasons.push_back(check_entry(entry, record));
+    if (mqtt::is_error(answer->reasons.back())) continue;
+    record.entries.push_back({std::string(entry.filter), entry.options});
+    if (!bridge_) continue;  // mosquitto's bridges: no echo, and retained stays retained
+    record.entries.back().options.no_local = true;
+    record.entries.back().options.retain_as_published = true;
   }
-  --suback.waiting;
-  send_subacks();
-  if (!replays.empty()) replay_retained(replays, id);
+  answer->is_committed = record.entries.empty();
+  if (answer->is_committed) answer->waiting = 0;
+  answers_.push_back(std::move(answer));
+  if (record.entries.empty()) {
+    send_answers();
+  } else if (is_durable()) {
+    table_.append(client_id_, std::move(record));
+  } else {
+    apply_volatile(record);
+  }
 }
 
-ReasonCode Session::subscribe_one(const mqtt::SubscribeEntry& entry, std::uint32_t id,
-                                  PendingSuback& pending, bool& replay) {
+// `accepted`: of the same packet before it.
+ReasonCode Session::check_entry(const mqtt::SubscribeEntry& entry,
+                                const SubscribedRecord& accepted) const {
   const SessionLimits& limits = table_.limits();
   const auto filter = mqtt::TopicFilter::parse(entry.filter, limits.wire.topic_levels_max);
   if (!filter) return filter.error();
-  Subscription subscription{entry.options, id};
-  if (live_->bridge) {  // mosquitto's bridges: no echo, and retained stays retained
-    subscription.options.no_local = true;
-    subscription.options.retain_as_published = true;
-  }
-  const auto at = subscriptions_.find(entry.filter);
-  const bool is_new = at == subscriptions_.end();
-  if (is_new && limits.max_subscriptions > 0 && subscriptions_.size() >= limits.max_subscriptions) {
+  const auto is_it = [&](const auto& other) { return other.filter == entry.filter; };
+  const auto& others = accepted.entries;
+  if (limits.max_subscriptions > 0 &&
+      filters().size() + others.size() >= limits.max_subscriptions &&
+      !filters().contains(entry.filter) && std::none_of(others.begin(), others.end(), is_it)) {
     table_.counters().refused_subscriptions.add();
     return ReasonCode::quota_exceeded;
-  }
-  if (is_new) {
-    subscriptions_.emplace(std::string(entry.filter), subscription);
-    table_.counters().subscriptions.add();
-  } else {
-    at->second = subscription;
-  }
-  if (filter->is_shared()) {
-    ++pending.waiting;
-    if (is_new) table_.counters().shared_subscriptions.add();
-    table_.share_join(*this, *filter, subscription,
-                      [&table = table_, client_id = client_id_, generation = live_->generation,
-                       packet_id = pending.suback.packet_id] {
-                        Session* session = table.find(client_id);
-                        if (session != nullptr) session->shared_joined(generation, packet_id);
-                      });
-  } else {
-    table_.subscribe(*this, entry.filter, subscription);
-    replay = entry.options.retain_handling == mqtt::RetainHandling::send ||
-             (is_new && entry.options.retain_handling == mqtt::RetainHandling::send_if_new);
   }
   return static_cast<ReasonCode>(entry.options.qos);
 }
 
-void Session::shared_joined(std::uint64_t generation, mqtt::PacketId packet_id) {
-  if (live_ == nullptr || live_->generation != generation) return;
-  for (std::size_t i = 0; i < live_->subacks.size(); ++i) {
-    PendingSuback& pending = *live_->subacks[i];
-    if (pending.suback.packet_id != packet_id || pending.waiting == 0) continue;
-    --pending.waiting;
+void Session::apply_volatile(const SubscribedRecord& record) {
+  std::vector<bool> is_new;
+  for (const SubscribedRecord::Entry& entry : record.entries) {
+    const Subscription subscription{entry.options, record.subscription_id};
+    is_new.push_back(filters_.set(entry.filter, subscription));
+    if (is_new.back()) table_.counters().subscriptions.add();
+    const auto filter = mqtt::TopicFilter::parse(entry.filter, UINT32_MAX);
+    if (!filter->is_shared()) {
+      table_.subscribe_volatile(*this, entry.filter, subscription);
+    } else if (is_new.back()) {
+      table_.counters().shared_subscriptions.add();
+    }
+  }
+  subscribed(record, is_new);
+}
+
+// The filters are in place; the groups of shared ones may be elsewhere.
+void Session::subscribed(const SubscribedRecord& record, const std::vector<bool>& is_new) {
+  std::size_t at = 0;
+  while (at < answers_.size() && answers_[at]->is_committed) ++at;
+  Answer& answer = *answers_[at];
+  answer.is_committed = true;
+  for (const SubscribedRecord::Entry& entry : record.entries) {
+    const auto filter = mqtt::TopicFilter::parse(entry.filter, UINT32_MAX);
+    if (!filter || !filter->is_shared()) continue;
+    ++answer.waiting;
+    table_.share_join({client_id_, table_.core().id(), true, record.subscription_id, entry.options,
+                       is_durable()},
+                      *filter,
+                      [&table = table_, client_id = client_id_, generation = generation_,
+                       packet_id = answer.packet_id] {
+                        Session* session = table.live(client_id, generation);
+                        if (session != nullptr) session->share_joined(packet_id);
+                      });
+  }
+  --answer.waiting;
+  send_answers();
+  replay_retained(record, is_new);
+}
+
+void Session::share_joined(mqtt::PacketId packet_id) {
+  for (std::size_t i = 0; i < answers_.size(); ++i) {
+    Answer& answer = *answers_[i];
+    if (answer.packet_id != packet_id || !answer.is_committed || answer.waiting == 0) continue;
+    --answer.waiting;
     break;
   }
-  send_subacks();
+  send_answers();
 }
 
-// In the order of their SUBSCRIBEs; one that waits for a share group holds the later ones back.
-void Session::send_subacks() {
-  while (!live_->subacks.empty() && live_->subacks.front()->waiting == 0) {
-    send_packet(live_->subacks.front()->suback);
-    live_->subacks.pop_front();
+// In the order of their packets; one that waits holds the later ones back.
+void Session::send_answers() {
+  while (!answers_.empty() && answers_.front()->waiting == 0) {
+    Answer& answer = *answers_.front();
+    if (answer.is_unsuback) {
+      mqtt::Unsuback unsuback;
+      unsuback.packet_id = answer.packet_id;
+      unsuback.reasons = std::move(answer.reasons);
+      send_packet(unsuback);
+    } else {
+      mqtt::Suback suback;
+      suback.packet_id = answer.packet_id;
+      suback.reasons = std::move(answer.reasons);
+      send_packet(suback);
+    }
+    answers_.pop_front();
   }
 }
 
-void Session::replay_retained(const std::vector<const mqtt::SubscribeEntry*>& entries,
-                              std::uint32_t id) {
-  ++gathers_open_;
+void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
+  auto answer = std::make_unique<Answer>();
+  answer->packet_id = unsubscribe.packet_id;
+  answer->is_unsuback = true;
+  answers_.push_back(std::move(answer));
+  if (is_durable()) {
+    UnsubscribedRecord record;
+    record.client_id = client_id_;
+    record.generation = generation_;
+    record.filters.assign(unsubscribe.filters.begin(), unsubscribe.filters.end());
+    table_.append(client_id_, std::move(record));
+    return;
+  }
+  std::vector<bool> existed;
+  for (const std::string_view text : unsubscribe.filters) {
+    existed.push_back(filters_.erase(text));
+    if (!existed.back()) continue;
+    table_.counters().subscriptions.sub();
+    const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+    if (filter && filter->is_shared()) {
+      table_.share_leave(client_id_, *filter);
+      table_.counters().shared_subscriptions.sub();
+    } else {
+      table_.unsubscribe_volatile(*this, text);
+    }
+  }
+  unsubscribed(existed);
+}
+
+void Session::unsubscribed(const std::vector<bool>& existed) {
+  std::size_t at = 0;
+  while (at < answers_.size() && answers_[at]->is_committed) ++at;
+  Answer& answer = *answers_[at];
+  answer.is_committed = true;
+  answer.waiting = 0;
+  for (const bool was_there : existed) {
+    answer.reasons.push_back(was_there ? ReasonCode::success
+                                       : ReasonCode::no_subscription_existed);
+  }
+  send_answers();
+}
+
+// --- retained messages ---
+
+void Session::replay_retained(const SubscribedRecord& record, const std::vector<bool>& is_new) {
   std::vector<std::string_view> filters;
   std::vector<mqtt::SubscriptionOptions> options;
-  for (const mqtt::SubscribeEntry* entry : entries) {
-    filters.push_back(entry->filter);
-    options.push_back(entry->options);
+  for (std::size_t i = 0; i < record.entries.size(); ++i) {
+    const SubscribedRecord::Entry& entry = record.entries[i];
+    if (entry.filter.starts_with("$share/") || !brings_retained(entry.options, is_new[i])) continue;
+    filters.push_back(entry.filter);
+    options.push_back(entry.options);
   }
+  if (filters.empty()) return;
+  ++gathers_open_;
   table_.gather_retained(
-      filters, [&table = table_, client_id = client_id_, generation = live_->generation, id,
-                options = std::move(options), held_before = held_.size()](std::vector<Kept> kept) {
-        Session* session = table.find(client_id);
-        if (session == nullptr || session->live_ == nullptr) return;
-        if (session->live_->generation != generation) return;
-        session->came_live(kept, held_before);
-        session->release_older(kept, held_before);
-        for (Kept& one : kept) {
-          session->gathered(std::move(one.message), options[one.filter], id);
-        }
-        session->gather_done();
+      filters, [&table = table_, client_id = client_id_, generation = generation_,
+                id = record.subscription_id, options = std::move(options),
+                held_before = held_.size()](std::vector<Kept> kept) {
+        Session* session = table.live(client_id, generation);
+        if (session != nullptr) session->gathered(std::move(kept), options, id, held_before);
       });
+}
+
+// What a durable session gets at QoS 1 or 2 goes through its shard's queue.
+void Session::gathered(std::vector<Kept> kept,
+                       const std::vector<mqtt::SubscriptionOptions>& options, std::uint32_t id,
+                       std::size_t held_before) {
+  constexpr std::size_t kRecordBytes = 256 * 1024;
+  came_live(kept, held_before);
+  release_older(kept, held_before);
+  GatheredRecord record{client_id_, generation_, {}, false};
+  std::size_t bytes = 0;
+  for (Kept& one : kept) {
+    const mqtt::SubscriptionOptions& wanted = options[one.filter];
+    const bool own = one.message->origin() == origin && origin != 0;
+    if ((wanted.no_local || bridge_) && own) continue;
+    const Qos qos = std::min(one.message->qos(), wanted.qos);
+    if (!is_durable() || qos == Qos::at_most_once) {
+      push({std::move(one.message), id, qos, true, nullptr});
+      replaying_ = true;
+      continue;
+    }
+    bytes += one.message->memory_size();
+    record.entries.push_back({std::move(one.message), id, qos});
+    if (bytes < kRecordBytes) continue;
+    table_.append(client_id_, std::exchange(record, {client_id_, generation_, {}, false}));
+    bytes = 0;
+  }
+  if (!is_durable()) {
+    gather_done();
+    return;
+  }
+  record.last = true;
+  table_.append(client_id_, std::move(record));
+  pump();
 }
 
 // What was kept while we asked and came live too, behind `held_before` others, is sent once: live,
@@ -142,46 +255,17 @@ void Session::release_older(const std::vector<Kept>& kept, std::size_t held_befo
   }
 }
 
-void Session::gathered(routing::MessagePtr message, const mqtt::SubscriptionOptions& options,
-                       std::uint32_t id) {
-  const bool own = message->origin() == origin_ && message->origin() != 0;
-  if ((options.no_local || live_->bridge) && own) return;
-  const Qos qos = std::min(message->qos(), options.qos);
-  deliver_retained(QueueEntry{std::move(message), id, qos, true, nullptr});
-}
-
 void Session::gather_done() {
-  if (--gathers_open_ == 0) release_held();
+  if (gathers_open_ > 0 && --gathers_open_ == 0) release_held();
   pump();
 }
 
 // Live messages that came while retained ones were gathered go behind them.
 void Session::release_held() {
   Ring<QueueEntry> held = std::exchange(held_, {});
-  for (std::size_t i = 0; i < held.size(); ++i) send_or_enqueue(std::move(held[i]));
-}
-
-void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
-  mqtt::Unsuback unsuback;
-  unsuback.packet_id = unsubscribe.packet_id;
-  for (const std::string_view text : unsubscribe.filters) {
-    const auto at = subscriptions_.find(text);
-    if (at == subscriptions_.end()) {
-      unsuback.reasons.push_back(ReasonCode::no_subscription_existed);
-      continue;
-    }
-    const auto filter = mqtt::TopicFilter::parse(text, table_.limits().wire.topic_levels_max);
-    if (filter && filter->is_shared()) {
-      table_.share_leave(*this, *filter);
-      table_.counters().shared_subscriptions.sub();
-    } else {
-      table_.unsubscribe(*this, text);
-    }
-    subscriptions_.erase(at);
-    table_.counters().subscriptions.sub();
-    unsuback.reasons.push_back(ReasonCode::success);
+  for (std::size_t i = 0; i < held.size() && link_ != nullptr; ++i) {
+    send_or_enqueue(std::move(held[i]));
   }
-  send_packet(unsuback);
 }
 
 }  // namespace roost::session

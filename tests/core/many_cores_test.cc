@@ -10,6 +10,7 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,6 +18,27 @@
 
 namespace roost::core {
 namespace {
+
+// Each test with every core on its own thread, with one thread for all, and with cores that leave
+// and come back all the time.
+struct Named {
+  const char* name;
+  HostRules rules;
+};
+constexpr Named kRules[] = {
+    {"OwnThreads", {.hosts = false}},
+    {"OneThread", {.send_off_load = 1000}},
+    {"Restless", {.window_ms = 1, .send_off_load = -1, .call_home_load = 1000, .quiet_windows = 1}},
+};
+
+class ManyCores : public testing::TestWithParam<Named> {
+ protected:
+  const SystemClock clock;
+  const HostRules& rules = GetParam().rules;
+};
+
+INSTANTIATE_TEST_SUITE_P(Rules, ManyCores, testing::ValuesIn(kRules),
+                         [](const auto& each) { return std::string(each.param.name); });
 
 class CallingTimer final : public Timer {
  public:
@@ -26,9 +48,8 @@ class CallingTimer final : public Timer {
   void on_timer() override { call(); }
 };
 
-TEST(ManyCores, DeliverAStormFromPlainThreadsInOrderPerPoster) {
-  SystemClock clock;
-  Cores cores(3, clock);
+TEST_P(ManyCores, DeliverAStormFromPlainThreadsInOrderPerPoster) {
+  Cores cores(3, clock, rules);
   constexpr int kPosters = 4;
   constexpr int kPosts = 5'000;
   std::latch done(3 * kPosters * kPosts);
@@ -55,9 +76,8 @@ TEST(ManyCores, DeliverAStormFromPlainThreadsInOrderPerPoster) {
 }
 
 // One ball between two cores: at most one has work at any time, so turns are borrowed.
-TEST(ManyCores, PlayPingPongInBorrowedTurns) {
-  SystemClock clock;
-  Cores cores(2, clock);
+TEST_P(ManyCores, PlayPingPongInBorrowedTurns) {
+  Cores cores(2, clock, rules);
   constexpr int kRounds = 20'000;
   std::promise<void> over;
   int hits = 0;  // not atomic: the ball carries the right to touch it
@@ -80,10 +100,9 @@ TEST(ManyCores, PlayPingPongInBorrowedTurns) {
   EXPECT_GT(borrowed, 0U);
 }
 
-TEST(ManyCores, LoseNoMailInARingOfRandomHops) {
-  SystemClock clock;
+TEST_P(ManyCores, LoseNoMailInARingOfRandomHops) {
   constexpr std::uint16_t kCores = 4;
-  Cores cores(kCores, clock);
+  Cores cores(kCores, clock, rules);
   constexpr int kBalls = 64;
   constexpr int kHops = 2'000;
   std::latch done(kBalls);
@@ -106,9 +125,8 @@ TEST(ManyCores, LoseNoMailInARingOfRandomHops) {
 }
 
 // More than an outbox holds, inside one turn.
-TEST(ManyCores, PassALargeBatchOnBeforeTheTurnEnds) {
-  SystemClock clock;
-  Cores cores(2, clock);
+TEST_P(ManyCores, PassALargeBatchOnBeforeTheTurnEnds) {
+  Cores cores(2, clock, rules);
   constexpr int kPosts = 10'000;
   std::latch done(kPosts);
   int next = 0;
@@ -126,9 +144,8 @@ TEST(ManyCores, PassALargeBatchOnBeforeTheTurnEnds) {
 }
 
 // A timer that a borrowed turn arms must wake the thread that sleeps without a timeout.
-TEST(ManyCores, FireATimerThatABorrowedTurnArmed) {
-  SystemClock clock;
-  Cores cores(2, clock);
+TEST_P(ManyCores, FireATimerThatABorrowedTurnArmed) {
+  Cores cores(2, clock, rules);
   Core& first = cores.at(CoreId{0});
   Core& second = cores.at(CoreId{1});
   cores.start();
@@ -151,12 +168,11 @@ TEST(ManyCores, FireATimerThatABorrowedTurnArmed) {
   cores.stop();
 }
 
-TEST(ManyCores, StopWhileOthersPost) {
-  SystemClock clock;
+TEST_P(ManyCores, StopWhileOthersPost) {
   for (int round = 0; round < 20; ++round) {
     auto alive = std::make_shared<int>(0);
     {
-      Cores cores(3, clock);
+      Cores cores(3, clock, rules);
       std::atomic<bool> enough{false};
       std::function<void(std::uint16_t)> bounce = [&](std::uint16_t at) {
         const auto next = static_cast<std::uint16_t>((at + 1) % 3);
@@ -178,14 +194,13 @@ TEST(ManyCores, StopWhileOthersPost) {
 }
 
 // The socket's event is fetched by the sleeping thread while a borrowed turn takes it away.
-TEST(ManyCores, UnwatchInBorrowedTurnsWhileEventsArrive) {
+TEST_P(ManyCores, UnwatchInBorrowedTurnsWhileEventsArrive) {
   class Guarded final : public Watcher {
    public:
     bool watched = false;
     void on_ready(std::uint32_t) override { EXPECT_TRUE(watched); }
   };
-  SystemClock clock;
-  Cores cores(2, clock);
+  Cores cores(2, clock, rules);
   Core& first = cores.at(CoreId{0});
   Core& second = cores.at(CoreId{1});
   int pipe[2];
@@ -215,9 +230,8 @@ TEST(ManyCores, UnwatchInBorrowedTurnsWhileEventsArrive) {
   ::close(pipe[1]);
 }
 
-TEST(ManyCores, StartAgainAfterAStop) {
-  SystemClock clock;
-  Cores cores(2, clock);
+TEST_P(ManyCores, StartAgainAfterAStop) {
+  Cores cores(2, clock, rules);
   for (int round = 0; round < 3; ++round) {
     cores.start();
     std::promise<void> ran;

@@ -84,12 +84,15 @@ void check_hot_path(const Frame& frame, const Side& side, bool decoded) {
 
 void run(ByteView input) {
   if (input.empty()) return;
+  const std::string_view peeked = peek_client_id(input.subspan(1));
   const Side side = side_of(input[0]);
   const FrameResult result = next_frame(input.subspan(1), kPacketSizeMax);
   if (result.status != FrameStatus::complete) return;
   const auto packet = decode(result.frame, side.version, {}, side.sender);
   check_hot_path(result.frame, side, packet.has_value());
   if (packet) {
+    const auto* connect = std::get_if<Connect>(&*packet);
+    CHECK(connect == nullptr || connect->client_id == peeked);
     check_encoding(*packet, side);
   } else {
     CHECK(is_error(packet.error().reason) && packet.error().what[0] != '\0');

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/mqtt/encode.h"
 #include "tests/gates/stage.h"
 #include "tests/support/wire_cases.h"
 
@@ -189,6 +190,39 @@ TEST(Connect, IsCountedOnceWhereverItsSessionLives) {
   EXPECT_EQ(stage.sum(&session::SessionCounters::packets_in), 2U);
   EXPECT_EQ(stage.sum(&session::SessionCounters::packets_out), 2U);
   EXPECT_EQ(stage.sum(&session::SessionCounters::connects), 2U);
+}
+
+TEST(Connect, ThatCameWithItsSocketIsReadByItsSessionsCoreAlone) {
+  for (const std::uint16_t core : {std::uint16_t{0}, std::uint16_t{1}}) {
+    Stage stage;
+    RawClient client("");
+    const std::size_t other = 1U - core;
+    std::vector<std::uint8_t> bytes;
+    mqtt::encode(hello(stage.id_on(core)), ProtocolVersion::v5, bytes);
+    mqtt::encode(mqtt::Pingreq{}, ProtocolVersion::v5, bytes);
+    stage.open(client, "192.0.2.7:51234", bytes);
+    EXPECT_THAT(read_all(client), ElementsAre(HasSubstr("CONNACK 00"), "PINGRESP"));
+    EXPECT_EQ(stage.gates[core]->size(), 1U);
+    EXPECT_EQ(stage.gates[other]->size(), 0U);
+    EXPECT_EQ(stage.net_counters[other].reads.value(), 0U);
+    EXPECT_EQ(stage.sum(&GateCounters::moved), core == 0 ? 0U : 1U);
+    EXPECT_EQ(stage.sum(&session::SessionCounters::packets_in), 2U);
+  }
+}
+
+TEST(Connect, ThatCameInPartWithItsSocketIsReadWhereItWasAccepted) {
+  Stage stage;
+  RawClient client("");
+  std::vector<std::uint8_t> bytes;
+  mqtt::encode(hello(stage.id_on(1)), ProtocolVersion::v5, bytes);
+  const std::vector<std::uint8_t> rest(bytes.begin() + 9, bytes.end());
+  bytes.resize(9);
+  stage.open(client, "192.0.2.7:51234", bytes);
+  EXPECT_EQ(stage.gates[0]->size(), 1U);
+  client.send_bytes(rest);
+  stage.settle();
+  EXPECT_THAT(read_all(client), ElementsAre(HasSubstr("CONNACK 00")));
+  EXPECT_EQ(stage.gates[1]->size(), 1U);
 }
 
 TEST(Packet, OverTheLimitIsToldBeforeTheEnd) {

@@ -15,27 +15,39 @@ Stage::Stage() {
   for (std::uint16_t id = 0; id < kCores; ++id) {
     sessions.push_back(
         std::make_unique<session::SessionTable>(cores.at(CoreId{id}), cores, routing, tables));
+    disks.push_back(
+        std::make_unique<support::MemoryDisk>(remains, cores.at(CoreId{id}), *sessions.back()));
+    sessions.back()->use(*disks.back(), *disks.back());
     tables.tables.push_back(sessions.back().get());
     routing.routers.push_back(&sessions.back()->router());
     gates.push_back(std::make_unique<Gates>(common, *sessions.back(), net_counters[id]));
     common.gates.push_back(gates.back().get());
   }
   listener.name = "door";
+  session::StartedRecord limits;
+  limits.max_queued_messages = tables.limits.max_queued_messages;
+  for (std::uint16_t id = 0; id < kCores; ++id) {
+    cores.at(CoreId{id}).post([this, id, limits] { sessions[id]->lead(limits); });
+  }
+  settle();
 }
 
 Stage::~Stage() {
   for (auto& each : gates) each->close_all();
   gates.clear();
+  disks.clear();
   sessions.clear();
 }
 
-void Stage::open(support::RawClient& client, std::string_view address) {
+void Stage::open(support::RawClient& client, std::string_view address,
+                 std::vector<std::uint8_t> unread) {
   int ends[2];
   CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   client.open_fd(ends[0]);
   net::DetachedConnection accepted;
   accepted.fd = ends[1];
   accepted.peer.address = address;
+  accepted.unread = std::move(unread);
   cores.at(CoreId{0}).post([this, accepted = std::move(accepted)]() mutable {
     gates[0]->accept(listener, std::move(accepted));
   });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/gates/gates.h"
+#include "tests/support/memory_disk.h"
 #include "tests/support/raw_client.h"
 #include "tests/support/vector_log.h"
 
@@ -38,8 +39,9 @@ class Stage {
   Stage();
   ~Stage();
 
-  // A socket that core 0 has accepted.
-  void open(support::RawClient& client, std::string_view address = "192.0.2.7:51234");
+  // A socket that core 0 has accepted, maybe together with its first bytes.
+  void open(support::RawClient& client, std::string_view address = "192.0.2.7:51234",
+            std::vector<std::uint8_t> unread = {});
   // Turns of all cores until nothing happens any more.
   void settle();
   void turn(std::uint16_t core) { cores.at(CoreId{core}).run_once(0); }
@@ -65,6 +67,8 @@ class Stage {
   GatesCommon common{{}, authenticator, enhanced, connection_log};
   std::vector<net::NetCounters> net_counters{kCores};
   std::vector<std::unique_ptr<session::SessionTable>> sessions;
+  support::Remains remains;
+  std::vector<std::unique_ptr<support::MemoryDisk>> disks;
   std::vector<std::unique_ptr<Gates>> gates;
   GateListener listener;
 };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -65,6 +66,29 @@ TEST(Decode, TableHasHundredsOfRowsWithDistinctNames) {
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
   }
   EXPECT_GT(names.size(), 350U);
+}
+
+TEST(PeekClientId, IsWhatDecodeReadsFromEveryConnectOfTheTable) {
+  for (const WireCase& row : support::connect_cases()) {
+    const Bytes bytes = wire_bytes(row.bytes);
+    const auto packet = decode_bytes(bytes, ProtocolVersion::v5);
+    if (!packet) continue;
+    const std::string_view id = std::get<Connect>(*packet).client_id;
+    EXPECT_EQ(peek_client_id(bytes), id) << row.name;
+    for (std::size_t size = 0; size < std::min<std::size_t>(bytes.size(), 1000); ++size) {
+      const std::string_view early = peek_client_id(ByteView(bytes).first(size));
+      EXPECT_TRUE(early.empty() || early == id) << row.name << ", cut to " << size;
+    }
+  }
+}
+
+TEST(PeekClientId, OfAnythingElseIsEmpty) {
+  for (const WireCase& row : support::all_wire_cases()) {
+    const Bytes bytes = wire_bytes(row.bytes);
+    if (bytes[0] >> 4 == 1) continue;
+    EXPECT_EQ(peek_client_id(bytes), "") << row.name;
+  }
+  EXPECT_EQ(peek_client_id({}), "");
 }
 
 // Every packet cut anywhere is refused or still a packet; nothing reads past the end (ASan).

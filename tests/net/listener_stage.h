@@ -57,6 +57,7 @@ inline ListenerSettings local_settings(std::string address = "127.0.0.1") {
   settings.name = "test";
   settings.address = std::move(address);
   settings.port = 0;
+  settings.silent_for_s = 0;  // most tests look at clients that have said nothing yet
   return settings;
 }
 

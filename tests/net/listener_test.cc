@@ -62,6 +62,31 @@ TEST(Listener, GivesItsConnectionsTcpNoDelay) {
   EXPECT_NE(value, 0);
 }
 
+TEST(Listener, AcceptsAClientTogetherWithItsFirstBytes) {
+  ListenerStage stage;
+  ListenerSettings settings = local_settings();
+  settings.silent_for_s = ListenerSettings().silent_for_s;
+  stage.open(std::move(settings));
+  const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  stage.turns(2);
+  EXPECT_TRUE(stage.accepted.empty()) << "nobody was woken for a client that says nothing";
+  peer.send("hello");
+  stage.turns(1);
+  ASSERT_EQ(stage.accepted.size(), 1U);
+  EXPECT_EQ(as_text(stage.accepted[0].unread), "hello");
+  EXPECT_EQ(stage.counters[0].bytes_in.value(), 5U);
+}
+
+TEST(Listener, AcceptsAClientThatSaysNothingALittleLater) {
+  ListenerStage stage;
+  ListenerSettings settings = local_settings();
+  settings.silent_for_s = ListenerSettings().silent_for_s;
+  stage.open(std::move(settings));
+  const Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+  while (stage.accepted.empty()) stage.cores.at(CoreId{0}).run_once(100);
+  EXPECT_TRUE(stage.accepted[0].unread.empty());
+}
+
 TEST(Listener, ServesBothFamiliesOnStar) {
   ListenerStage stage;
   stage.open(local_settings("*"));
@@ -186,7 +211,7 @@ TEST(Listener, SharesAcceptingBetweenCoresThatRun) {
   std::mutex lock;
   std::condition_variable changed;
   int accepted = 0;
-  core::Cores cores(2, clock);
+  core::Cores cores(2, clock, {.hosts = false});
   auto opened = Listener::open(local_settings(), cores, counters, log);
   ASSERT_TRUE(opened);
   opened.value()->start([&](core::Core&, DetachedConnection) {

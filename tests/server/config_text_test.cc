@@ -2,8 +2,10 @@
 // deploy/roost.yaml is the table's, to the letter. To write it anew after a change of the table:
 //   REGENERATE=1 build/dev/tests/server_tests --gtest_filter='ConfigText.*'
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -31,11 +33,14 @@ TEST(ConfigText, IsWhatIsCommitted) {
 
 // Loads a text and says it again in a comparable form.
 std::string summary_of(const std::string& text) {
-  const std::string path = testing::TempDir() + "roost-config-text.yaml";
+  // A name of its own: tests of this file run at the same time, each in its process.
+  const std::string path =
+      testing::TempDir() + "roost-config-text-" + std::to_string(getpid()) + ".yaml";
   std::ofstream(path) << text;
   ConfigSources sources;
   sources.file = path;
   auto [config, errors] = load_config(sources);
+  std::filesystem::remove(path);
   std::string summary;
   for (const std::string& line : errors) summary += line + "\n";
   for (const Setting& setting : settings()) {

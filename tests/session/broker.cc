@@ -5,19 +5,73 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/session/shard_start.h"
 
 namespace roost::support {
 
-Broker::Broker(std::uint16_t cores) : cores_(cores, clock_) {
+Broker::Broker(std::uint16_t cores) : Broker(cores, Remains(), ManualClock()) {}
+
+Broker::Broker(std::uint16_t cores, Remains remains, const ManualClock& clock)
+    : clock_(clock), remains_(std::move(remains)), cores_(cores, clock_) {
+  ++remains_.epoch;
+  started_.max_queued_messages = tables_.limits.max_queued_messages;
   for (std::uint16_t id = 0; id < cores; ++id) {
     owned_.push_back(
         std::make_unique<session::SessionTable>(cores_.at(CoreId{id}), cores_, routing_, tables_));
+    disks_.push_back(
+        std::make_unique<MemoryDisk>(remains_, cores_.at(CoreId{id}), *owned_.back()));
+    owned_.back()->use(*disks_.back(), *disks_.back());
     tables_.tables.push_back(owned_.back().get());
     routing_.routers.push_back(&owned_.back()->router());
   }
+  begin();
 }
 
 Broker::~Broker() = default;
+
+void Broker::begin() {
+  for (auto& [id, left] : remains_.shards) {
+    session::SessionTable& home = table(cores_.of(ShardId{id}).id());
+    const auto scan = [&shard = left](const session::LogVisit& visit) {
+      for (const auto& [index, bytes] : shard.log) visit(index, bytes);
+    };
+    const auto started = session::start_shard(home, ShardId{id}, RemainsReader(left),
+                                              left.applied, scan, clock_);
+    CHECK(started.unreadable == 0);
+  }
+  for (std::uint16_t id = 0; id < size(); ++id) {
+    run_on(CoreId{id}, [&] { table(CoreId{id}).lead(started_); });
+  }
+  settle();
+  for (std::uint16_t id = 0; id < size(); ++id) {
+    run_on(CoreId{id}, [&] { table(CoreId{id}).resume(); });
+  }
+  settle();
+}
+
+void Broker::limits_changed() {
+  started_.max_queued_messages = tables_.limits.max_queued_messages;
+  started_.max_queued_bytes = tables_.limits.max_queued_bytes;
+  for (std::uint16_t id = 0; id < size(); ++id) {
+    run_on(CoreId{id}, [&] { table(CoreId{id}).begin_epoch(started_); });
+  }
+  settle();
+}
+
+void Broker::checkpoint() {
+  for (std::uint16_t id = 0; id < size(); ++id) {
+    run_on(CoreId{id}, [&] { table(CoreId{id}).checkpoint([] {}); });
+  }
+  settle();
+}
+
+Remains Broker::crash() {
+  // What was appended and not committed is lost; its indexes are taken again.
+  for (auto& [id, shard] : remains_.shards) {
+    shard.last = shard.log.empty() ? shard.applied : shard.log.back().first;
+  }
+  return std::move(remains_);
+}
 
 void Broker::run_on(CoreId core, core::Task work) {
   cores_.at(core).post(std::move(work));

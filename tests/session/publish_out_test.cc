@@ -74,8 +74,8 @@ TEST_P(PublishOut, ResendsWhatIsUnfinishedInOrderUnderTheSameIdsWithDup) {
   client.pubcomp(6);
   client.take();
   reconnect(client);
-  EXPECT_THAT(client.got(), ElementsAre("CONNACK 00 present", "t=1 q1 #1 dup", "t=3 q1 #3 dup",
-                                        "t=4 q2 #4 dup", "PUBREL 5"));
+  EXPECT_THAT(client.got(), ElementsAre("CONNACK 00 present", "PUBREL 5", "t=1 q1 #1 dup",
+                                        "t=3 q1 #3 dup", "t=4 q2 #4 dup"));
   source.publish(Pub("t", "7", kQos1));
   EXPECT_THAT(client.finish_all(), ElementsAre("t=7 q1 #7"));
 }
@@ -109,7 +109,7 @@ TEST_P(PublishOut, ResendsWithinTheNewReceiveMaximum) {
   client.take();
   reconnect(client, staying().receive_max(2));
   EXPECT_THAT(client.got(),
-              ElementsAre("CONNACK 00 present", "t=1 q2 #1 dup", "t=2 q2 #2 dup", "PUBREL 3"));
+              ElementsAre("CONNACK 00 present", "PUBREL 3", "t=1 q2 #1 dup", "t=2 q2 #2 dup"));
   client.pubrec(1);
   client.pubcomp(1);
   EXPECT_THAT(client.got(), ElementsAre("PUBREL 1", "t=4 q2 #4 dup"));
@@ -270,7 +270,7 @@ TEST_P(PublishOut, TooLargeForTheClientIsDroppedAndCounted) {
   publish_numbered(source, 2, "t", kQos1);
   source.publish(Pub("t", large, kQos1));  // this one while another is in flight
   publish_numbered(source, 1, "t", kQos1, 3);
-  EXPECT_EQ(client.finish_all(), numbered(3, "t", 1));
+  EXPECT_THAT(client.finish_all(), ElementsAre("t=1 q1 #3", "t=2 q1 #4", "t=3 q1 #6"));
   EXPECT_EQ(broker.sum(&SessionCounters::dropped_too_large), 4U);
   EXPECT_EQ(broker.sum(&SessionCounters::in_flight), 0U);
 }

@@ -74,8 +74,9 @@ TEST_P(Queue, ResendingIsPacedToo) {
 }
 
 TEST_P(Queue, IsLimitedInMessages) {
-  broker.limits().max_queued_messages = 3;
   client.vanish();
+  broker.limits().max_queued_messages = 3;
+  broker.limits_changed();
   publish_numbered(source, 5, "t", kQos1);
   EXPECT_EQ(broker.sum(&SessionCounters::queued), 3U);
   EXPECT_EQ(broker.sum(&SessionCounters::dropped_queue_full), 2U);
@@ -84,8 +85,9 @@ TEST_P(Queue, IsLimitedInMessages) {
 }
 
 TEST_P(Queue, IsLimitedInBytes) {
-  broker.limits().max_queued_bytes = 3000;
   client.vanish();
+  broker.limits().max_queued_bytes = 3000;
+  broker.limits_changed();
   for (int i = 0; i < 5; ++i) source.publish(Pub("t", std::string(1000, 'x'), kQos1));
   EXPECT_EQ(broker.sum(&SessionCounters::queued), 2U);
   EXPECT_LE(broker.sum(&SessionCounters::queued_bytes), 3000U);
@@ -95,12 +97,16 @@ TEST_P(Queue, IsLimitedInBytes) {
 TEST_P(Queue, IsLimitedInBytesOfAllSessionsOfACore) {
   broker.limits().max_queued_bytes_core = 3000;
   client.vanish();
-  const std::string neighbour_id = broker.id_on(client.core().value, "neighbour");
-  Client neighbour(broker, neighbour_id, staying());
-  neighbour.subscribe(Sub("t", kQos1));
-  neighbour.vanish();
+  const std::string ids[] = {broker.id_on(client.core().value, "one"),
+                             broker.id_on(client.core().value, "two")};
+  Client one(broker, ids[0], Hello()), two(broker, ids[1], Hello());
+  for (Client* each : {&one, &two}) {  // their queues are in memory
+    each->subscribe(Sub("t", kQos1));
+    each->take();
+    each->stop_reading();
+  }
   for (int i = 0; i < 5; ++i) source.publish(Pub("t", std::string(1000, 'x'), kQos1));
-  EXPECT_EQ(broker.sum(&SessionCounters::queued), 2U);
+  EXPECT_EQ(broker.sum(&SessionCounters::queued), 2U + 5U);
   EXPECT_EQ(broker.sum(&SessionCounters::dropped_queue_full), 8U);
 }
 
@@ -112,7 +118,7 @@ TEST_P(Queue, DropsWhatExpiredAndCountsIt) {
   source.publish(Pub("t", "3", kQos1));
   broker.advance_s(10);
   client.connect(staying());
-  EXPECT_THAT(client.finish_all(), ElementsAre("t=2 q1 #1 expiry=90", "t=3 q1 #2"));
+  EXPECT_THAT(client.finish_all(), ElementsAre("t=2 q1 #2 expiry=90", "t=3 q1 #3"));
   EXPECT_EQ(broker.sum(&SessionCounters::dropped_expired), 1U);
 }
 

@@ -10,7 +10,8 @@ class Cli(SystemCase):
     def setUp(self):
         super().setUp()
         self.needs(not self.broker_path.endswith("mosquitto"), "only Roost has this")
-        self.port = self.roost().port
+        self.server = self.roost()
+        self.port = self.server.port
 
     def pub(self, *arguments, **more):
         done = self.roost_command("pub", "-h", "127.0.0.1", "-p", self.port, *arguments, **more)
@@ -66,6 +67,17 @@ class Pub(Cli):
 
     def test_user_client_id_keep_alive(self):
         self.pub("-t", "t", "-m", "x", "-u", "me", "-P", "pw", "-i", "my-id", "-k", "30")
+        self.server.wait_for_log(r"client=my-id .* keep_alive=30 user=me")
+
+    def test_password(self):
+        path = os.path.join(self.folder, "passwords")
+        done = self.roost_command("passwd", path, "me", stdin="secret\nsecret\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        port = self.roost(auth={"password_file": path}).port
+        for password, wanted in (("secret", True), ("wrong", False)):
+            done = self.roost_command("pub", "-h", "127.0.0.1", "-p", port, "-t", "t", "-m", "x",
+                                      "-u", "me", "-P", password)
+            self.assertEqual(done.returncode == 0, wanted, password + done.stderr)
 
     def test_debug_output(self):
         done = self.pub("-t", "t", "-m", "x", "-q", "1", "-d")

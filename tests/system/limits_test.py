@@ -150,6 +150,21 @@ class Sizes(SystemCase):
         c.publish("t", b"x" * 3000, 1)
 
 
+class Levels(SystemCase):
+    def test_the_default_is_128(self):
+        port = self.roost().port
+        fits, deeper = "/".join(["x"] * 128), "/".join(["x"] * 129)
+        c = self.client(port, "fits", v=5)
+        c.subscribe(fits)
+        c.publish(fits, "deep", 0)
+        c.expect_publish(fits, "deep")
+        c.send(wire.subscribe(5, 9, [(deeper, 0)]))
+        c.expect("SUBACK", packet_id=9, codes=[0x8F])
+        c.send(wire.publish(5, deeper, "too deep", 1, packet_id=10))
+        packet = c.receive()
+        self.assertEqual((packet.kind, packet.code), ("PUBACK", 0x90))
+
+
 class Connections(SystemCase):
     def test_max_connections_of_a_listener(self):
         server = self.roost({"few": {"max_connections": 3}, "other": {}})

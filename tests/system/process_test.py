@@ -129,12 +129,16 @@ class Start(SystemCase):
         tool.wait_for("Roost")
 
     def test_three_lines_say_what_it_does(self):
+        """Exactly three: where it listens and to whom, HTTP, and that sessions are in memory."""
         tool, port, _ = self.plain("serve")
-        text = "\n".join(tool.wait_for(pattern).decode()
-                         for pattern in (str(port), "HTTP", "memory"))
-        self.assertRegex(text, "loopback")
-        self.assertRegex(text, "allow_anonymous")
-        self.assertRegex(text, "password_file")
+        tool.wait_for("in memory only")
+        said = [line.decode() for line in tool.seen if not re.match(rb"\d{4}-", line)]
+        self.assertEqual(len(said), 3, said)
+        self.assertRegex(said[0], rf"listens: .*\b{port}\b.*; loopback only")
+        self.assertRegex(said[0], "auth.password_file or auth.allow_anonymous: true")
+        self.assertRegex(said[1], "^HTTP ")
+        self.assertRegex(said[2], "[Ss]essions.* in memory only")
+        self.assertIn("roost-data", said[2])
 
     def test_serve_is_the_default_command(self):
         tool = self.tool(self.broker_path, cwd=self.folder,
@@ -195,6 +199,35 @@ class Start(SystemCase):
         self.assertIn(str(port).encode(), line)
 
 
+class Threads(SystemCase):
+    def cores_of(self, cpus):
+        """Threads that are cores, of a broker that may use these CPUs only."""
+        server = self.roost(prefix=("taskset", "--cpu-list", ",".join(map(str, cpus))))
+        self.client(server.port, "c").expect_nothing()
+        threads = f"/proc/{server.process.pid}/task"
+        names = []
+        for thread in os.listdir(threads):
+            with open(f"{threads}/{thread}/comm", encoding="utf-8") as file:
+                names.append(file.read().strip())
+        server.wait_for_log(rf"; {sum(n.startswith('core ') for n in names)} cores\.")
+        return sorted(name for name in names if name.startswith("core "))
+
+    def test_one_for_each_cpu(self):
+        cpus = sorted(os.sched_getaffinity(0))
+        self.assertEqual(self.cores_of(cpus[:1]), ["core 0"])
+        if self.is_cpu_time_limited():
+            return  # then fewer threads are right: MemorySizeTest.CpusFollowTheQuotaRoundedUp
+        wanted = sorted(f"core {n}" for n in range(min(len(cpus), 64)))
+        self.assertEqual(self.cores_of(cpus), wanted)
+
+    def is_cpu_time_limited(self):
+        try:
+            with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+                return not file.read().startswith("max")
+        except OSError:
+            return False
+
+
 class Signals(SystemCase):
     def test_sigterm_and_sigint_end_it_cleanly(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -239,7 +272,7 @@ class Signals(SystemCase):
             os.kill(pid, number)
         os.kill(pid, signal.SIGCONT)
         server.process.wait(5)
-        self.assertIsNotNone(server.process.returncode)
+        self.assertEqual(server.process.returncode, 1, "the clean end would have said 0")
 
     def test_no_crash_in_its_log(self):
         server = self.roost()

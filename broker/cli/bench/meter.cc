@@ -11,6 +11,8 @@
 namespace roost::cli::bench {
 namespace {
 
+constexpr double kCpuWindowSeconds = 9.95;  // --seconds 10, and what a clock may be off
+
 std::optional<ProcessSample> sample_of(int pid) {
   if (pid == 0) return std::nullopt;
   auto sample = sample_process(pid);
@@ -54,6 +56,9 @@ void Meter::add_cpu(Report& report, std::uint64_t deliveries) const {
                   per(growth(begin_->switches, end_->switches), deliveries), 4);
     report.number("broker_rss_mb", "broker memory (RSS)",
                   static_cast<double>(end_->rss_bytes) / 1e6, 1, "MB");
+    if (window_seconds() < kCpuWindowSeconds) {
+      report.text("broker_cpu_note", "broker CPU", "a rough figure: measured for less than 10 s");
+    }
   }
   if (own_begin_ && own_end_) {
     const auto cpu = static_cast<double>(cpu_between_ns(*own_begin_, *own_end_));

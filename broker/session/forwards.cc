@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fan-out from this shard's own log: QoS 2 messages of its durable publishers, and wills. In index
+// order; what isn't confirmed is state and is sent again after a restart, targets drop repeats.
+// REPLICATION "QoS 2 in".
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/check.h"
+#include "broker/session/session_table.h"
+#include "broker/session/shard_state.h"
+
+namespace roost::session {
+
+void ShardState::forward(const routing::MessagePtr& message) {
+  forwards_.push_back({applied_, message});
+  if (table_.is_leading()) publish_forward(forwards_.back());
+}
+
+void ShardState::publish_forward(const Forward& forward) {
+  const LogIndex index = forward.index;
+  const auto [outcome, publication] =
+      table_.router().publish(forward.message, {this, index}, Source{id_, index});
+  if (outcome != routing::Router::Outcome::pending) on_confirmed(index);
+}
+
+void ShardState::resume_forwards() {
+  // A confirmation may shorten the row meanwhile.
+  std::vector<Forward> open(forwards_.begin(), forwards_.end());
+  for (const Forward& one : open) publish_forward(one);
+}
+
+void ShardState::on_confirmed(std::uint64_t tag) {
+  const auto at = std::lower_bound(forwards_.begin(), forwards_.end(), tag,
+                                   [](const Forward& one, LogIndex index) {
+                                     return one.index < index;
+                                   });
+  if (at == forwards_.end() || at->index != tag) return;
+  at->is_done = true;
+  for (const Forward& one : forwards_) {
+    if (!one.is_done) break;
+    forwarded_through_ = std::max(forwarded_through_, one.index);
+  }
+  if (forwarded_through_ > forwarded_said_) table_.at_turn_end_of(*this);
+}
+
+void ShardState::note_forwarded() {
+  if (forwarded_through_ <= forwarded_said_) return;
+  forwarded_said_ = forwarded_through_;
+  table_.append(id_, ForwardedRecord{forwarded_through_}, nullptr);
+}
+
+ShardMs ShardState::run_due(ShardMs now_ms) {
+  while (!due_.empty() && due_.begin()->first <= now_ms) {
+    const std::string client_id = std::move(due_.begin()->second);
+    due_.erase(due_.begin());
+    StoredSession* session = find(client_id);
+    if (session == nullptr || session->attached || session->is_ending) continue;
+    if (session->expires_at_ms <= now_ms) {
+      session->is_ending = true;
+      table_.append(id_, EndedRecord{client_id, EndedRecord::Why::expired}, nullptr);
+    } else if (session->will() != nullptr && session->will()->due_ms <= now_ms) {
+      session->is_ending = true;
+      table_.append(id_, WillFiredRecord{client_id, session->generation}, nullptr);
+    } else {
+      note_due(*session);
+    }
+  }
+  return due_.empty() ? kNever : due_.begin()->first;
+}
+
+void ShardState::note_due(const StoredSession& session) {
+  ShardMs due_ms = session.expires_at_ms;
+  if (session.will() != nullptr) due_ms = std::min(due_ms, session.will()->due_ms);
+  if (session.attached || due_ms == kNever) return;
+  due_.emplace(due_ms, session.client_id);
+  table_.due_at(due_ms - offset_ms_);
+}
+
+}  // namespace roost::session

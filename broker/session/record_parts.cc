@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/session/record_parts.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "broker/base/check.h"
+#include "broker/session/packed.h"
+#include "broker/session/record_codec.h"
+
+namespace roost::session {
+namespace {
+
+constexpr auto kType = static_cast<std::uint8_t>(RecordType::part);
+// Type, size and offset (up to five bytes each), length.
+constexpr std::size_t kHeadSizeMax = 1 + 5 + 5 + 4;
+constexpr std::size_t kPayloadMax = kRecordPartMax - kHeadSizeMax;
+
+}  // namespace
+
+bool is_part(ByteView entry) { return !entry.empty() && entry[0] == kType; }
+
+RecordSplitter::RecordSplitter(ByteView record) : record_(record) {
+  CHECK(!record.empty() && record.size() <= kRecordSizeMax);
+}
+
+bool RecordSplitter::next(std::vector<std::uint8_t>& out) {
+  if (offset_ == record_.size()) return false;
+  const ByteView part = record_.subspan(offset_, std::min(kPayloadMax, record_.size() - offset_));
+  out.reserve(out.size() + kHeadSizeMax + part.size());
+  PackedWriter writer(out, 0);
+  writer.byte(kType);
+  writer.number(record_.size());
+  writer.number(offset_);
+  writer.bytes(part);
+  offset_ += part.size();
+  return true;
+}
+
+Result<std::optional<std::vector<std::uint8_t>>> RecordJoiner::add(ByteView part) {
+  if (!is_part(part)) return refuse("is none");
+  PackedReader reader(part.subspan(1), 0);
+  const std::uint64_t total = reader.number();
+  const std::uint64_t offset = reader.number();
+  const ByteView bytes = reader.take(reader.length(kRecordPartMax));
+  reader.expect_end();
+  if (reader.failed()) return refuse(reader.fault());
+  if (bytes.empty() || total > kRecordSizeMax) return refuse("is of no size that can be");
+  if (offset > total || bytes.size() > total - offset) return refuse("reaches behind the record");
+  if (offset == 0) {
+    drop();
+    total_ = total;
+  }
+  if (offset != collected_.size() || total != total_) return refuse("is not the one that is next");
+  collected_.insert(collected_.end(), bytes.begin(), bytes.end());
+  if (collected_.size() < total_) return std::optional<std::vector<std::uint8_t>>();
+  total_ = 0;
+  return std::optional(std::exchange(collected_, {}));
+}
+
+void RecordJoiner::drop() {
+  collected_ = {};
+  total_ = 0;
+}
+
+Result<std::optional<std::vector<std::uint8_t>>> RecordJoiner::refuse(const char* what) {
+  drop();
+  return error(ErrorKind::corrupt, std::string("a part of a record ") + what);
+}
+
+}  // namespace roost::session

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/session/shard_start.h"
+
+#include <algorithm>
+
+#include "broker/session/record_codec.h"
+#include "broker/session/record_parts.h"
+#include "broker/session/state_codec.h"
+#include "broker/session/state_key.h"
+
+namespace roost::session {
+
+namespace {
+
+// A wall clock that went back, or jumped further than this, says nothing.
+constexpr std::int64_t kAwayMaxMs = std::int64_t{10} * 365 * 24 * 3600 * 1000;
+
+void note(const Record& record, StoredClock& clock) {
+  if (const auto* tick = std::get_if<TickRecord>(&record)) {
+    clock = {std::max(clock.now_ms, tick->now_ms), tick->wall_ms};
+  } else if (const auto* started = std::get_if<StartedRecord>(&record)) {
+    clock = {std::max(clock.now_ms, started->now_ms), started->wall_ms};
+  }
+}
+
+// The last time that the shard said, with the wall clock of then.
+StoredClock last_time(const StateReader& state, const LogScan& log) {
+  StoredClock clock;
+  if (const auto value = state.get(state_key(StateKind::clock))) {
+    if (const auto stored = decode_clock(as_bytes(*value))) clock = *stored;
+  }
+  log([&](LogIndex, ByteView bytes) {
+    if (bytes.empty()) return;
+    const auto type = static_cast<RecordType>(bytes[0]);
+    if (type != RecordType::tick && type != RecordType::started) return;
+    if (const auto record = decode_record(bytes, 0)) note(*record, clock);
+  });
+  return clock;
+}
+
+ShardMs now_of(const StoredClock& last, WallMs wall_ms) {
+  const std::int64_t away_ms = last.wall_ms == 0 ? 0 : wall_ms - last.wall_ms;
+  return last.now_ms + (away_ms > 0 && away_ms <= kAwayMaxMs ? away_ms : 0);
+}
+
+}  // namespace
+
+ShardStarted start_shard(SessionTable& table, ShardId id, const StateReader& state,
+                         LogIndex applied, const LogScan& log, const Clock& clock) {
+  ShardState& shard = table.shard(id);
+  shard.set_offset_ms(now_of(last_time(state, log), clock.wall_ms()) - clock.steady_ms());
+  shard.load(state, applied);
+  ShardStarted started;
+  RecordJoiner joiner;
+  const auto fault = [&](const Error& error) {
+    if (started.unreadable++ == 0) started.first_fault = error.message;
+  };
+  const auto apply = [&](LogIndex index, ByteView bytes) {
+    const auto record = decode_record(bytes, shard.offset_ms());
+    if (!record) return fault(record.error());
+    table.replay(id, index, *record);
+    ++started.replayed;
+  };
+  log([&](LogIndex index, ByteView bytes) {
+    if (!is_part(bytes)) return apply(index, bytes);
+    const auto whole = joiner.add(bytes);
+    if (!whole) return fault(whole.error());
+    if (*whole) apply(index, **whole);
+  });
+  return started;
+}
+
+}  // namespace roost::session

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/batches.h"
+
+#include <cstring>
+#include <limits>
+
+#include "broker/base/check.h"
+#include "storage/keys.h"
+
+namespace roost::storage {
+
+namespace {
+
+void append_size(std::string& out, std::size_t size) {
+  CHECK(size <= std::numeric_limits<std::uint32_t>::max());
+  const auto number = static_cast<std::uint32_t>(size);
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+std::uint32_t read_size(const char* at) {
+  std::uint32_t size;
+  std::memcpy(&size, at, sizeof size);
+  return size;
+}
+
+}  // namespace
+
+void LogBatch::add(ShardId shard, std::uint64_t epoch, LogIndex index, ByteView record) {
+  CHECK(shard.value < kShardEnd && index > 0);
+  static_assert(kKeySize == kLogKeySize);
+  const LogKey key = log_key(shard, index);
+  encoded_.append(key.data(), key.size());
+  append_size(encoded_, log_value_size(epoch, record));
+  append_log_value(encoded_, key, epoch, record);
+  ++count_;
+  record_bytes_ += record.size();
+}
+
+std::uint32_t LogBatch::size_at(const char* at) { return read_size(at); }
+std::uint32_t StateBatch::size_at(const char* at) { return read_size(at); }
+
+void StateBatch::add(Kind kind, std::string_view key, std::string_view value) {
+  encoded_.push_back(static_cast<char>(kind));
+  append_size(encoded_, key.size());
+  append_size(encoded_, value.size());
+  encoded_.append(key).append(value);
+}
+
+}  // namespace roost::storage

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is handed to the store in one go: records for the log, changes of a shard's state. Both are
+// one flat run of bytes, so that a record costs no allocation and no second encoding.
+// Thread: one at a time (values).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "broker/base/bytes.h"
+#include "broker/base/ids.h"
+
+namespace roost::storage {
+
+// Position in one shard's log; the first record has index 1.
+using LogIndex = std::uint64_t;
+
+// Shard numbers below this; the last one is taken by the store's own keys.
+inline constexpr std::uint16_t kShardEnd = 0xFFFF;
+
+// What one core appends in one turn, in order.
+class LogBatch {
+ public:
+  // Requires: shard < kShardEnd, index > 0, record smaller than 4 GB.
+  void add(ShardId shard, std::uint64_t epoch, LogIndex index, ByteView record);
+  bool empty() const { return count_ == 0; }
+  std::size_t count() const { return count_; }
+  std::size_t bytes() const { return encoded_.size(); }  // keys and checksums included
+  std::size_t record_bytes() const { return record_bytes_; }
+
+  // For the store: visit(key, value) as they stand in the database.
+  template <typename Visit>
+  void each(Visit&& visit) const;
+
+ private:
+  static constexpr std::size_t kKeySize = 10;
+  static std::uint32_t size_at(const char* at);
+
+  std::string encoded_;  // key, size of the value (4 bytes), value; repeated
+  std::size_t count_ = 0;
+  std::size_t record_bytes_ = 0;
+};
+
+// Changes of one shard's state, in order. Keys are without the shard.
+class StateBatch {
+ public:
+  enum class Kind : char { put, erase, erase_range };
+
+  void put(std::string_view key, ByteView value) { add(Kind::put, key, as_text(value)); }
+  void erase(std::string_view key) { add(Kind::erase, key, {}); }
+  // [from, to); an empty `to` is the shard's end.
+  void erase_range(std::string_view from, std::string_view to) { add(Kind::erase_range, from, to); }
+  bool empty() const { return encoded_.empty(); }
+  std::size_t bytes() const { return encoded_.size(); }
+
+  // For the store: visit(kind, key or from, value or to).
+  template <typename Visit>
+  void each(Visit&& visit) const;
+
+ private:
+  void add(Kind kind, std::string_view key, std::string_view value);
+  static std::uint32_t size_at(const char* at);
+
+  std::string encoded_;  // kind, size of the key, size of the value, key, value; repeated
+};
+
+template <typename Visit>
+void LogBatch::each(Visit&& visit) const {
+  for (const char *at = encoded_.data(), *end = at + encoded_.size(); at < end;) {
+    const std::uint32_t size = size_at(at + kKeySize);
+    visit(std::string_view(at, kKeySize), std::string_view(at + kKeySize + 4, size));
+    at += kKeySize + 4 + size;
+  }
+}
+
+template <typename Visit>
+void StateBatch::each(Visit&& visit) const {
+  for (const char *at = encoded_.data(), *end = at + encoded_.size(); at < end;) {
+    const std::uint32_t key = size_at(at + 1), value = size_at(at + 5);
+    visit(static_cast<Kind>(*at), std::string_view(at + 9, key),
+          std::string_view(at + 9 + key, value));
+    at += 9 + key + value;
+  }
+}
+
+}  // namespace roost::storage

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The RocksDB below the store: its options, its two column families, its way of reporting. The only
+// place that says how RocksDB is set up; every limit on its files, threads and memory is here.
+// Inside storage only.
+// Thread: any thread, as rocksdb::DB is.
+// Owner: the store.
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "broker/base/log.h"
+#include "broker/base/result.h"
+#include "storage/counters.h"
+#include "storage/store.h"
+
+namespace roost::storage {
+
+// RocksDB's statuses stop in this folder.
+Unexpected<Error> as_error(const rocksdb::Status& status, std::string_view doing);
+
+using roost::as_text;
+inline std::string_view as_text(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+inline rocksdb::Slice as_slice(std::string_view text) { return {text.data(), text.size()}; }
+
+// What a database is opened with, and what must outlive it.
+class DatabaseSetup {
+ public:
+  // `log` and `counters` must outlive it.
+  DatabaseSetup(const StoreOptions& options, Log& log, StoreCounters& counters);
+  ~DatabaseSetup();
+
+  const rocksdb::DBOptions& db_options() const { return db_options_; }
+  std::vector<rocksdb::ColumnFamilyDescriptor> families() const;
+  rocksdb::ColumnFamilyOptions log_options() const;
+  rocksdb::ColumnFamilyOptions state_options() const;
+  rocksdb::FileSystem& files() const { return *files_; }
+  // A table met a damaged page in the background: why, empty if none did.
+  std::string background_damage() const;
+  // The oldest write-ahead log that the last open() still had a use for.
+  std::uint64_t first_log_number() const;
+
+ private:
+  class Listener;
+  class LogNumbers;
+
+  std::uint64_t write_buffer_bytes_;
+  std::shared_ptr<rocksdb::FileSystem> files_;
+  std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<Listener> listener_;
+  std::unique_ptr<LogNumbers> log_numbers_;
+  rocksdb::DBOptions db_options_;
+};
+
+class Database {
+ public:
+  // `setup` must outlive it. Errors: RocksDB's.
+  static rocksdb::Status open(const DatabaseSetup& setup, const std::string& path,
+                              std::unique_ptr<Database>* database);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Tables don't change before this, save by flushes.
+  rocksdb::Status start_compactions();
+
+  rocksdb::DB& db() { return *db_; }
+  rocksdb::ColumnFamilyHandle* log() const { return log_; }
+  rocksdb::ColumnFamilyHandle* state() const { return state_; }
+  const DatabaseSetup& setup() const { return setup_; }
+
+ private:
+  explicit Database(const DatabaseSetup& setup) : setup_(setup) {}
+
+  const DatabaseSetup& setup_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* default_ = nullptr;  // RocksDB insists on it; empty
+  rocksdb::ColumnFamilyHandle* log_ = nullptr;
+  rocksdb::ColumnFamilyHandle* state_ = nullptr;
+};
+
+}  // namespace roost::storage

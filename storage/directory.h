@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data directory: whose it is (a lock that names the owner's pid), which format it has, where
+// its parts stand.
+//   roost.pid   locked as long as the store is open     FORMAT    the version, in words
+//   db/         RocksDB                                 damaged/  files put aside
+//   reserve     the room that is given up when the disk is full
+//   SUSPECT     there when a damaged page was met
+// Thread: one at a time.
+// Owner: the store.
+#pragma once
+
+#include <rocksdb/file_system.h>
+
+#include <memory>
+#include <string>
+
+#include "broker/base/log.h"
+#include "broker/base/result.h"
+
+namespace roost::storage {
+
+class Directory {
+ public:
+  // Makes it if it is missing, locks it, checks its format. Errors: already_exists, naming the pid;
+  // invalid_argument, naming both versions; io.
+  static Result<std::unique_ptr<Directory>> open(const std::string& path,
+                                                 rocksdb::FileSystem& files, Log& log);
+  ~Directory();  // gives the lock back
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string database() const { return path_ + "/db"; }
+  std::string reserve() const { return path_ + "/reserve"; }
+  std::string damaged() const { return path_ + "/damaged"; }
+  // A copy that checkpoint() made and nobody opened yet.
+  bool is_copy() const { return is_copy_; }
+  Result<void> forget_being_copy();
+
+  // A damaged page was met while the store ran: the next open() reads every table's checksums.
+  bool is_suspect() const;
+  Result<void> set_suspect(bool suspect);
+
+  // Marks a directory whose db/ is a copy.
+  static Result<void> mark_copy(const std::string& path, rocksdb::FileSystem& files);
+
+ private:
+  Directory(std::string path, rocksdb::FileSystem& files, int lock);
+
+  Result<void> check_format(Log& log);
+
+  const std::string path_;
+  rocksdb::FileSystem& files_;
+  const int lock_;
+  bool is_copy_ = false;
+};
+
+// Old or new, never half: written beside it, synced, renamed, the folder synced.
+rocksdb::IOStatus replace_file(rocksdb::FileSystem& files, const std::string& folder,
+                               const std::string& name, const std::string& content);
+rocksdb::IOStatus sync_folder(rocksdb::FileSystem& files, const std::string& folder);
+
+}  // namespace roost::storage

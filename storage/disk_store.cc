@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/disk_store.h"
+
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "broker/base/check.h"
+#include "storage/keys.h"
+#include "storage/recovery.h"
+
+namespace roost::storage {
+
+namespace {
+
+// Version 4: random.
+std::string make_uuid() {
+  std::random_device device;
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string uuid;
+  for (int i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) uuid.push_back('-');
+    unsigned digit = device() & 0xf;
+    if (i == 12) digit = 4;
+    if (i == 16) digit = 8 | (digit & 3);
+    uuid.push_back(kDigits[digit]);
+  }
+  return uuid;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Log& log) {
+  return DiskStore::open(std::move(options), log);
+}
+
+Result<std::unique_ptr<Store>> DiskStore::open(StoreOptions options, Log& log) {
+  std::unique_ptr<DiskStore> store(new DiskStore(std::move(options), log));
+  if (auto started = store->start(); !started) return Unexpected(std::move(started).error());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+DiskStore::DiskStore(StoreOptions options, Log& log)
+    : options_(std::move(options)),
+      log_(log),
+      fatal_(
+          options_.on_fatal, [this] { remember_damage(); }, log),
+      setup_(options_, log, counters_),
+      damage_([this] { remember_damage(); }, log, counters_) {}
+
+DiskStore::~DiskStore() {
+  readers_.reset();
+  state_.reset();  // hands trims to the writer
+  writer_.reset();
+}
+
+Result<void> DiskStore::start() {
+  auto directory = Directory::open(options_.path, setup_.files(), log_);
+  if (!directory) return Unexpected(std::move(directory).error());
+  directory_ = std::move(directory).value();
+  auto recovered = Recovery(setup_, *directory_, options_, counters_, log_).run();
+  if (!recovered) return Unexpected(std::move(recovered).error());
+  database_ = std::move(recovered->database);
+  if (auto read = read_uuid(recovered->was_damaged); !read) return read;
+  auto positions = read_positions(*database_);
+  if (!positions) return Unexpected(std::move(positions).error());
+  positions_ = std::move(positions).value();
+  space_ = std::make_unique<SpaceWatch>(*database_, *directory_, options_, counters_, log_);
+  writer_ = std::make_unique<LogWriter>(*database_, *space_, options_, counters_, fatal_,
+                                        positions_.last);
+  state_ = std::make_unique<StateWriter>(*database_, *writer_, *space_, options_, counters_, fatal_,
+                                         positions_.applied, positions_.trimmed);
+  readers_ = std::make_unique<Workers>(options_.reader_threads);
+  return {};
+}
+
+Result<void> DiskStore::read_uuid(bool must_be_new) {
+  rocksdb::Status status =
+      database_->db().Get(rocksdb::ReadOptions(), database_->log(), uuid_key(), &uuid_);
+  if (status.ok() && !must_be_new && !directory_->is_copy()) return {};
+  if (!status.ok() && !status.IsNotFound()) return as_error(status, "the uuid can't be read");
+  uuid_ = make_uuid();
+  rocksdb::WriteOptions options;
+  options.sync = options_.sync;
+  status = database_->db().Put(options, database_->log(), uuid_key(), uuid_);
+  if (!status.ok()) return as_error(status, "the uuid can't be written");
+  if (directory_->is_copy()) return directory_->forget_being_copy();
+  return {};
+}
+
+// So that the next open() reads every page, whatever the tables' size.
+void DiskStore::remember_damage() {
+  if (setup_.background_damage().empty() && counters_.damaged_reads.value() == 0) return;
+  const auto marked = directory_->set_suspect(true);
+  if (!marked) log_.write(LogLevel::error, "storage: " + marked.error().message);
+}
+
+void DiskStore::append(LogBatch batch, bool essential, Done done) {
+  writer_->append(std::move(batch), essential, std::move(done));
+}
+
+bool DiskStore::is_congested() const { return writer_->is_congested(); }
+bool DiskStore::is_low_on_space() const { return space_->low(); }
+
+Position DiskStore::last(ShardId shard) const {
+  const auto& list = positions_.last;
+  return shard.value < list.size() ? list[shard.value] : Position{};
+}
+
+LogIndex DiskStore::applied(ShardId shard) const {
+  const auto& list = positions_.applied;
+  return shard.value < list.size() ? list[shard.value] : 0;
+}
+
+Result<void> DiskStore::replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const {
+  const LogKey end = log_key(ShardId{static_cast<std::uint16_t>(shard.value + 1)}, 0);
+  const rocksdb::Slice bound = as_slice(as_text(end));
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &bound;
+  options.fill_cache = false;
+  options.readahead_size = 1 << 20;
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_->db().NewIterator(options, database_->log()));
+  const LogIndex trimmed =
+      shard.value < positions_.trimmed.size() ? positions_.trimmed[shard.value] : 0;
+  LogIndex expected = std::max(after, trimmed) + 1;
+  for (it->Seek(as_slice(as_text(log_key(shard, after + 1)))); it->Valid(); it->Next()) {
+    const auto place = parse_log_key(as_text(it->key()));
+    const auto value = parse_log_value(as_text(it->key()), as_text(it->value()));
+    if (!place || !value) continue;  // the next one shows the gap
+    if (place->index > expected) report_gap(shard, expected, place->index - 1);
+    expected = place->index + 1;
+    visit(value->epoch, place->index, value->record);
+  }
+  if (!it->status().ok()) return as_error(it->status(), "the log can't be read");
+  if (last(shard).index >= expected) report_gap(shard, expected, last(shard).index);
+  return {};
+}
+
+void DiskStore::report_gap(ShardId shard, LogIndex from, LogIndex to) const {
+  counters_.damaged_records.add(to + 1 - from);
+  log_.write(LogLevel::error, "storage: shard " + std::to_string(shard.value) +
+                                  ": the records from index " + std::to_string(from) + " to " +
+                                  std::to_string(to) + " are missing or damaged");
+}
+
+void DiskStore::write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) {
+  state_->write(shard, applied, std::move(batch), std::move(done));
+}
+
+void DiskStore::flush_state(Done done) { state_->flush(std::move(done)); }
+
+void DiskStore::read(std::function<void(const StateView&)> job) {
+  readers_->run([this, job = std::move(job)] { job(DatabaseView(*database_, damage_)); });
+}
+
+std::unique_ptr<StateView> DiskStore::view() const {
+  return std::make_unique<DatabaseView>(*database_, damage_);
+}
+
+Result<void> DiskStore::checkpoint(const std::string& directory) {
+  rocksdb::FileSystem& files = setup_.files();
+  if (files.FileExists(directory, {}, nullptr).ok()) {
+    return error(ErrorKind::already_exists, directory + " is already there");
+  }
+  const auto made = files.CreateDir(directory, {}, nullptr);
+  if (!made.ok()) return as_error(made, directory + " can't be made");
+  if (auto copied = state_->copy_to(directory + "/db"); !copied) return copied;
+  return Directory::mark_copy(directory, files);
+}
+
+}  // namespace roost::storage

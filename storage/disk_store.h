@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store on a disk: the parts, and in which order they start and end.
+// Thread: as Store says.
+// Owner: whoever opened it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/database.h"
+#include "storage/directory.h"
+#include "storage/fatal.h"
+#include "storage/positions.h"
+#include "storage/space.h"
+#include "storage/state_view.h"
+#include "storage/state_writer.h"
+#include "storage/store.h"
+#include "storage/workers.h"
+#include "storage/writer.h"
+
+namespace roost::storage {
+
+class DiskStore final : public Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(StoreOptions options, Log& log);
+  ~DiskStore() override;
+
+  void append(LogBatch batch, bool essential, Done done) override;
+  bool is_congested() const override;
+  bool is_low_on_space() const override;
+  Position last(ShardId shard) const override;
+  LogIndex applied(ShardId shard) const override;
+  Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const override;
+  void write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) override;
+  void flush_state(Done done) override;
+  void read(std::function<void(const StateView&)> job) override;
+  std::unique_ptr<StateView> view() const override;
+  Result<void> checkpoint(const std::string& directory) override;
+  const std::string& uuid() const override { return uuid_; }
+  const StoreCounters& counters() const override { return counters_; }
+
+ private:
+  DiskStore(StoreOptions options, Log& log);
+
+  Result<void> start();
+  Result<void> read_uuid(bool must_be_new);
+  void remember_damage();
+  // Says a jump in a shard's sequence and counts it.
+  void report_gap(ShardId shard, LogIndex from, LogIndex to) const;
+
+  const StoreOptions options_;
+  Log& log_;
+  mutable StoreCounters counters_;  // replay() counts what it finds damaged
+  Fatal fatal_;
+  std::string uuid_;
+  Positions positions_;
+  DatabaseSetup setup_;
+  mutable DamageReport damage_;
+  // In the order of their start; they end the other way round.
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<SpaceWatch> space_;
+  std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<StateWriter> state_;
+  std::unique_ptr<Workers> readers_;
+};
+
+}  // namespace roost::storage

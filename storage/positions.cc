@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/positions.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "storage/keys.h"
+
+namespace roost::storage {
+
+namespace {
+
+template <typename T>
+T& at(std::vector<T>& list, ShardId shard) {
+  if (shard.value >= list.size()) list.resize(shard.value + 1);
+  return list[shard.value];
+}
+
+// The later of two, where an unknown epoch doesn't hide a known one.
+void advance(Position& position, Position seen) {
+  position.epoch = std::max(position.epoch, seen.epoch);
+  position.index = std::max(position.index, seen.index);
+}
+
+Result<void> read_meta(Database& database, rocksdb::ColumnFamilyHandle* family, char kind,
+                       Positions& positions, std::vector<LogIndex>& indexes) {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database.db().NewIterator(rocksdb::ReadOptions(), family));
+  for (it->Seek(meta_prefix()); it->Valid(); it->Next()) {
+    const auto shard = parse_meta_key(as_text(it->key()), kind);
+    const auto value = parse_position(as_text(it->value()));
+    if (!shard || !value) continue;
+    at(indexes, *shard) = value->index;
+    advance(at(positions.last, *shard), {value->epoch, value->index});
+  }
+  if (!it->status().ok()) return as_error(it->status(), "the positions can't be read");
+  return {};
+}
+
+// The last record of each shard, from one shard to the next.
+Result<void> read_log_ends(Database& database, Positions& positions) {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database.db().NewIterator(rocksdb::ReadOptions(), database.log()));
+  for (std::uint32_t next = 0; next < kShardEnd;) {
+    it->Seek(as_slice(as_text(log_key(ShardId{static_cast<std::uint16_t>(next)}, 0))));
+    if (!it->Valid()) break;
+    const auto found = parse_log_key(as_text(it->key()));
+    if (!found) break;
+    const ShardId shard = found->shard;
+    it->SeekForPrev(as_slice(as_text(log_key(shard, std::numeric_limits<LogIndex>::max()))));
+    // A damaged record is none: what stands before it is the last.
+    for (; it->Valid(); it->Prev()) {
+      const auto place = parse_log_key(as_text(it->key()));
+      if (!place || place->shard != shard) break;
+      const auto value = parse_log_value(as_text(it->key()), as_text(it->value()));
+      if (!value) continue;
+      advance(at(positions.last, shard), {value->epoch, place->index});
+      break;
+    }
+    if (!it->status().ok()) break;
+    next = shard.value + 1U;
+  }
+  if (!it->status().ok()) return as_error(it->status(), "the ends of the log can't be read");
+  return {};
+}
+
+}  // namespace
+
+Result<Positions> read_positions(Database& database) {
+  Positions positions;
+  auto read = read_meta(database, database.log(), kTrimmedKind, positions, positions.trimmed);
+  if (read) {
+    read = read_meta(database, database.state(), kAppliedKind, positions, positions.applied);
+  }
+  if (read) read = read_log_ends(database, positions);
+  if (!read) return Unexpected(std::move(read).error());
+  return positions;
+}
+
+}  // namespace roost::storage

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/state_writer.h"
+
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include <chrono>
+#include <future>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "broker/base/check.h"
+#include "storage/keys.h"
+
+namespace roost::storage {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kFullRetry = std::chrono::milliseconds(100);
+
+LogIndex at(const std::vector<LogIndex>& list, std::size_t shard) {
+  return shard < list.size() ? list[shard] : 0;
+}
+
+void set(std::vector<LogIndex>& list, std::size_t shard, LogIndex index) {
+  if (shard >= list.size()) list.resize(shard + 1);
+  list[shard] = index;
+}
+
+void add(rocksdb::WriteBatch& out, rocksdb::ColumnFamilyHandle* family, ShardId shard,
+         const StateBatch& batch) {
+  batch.each([&](StateBatch::Kind kind, std::string_view key, std::string_view value) {
+    rocksdb::Status status;
+    if (kind == StateBatch::Kind::put) {
+      status = out.Put(family, state_key(shard, key), as_slice(value));
+    } else if (kind == StateBatch::Kind::erase) {
+      status = out.Delete(family, state_key(shard, key));
+    } else {
+      status = out.DeleteRange(family, state_key(shard, key), state_end(shard, value));
+    }
+    CHECK(status.ok());
+  });
+}
+
+}  // namespace
+
+StateWriter::StateWriter(Database& database, LogWriter& writer, SpaceWatch& space,
+                         const StoreOptions& options, StoreCounters& counters, Fatal& fatal,
+                         std::vector<LogIndex> applied, std::vector<LogIndex> trimmed)
+    : database_(database),
+      writer_(writer),
+      space_(space),
+      counters_(counters),
+      fatal_(fatal),
+      log_flush_bytes_(options.write_buffer_bytes / 4),
+      applied_(std::move(applied)),
+      trimmed_(std::move(trimmed)),
+      flushing_(1),
+      writing_(1) {}
+
+StateWriter::~StateWriter() { ending_.store(true); }
+
+void StateWriter::write(ShardId shard, LogIndex applied, StateBatch batch, Store::Done done) {
+  CHECK(shard.value < kShardEnd);
+  writing_.run([this, shard, applied, batch = std::move(batch), done = std::move(done)] {
+    done(write_now(shard, applied, batch));
+  });
+}
+
+Result<void> StateWriter::write_now(ShardId shard, LogIndex applied, const StateBatch& batch) {
+  rocksdb::WriteBatch out;
+  add(out, database_.state(), shard, batch);
+  CHECK(out.Put(database_.state(), applied_key(shard), position_value(0, applied)).ok());
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  for (;;) {
+    if (fatal_.raised()) return error(ErrorKind::io, "the store has failed");
+    const rocksdb::Status status = database_.db().Write(options, &out);
+    if (status.ok()) break;
+    if (!status.IsNoSpace()) return failed(status, "the state can't be written");
+    // The log goes on to be written, so this must be as well, or replay grows without end.
+    if (ending_.load()) return as_error(status, "the state can't be written");
+    if (!space_.recover().ok()) std::this_thread::sleep_for(kFullRetry);
+  }
+  set(applied_, shard.value, applied);
+  counters_.state_batches.add();
+  counters_.state_bytes.add(out.GetDataSize());
+  return {};
+}
+
+void StateWriter::flush(Store::Done done) {
+  writing_.run([this, done = std::move(done)]() mutable {
+    // What is written while the flush waits for its turn goes with it; that it counts less is safe.
+    flushing_.run([this, done = std::move(done), applied = applied_,
+                   bytes = counters_.untrimmed_bytes.value()] { done(flush_now(applied, bytes)); });
+  });
+}
+
+Result<void> StateWriter::flush_now(const std::vector<LogIndex>& applied, std::uint64_t log_bytes) {
+  if (fatal_.raised()) return error(ErrorKind::io, "the store has failed");
+  const auto start = Clock::now();
+  const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.state());
+  if (!status.ok()) return failed(status, "the state can't be flushed");
+  counters_.state_flushes.add();
+  counters_.state_flush_ns.add(static_cast<std::uint64_t>((Clock::now() - start).count()));
+  // Before the log's own memtable is flushed: what is deleted there is never written to a table.
+  if (auto trimmed = trim(applied, log_bytes); !trimmed) return trimmed;
+  return flush_log_if_due();
+}
+
+Result<void> StateWriter::trim(const std::vector<LogIndex>& applied, std::uint64_t log_bytes) {
+  std::vector<Trim> trims;
+  for (std::size_t i = 0; i < applied.size(); ++i) {
+    const LogIndex done = at(trimmed_, i);
+    if (applied[i] <= done) continue;
+    trims.push_back({ShardId{static_cast<std::uint16_t>(i)}, done + 1, applied[i]});
+  }
+  if (trims.empty()) return {};
+  auto answer = std::make_shared<std::promise<Result<void>>>();
+  auto answered = answer->get_future();
+  writer_.trim(std::move(trims), log_bytes,
+               [answer](Result<void> result) { answer->set_value(std::move(result)); });
+  Result<void> result = answered.get();
+  if (!result) return result;
+  for (std::size_t i = 0; i < applied.size(); ++i) {
+    if (applied[i] > at(trimmed_, i)) set(trimmed_, i, applied[i]);
+  }
+  return {};
+}
+
+Result<void> StateWriter::flush_log_if_due() {
+  const std::uint64_t written = counters_.wal_bytes.value();
+  if (written - wal_bytes_at_log_flush_ < log_flush_bytes_) return {};
+  const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.log());
+  if (!status.ok()) return failed(status, "the log can't be flushed");
+  wal_bytes_at_log_flush_ = written;
+  return {};
+}
+
+Unexpected<Error> StateWriter::failed(const rocksdb::Status& status, std::string_view doing) {
+  if (!status.IsNoSpace()) {
+    fatal_.raise(std::string(doing) + ": " + status.ToString());
+  } else {
+    space_.recover().PermitUncheckedError();
+  }
+  return as_error(status, doing);
+}
+
+Result<void> StateWriter::copy_to(const std::string& path) {
+  std::promise<Result<void>> answer;
+  flushing_.run([&] {
+    rocksdb::Checkpoint* made = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(&database_.db(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    // No flush: the write-ahead log is copied, and holds all that the state's tables don't.
+    constexpr auto kNever = std::numeric_limits<std::uint64_t>::max();
+    if (status.ok()) status = checkpoint->CreateCheckpoint(path, kNever);
+    answer.set_value(status.ok() ? Result<void>()
+                                 : as_error(status, "the database can't be copied to " + path));
+  });
+  return answer.get_future().get();
+}
+
+}  // namespace roost::storage

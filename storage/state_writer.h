@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state's way to the disk: one thread writes it (without a write-ahead log), another makes it
+// durable and then has the log trimmed. Checkpoints are taken by the second thread as well, so that
+// no trim falls between a copy of the state and the copy of the log that belongs to it.
+// Thread: any thread; callbacks run on one of the two.
+// Owner: the store.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "storage/database.h"
+#include "storage/fatal.h"
+#include "storage/space.h"
+#include "storage/store.h"
+#include "storage/workers.h"
+#include "storage/writer.h"
+
+namespace roost::storage {
+
+class StateWriter {
+ public:
+  // `applied`, `trimmed`: of each shard as of now, by shard number. All must outlive it.
+  StateWriter(Database& database, LogWriter& writer, SpaceWatch& space, const StoreOptions& options,
+              StoreCounters& counters, Fatal& fatal, std::vector<LogIndex> applied,
+              std::vector<LogIndex> trimmed);
+  ~StateWriter();  // writes what was submitted, then ends
+
+  void write(ShardId shard, LogIndex applied, StateBatch batch, Store::Done done);
+  void flush(Store::Done done);
+  // Copies the database to `path`, which must not exist. Blocks.
+  Result<void> copy_to(const std::string& path);
+
+ private:
+  Result<void> write_now(ShardId shard, LogIndex applied, const StateBatch& batch);
+  Result<void> flush_now(const std::vector<LogIndex>& applied, std::uint64_t log_bytes);
+  Result<void> trim(const std::vector<LogIndex>& applied, std::uint64_t log_bytes);
+  Result<void> flush_log_if_due();
+  // The disk or worse: what a flush that failed means.
+  Unexpected<Error> failed(const rocksdb::Status& status, std::string_view doing);
+
+  Database& database_;
+  LogWriter& writer_;
+  SpaceWatch& space_;
+  StoreCounters& counters_;
+  Fatal& fatal_;
+  const std::uint64_t log_flush_bytes_;
+  std::atomic<bool> ending_{false};
+
+  std::vector<LogIndex> applied_;  // the writing thread's
+  std::vector<LogIndex> trimmed_;  // the flushing thread's, as the next
+  std::uint64_t wal_bytes_at_log_flush_ = 0;
+
+  Workers flushing_;  // ends after writing_, which hands on to it
+  Workers writing_;
+};
+
+}  // namespace roost::storage

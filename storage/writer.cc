@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/writer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "storage/keys.h"
+
+namespace roost::storage {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kFullRetry = std::chrono::milliseconds(100);
+constexpr auto kLowLook = std::chrono::milliseconds(250);
+
+void set_max(Counter& counter, std::uint64_t value) {
+  if (value > counter.value()) counter.set(value);
+}
+
+}  // namespace
+
+LogWriter::LogWriter(Database& database, SpaceWatch& space, const StoreOptions& options,
+                     StoreCounters& counters, Fatal& fatal, std::vector<Position> last)
+    : database_(database),
+      space_(space),
+      counters_(counters),
+      fatal_(fatal),
+      pending_bytes_max_(options.pending_bytes_max),
+      batch_bytes_max_(options.batch_bytes_max),
+      sync_(options.sync),
+      last_(std::move(last)),
+      thread_([this] { run(); }) {}
+
+LogWriter::~LogWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  submitted_.notify_one();
+  thread_.join();
+}
+
+void LogWriter::append(LogBatch batch, bool essential, Store::Done done) {
+  submit({std::move(batch), {}, 0, essential, std::move(done)});
+}
+
+void LogWriter::trim(std::vector<Trim> trims, std::uint64_t bytes, Store::Done done) {
+  submit({{}, std::move(trims), bytes, true, std::move(done)});
+}
+
+void LogWriter::submit(Item item) {
+  bool was_empty;
+  {
+    const std::lock_guard lock(mutex_);
+    was_empty = waiting_.empty();
+    counters_.pending_bytes.add(item.bytes());
+    waiting_.push_back(std::move(item));
+  }
+  if (was_empty) submitted_.notify_one();
+}
+
+void LogWriter::run() {
+  for (;;) {
+    Items items = take();
+    if (items.empty()) return;
+    space_.look_if_due(0);
+    if (space_.low()) refuse_inessential(items);
+    if (!items.empty()) write(items);
+  }
+}
+
+LogWriter::Items LogWriter::take() {
+  if (next_taken_ == taken_.size()) {
+    taken_.clear();
+    next_taken_ = 0;
+    std::unique_lock lock(mutex_);
+    const auto has_work = [this] { return ending_ || !waiting_.empty(); };
+    // While space is low somebody must notice that there is room again.
+    while (!has_work()) {
+      if (!space_.low()) {
+        submitted_.wait(lock, has_work);
+      } else if (!submitted_.wait_for(lock, kLowLook, has_work)) {
+        lock.unlock();
+        space_.look_if_due(0);
+        lock.lock();
+      }
+    }
+    taken_.swap(waiting_);
+  }
+  std::size_t end = next_taken_;
+  for (std::size_t bytes = 0; end < taken_.size() && bytes < batch_bytes_max_; ++end) {
+    bytes += taken_[end].bytes();
+  }
+  const auto first = taken_.begin() + static_cast<std::ptrdiff_t>(next_taken_);
+  const auto last = taken_.begin() + static_cast<std::ptrdiff_t>(end);
+  Items items(std::make_move_iterator(first), std::make_move_iterator(last));
+  next_taken_ = end;
+  return items;
+}
+
+void LogWriter::write(Items& items) {
+  while (!items.empty()) {
+    if (fatal_.raised()) return answer(items, error(ErrorKind::io, "the store has failed"));
+    batch_.Clear();
+    written_.clear();
+    trimmed_in_batch_ = 0;
+    for (const Item& item : items) add(item);
+    const auto start = Clock::now();
+    const rocksdb::Status status = write_batch();
+    if (status.ok()) {
+      count(items, static_cast<std::uint64_t>((Clock::now() - start).count()));
+      return answer(items, {});
+    }
+    if (!status.IsNoSpace()) {
+      fatal_.raise("the log can't be written: " + status.ToString());
+      continue;
+    }
+    if (!wait_for_space()) {
+      return answer(items, error(ErrorKind::resource_exhausted, "the disk is full"));
+    }
+    refuse_inessential(items);
+  }
+}
+
+rocksdb::Status LogWriter::write_batch() {
+  rocksdb::WriteOptions options;
+  options.sync = sync_;
+  return database_.db().Write(options, &batch_);
+}
+
+void LogWriter::add(const Item& item) {
+  item.batch.each([this](std::string_view key, std::string_view value) {
+    CHECK(batch_.Put(database_.log(), as_slice(key), as_slice(value)).ok());
+    const auto place = parse_log_key(key);
+    const Position position{log_value_epoch(value), place->index};
+    if (written_.empty() || written_.back().first != place->shard) {
+      written_.emplace_back(place->shard, position);
+    } else {
+      written_.back().second = position;
+    }
+  });
+  for (const Trim& trim : item.trims) {
+    const LogKey from = log_key(trim.shard, trim.from), end = log_key(trim.shard, trim.to + 1);
+    CHECK(
+        batch_.DeleteRange(database_.log(), as_slice(as_text(from)), as_slice(as_text(end))).ok());
+    // Where nothing is left, this is all that tells the shard's last position.
+    const bool known = trim.shard.value < last_.size();
+    const std::uint64_t epoch = known ? last_[trim.shard.value].epoch : 0;
+    CHECK(
+        batch_.Put(database_.log(), trimmed_key(trim.shard), position_value(epoch, trim.to)).ok());
+    trimmed_in_batch_ += trim.to + 1 - trim.from;
+  }
+}
+
+void LogWriter::refuse_inessential(Items& items) {
+  const auto kept = std::stable_partition(items.begin(), items.end(),
+                                          [](const Item& item) { return item.essential; });
+  Items refused(std::make_move_iterator(kept), std::make_move_iterator(items.end()));
+  items.erase(kept, items.end());
+  if (refused.empty()) return;
+  counters_.refused_for_space.add(refused.size());
+  answer(refused, error(ErrorKind::resource_exhausted, "the disk is full"));
+}
+
+bool LogWriter::wait_for_space() {
+  for (;;) {
+    const rocksdb::Status status = space_.recover();
+    if (status.ok()) return true;
+    if (!SpaceWatch::is_full(status)) {
+      fatal_.raise("the database can't go on after a full disk: " + status.ToString());
+      return true;
+    }
+    Items items;
+    {
+      std::unique_lock lock(mutex_);
+      if (submitted_.wait_for(lock, kFullRetry, [this] { return ending_; })) return false;
+      items.swap(waiting_);
+    }
+    // Publishers hear at once; what is essential waits in its order.
+    refuse_inessential(items);
+    const std::lock_guard lock(mutex_);
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(items.begin()),
+                    std::make_move_iterator(items.end()));
+  }
+}
+
+void LogWriter::answer(Items& items, const Result<void>& result) {
+  std::uint64_t bytes = 0;
+  for (const Item& item : items) bytes += item.bytes();
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.pending_bytes.sub(bytes);
+  }
+  for (Item& item : items) item.done(result);
+  items.clear();
+}
+
+void LogWriter::count(const Items& items, std::uint64_t ns) {
+  std::uint64_t records = 0, bytes = 0, trimmed_bytes = 0;
+  for (const Item& item : items) {
+    trimmed_bytes += item.trimmed_bytes;
+    records += item.batch.count();
+    bytes += item.batch.record_bytes();
+  }
+  counters_.appended_records.add(records);
+  counters_.appended_bytes.add(bytes);
+  counters_.syncs.add();
+  counters_.sync_ns.add(ns);
+  set_max(counters_.sync_ns_max, ns);
+  set_max(counters_.batch_records_max, records);
+  set_max(counters_.batch_bytes_max, batch_.GetDataSize());
+  counters_.wal_bytes.add(batch_.GetDataSize());
+  counters_.trimmed_records.add(trimmed_in_batch_);
+  counters_.untrimmed_bytes.add(batch_.GetDataSize() - trimmed_bytes);
+  for (const auto& [shard, position] : written_) {
+    if (shard.value >= last_.size()) last_.resize(shard.value + 1);
+    last_[shard.value] = position;
+  }
+  space_.look_if_due(batch_.GetDataSize());
+}
+
+}  // namespace roost::storage
