@@ -85,7 +85,8 @@ Router::Published Router::publish(const MessagePtr& message, Waiting waiting,
 void Router::open(CoreId from, const Parcel& parcel) {
   const ConfirmTo confirm_to{parcel.publication, from};
   if (parcel.retain) {
-    storing_.push_back({from, parcel});
+    ++came_;
+    storing_.push_back({from, parcel, late_cores(parcel)});
     local_.store_retained(parcel.message, confirm_to, parcel.source);
   }
   if (!parcel.deliver) return;
@@ -108,17 +109,23 @@ void Router::retained_stored(const Message& message) {
     const Storing stored = std::move(storing_.front());
     storing_.pop_front();
     retained_kept_[stored.from.value] = stored.parcel.retained_number;
-    catch_up(stored.from, stored.parcel);
+    ++stored_;
+    catch_up(stored);
   }
   if (!waiting_.empty()) run_waiting();
 }
 
-// Who subscribed while this retained message was on its way here has asked this core for the kept
-// ones already, and the publisher's core didn't see the filter yet: it gets the message from here.
-void Router::catch_up(CoreId from, const Parcel& parcel) {
+// Who subscribed before this retained message came here has asked this core for the kept ones
+// already, and the publisher's core didn't see the filter yet: it gets the message from here. Who
+// asks later waits until it is kept.
+std::uint64_t Router::late_cores(const Parcel& parcel) const {
   const std::string_view topic = parcel.message->topic();
-  std::uint64_t late = table_.durables.candidates(topic) | table_.volatiles.candidates(topic);
-  for (late &= ~parcel.sent_to; late != 0; late &= late - 1) {
+  return (table_.durables.candidates(topic) | table_.volatiles.candidates(topic)) & ~parcel.sent_to;
+}
+
+void Router::catch_up(const Storing& stored) {
+  const Parcel& parcel = stored.parcel;
+  for (std::uint64_t late = stored.late; late != 0; late &= late - 1) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(late))};
     if (to == core_.id()) {
       local_.deliver_local(parcel.message, {}, std::nullopt);
@@ -127,7 +134,8 @@ void Router::catch_up(CoreId from, const Parcel& parcel) {
     // Not by the outbox: whoever asks for the kept ones later in this turn gets the answer behind
     // it and so knows the message for the same one.
     counters_.sent_to_cores.add();
-    cores_.at(to).post([peer = table_.routers[to.value], from, message = parcel.message,
+    cores_.at(to).post([peer = table_.routers[to.value], from = stored.from,
+                        message = parcel.message,
                         number = parcel.number] { peer->caught_up(from, message, number); });
   }
 }
@@ -154,13 +162,14 @@ void Router::note_seen(CoreId from, const Parcel& parcel) {
 std::vector<std::uint64_t> Router::seen_of(CoreId home) const { return retained_seen_[home.value]; }
 
 void Router::after(std::vector<std::uint64_t> seen, core::Task work) {
-  waiting_.push_back({std::move(seen), std::move(work)});
+  waiting_.push_back({std::move(seen), came_, std::move(work)});
   run_waiting();
 }
 
 void Router::run_waiting() {
   const auto has_come = [this](const Asked& one) {
-    return std::equal(one.seen.begin(), one.seen.end(), retained_kept_.begin(),
+    return one.stored <= stored_ &&
+           std::equal(one.seen.begin(), one.seen.end(), retained_kept_.begin(),
                       [](std::uint64_t seen, std::uint64_t kept) { return seen <= kept; });
   };
   std::vector<Asked> waiting = std::exchange(waiting_, {});

@@ -109,6 +109,7 @@ class Router final : private core::TurnEnd {
   struct Storing {
     CoreId from;
     Parcel parcel;
+    std::uint64_t late = 0;  // cores that had asked before it came, unknown to its publisher
     bool is_stored = false;
   };
   // A retained message that came from its publisher's core.
@@ -127,7 +128,8 @@ class Router final : private core::TurnEnd {
   void on_turn_end() override;
   void send(CoreId to, Parcel parcel);
   void open(CoreId from, const Parcel& parcel);
-  void catch_up(CoreId from, const Parcel& parcel);
+  std::uint64_t late_cores(const Parcel& parcel) const;
+  void catch_up(const Storing& stored);
   void note_seen(CoreId from, const Parcel& parcel);
   void run_waiting();
   void caught_up(CoreId from, const MessagePtr& message, std::uint64_t number);
@@ -144,6 +146,7 @@ class Router final : private core::TurnEnd {
   std::vector<Publication*> spare_;
   struct Asked {
     std::vector<std::uint64_t> seen;
+    std::uint64_t stored = 0;  // as many as had come to be kept when it was asked
     core::Task work;
   };
   // Numbers of retained messages.
@@ -152,7 +155,8 @@ class Router final : private core::TurnEnd {
   std::vector<std::vector<std::uint64_t>> retained_seen_;  // by home, then by that core
   std::vector<Asked> waiting_;
   std::deque<Storing> storing_;
-  std::vector<Seen> seen_;  // empty until the first
+  std::uint64_t came_ = 0, stored_ = 0;  // retained messages to keep here: begun, done
+  std::vector<Seen> seen_;               // empty until the first
   RouterCounters counters_;
 };
 

@@ -154,6 +154,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
 void Server::start() {
   Node& node = *inside_->node;
   inside_->started = true;
+  if (inside_->http != nullptr) inside_->http->start();  // says that it isn't ready yet
   node.store->start_shards(node.clock, node.config.shards);
   node.cores.start();
   node.store->lead();
@@ -165,7 +166,6 @@ void Server::start() {
       node.on_core[core.id().value]->gates.accept(listener, std::move(connection));
     });
   }
-  if (inside_->http != nullptr) inside_->http->start();
   node.ready = true;
 }
 

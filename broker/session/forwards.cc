@@ -12,7 +12,11 @@
 namespace roost::session {
 
 void ShardState::forward(const routing::MessagePtr& message) {
-  forwards_.push_back({applied_, message});
+  // Several may come of one record (wills of all who were attached): numbered within it.
+  LogIndex number = applied_ << kForwardBits;
+  if (last_forward_ >= number) number = last_forward_ + 1;
+  last_forward_ = number;
+  forwards_.push_back({number, message});
   if (table_.is_leading()) publish_forward(forwards_.back());
 }
 

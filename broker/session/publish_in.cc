@@ -93,17 +93,14 @@ bool Session::admit(const mqtt::Publish&) {
 }
 
 // Where it would have to be stored and the disk is full, it is refused before anything is done
-// with it; 3.x, which can't be told, is disconnected and tries again.
+// with it; 3.x, which can't be told, gets no ack and sends it again.
 bool Session::has_room(const mqtt::Publish& publish) {
   if (!table_.log().is_full()) return true;
   const bool is_stored = publish.retain || table_.router().is_durable(publish.topic) ||
                          (publish.qos == Qos::exactly_once && is_durable());
   if (!is_stored) return true;
   table_.counters().refused_disk_full.add();
-  if (version_ != mqtt::ProtocolVersion::v5) {
-    kick(ReasonCode::quota_exceeded, "disk full");
-    return false;
-  }
+  if (version_ != mqtt::ProtocolVersion::v5) return false;
   acknowledge({publish.packet_id,
                publish.qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback,
                ReasonCode::quota_exceeded});

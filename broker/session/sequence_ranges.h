@@ -45,11 +45,13 @@ class SequenceRanges {
     const std::size_t at = position(sequence);
     return at % 2 == 1 ? bounds_[at] : sequence;
   }
-  // How many sequences are in the set.
-  std::uint64_t count() const {
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < bounds_.size(); i += 2) sum += bounds_[i + 1] - bounds_[i];
-    return sum;
+  // The end of as many sequences outside the set as [begin, end) would hold if it were empty.
+  // Requires: nothing below `begin` is in the set.
+  std::uint64_t skip(std::uint64_t begin, std::uint64_t end) const {
+    for (std::size_t i = 0; i < bounds_.size() && bounds_[i] < end; i += 2) {
+      if (bounds_[i] >= begin) end += bounds_[i + 1] - bounds_[i];
+    }
+    return end;
   }
 
   // begin, end, begin, end ... rising; ends are exclusive.

@@ -55,7 +55,11 @@ void ShardState::drop_older(StoredSession& session, const routing::Message& mess
 // The limits are those of the record that began the epoch. What is in flight stays.
 bool ShardState::make_room(StoredSession& session, std::size_t bytes) {
   const auto is_full = [&] {
-    return session.queued >= limits_.max_queued_messages ||
+    const std::uint64_t in_flight =
+        session.flight_end() - std::min(session.flight_end(), session.oldest);
+    const std::uint64_t waiting =
+        session.queued - std::min<std::uint64_t>(session.queued, in_flight);
+    return waiting >= limits_.max_queued_messages ||
            (limits_.max_queued_bytes > 0 && session.queued > 0 &&
             session.queued_bytes + bytes > limits_.max_queued_bytes);
   };

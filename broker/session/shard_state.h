@@ -80,6 +80,8 @@ class ShardState final : private routing::PublicationWaiter {
   bool is_dirty() const { return applied_ != written_ || !retained_dirty_.empty(); }
 
  private:
+  // A forward is known by the index of its record, shifted, and its place within that.
+  static constexpr int kForwardBits = 20;
   struct Forward {
     LogIndex index = 0;
     routing::MessagePtr message;
@@ -167,7 +169,7 @@ class ShardState final : private routing::PublicationWaiter {
   std::uint64_t next_number_ = 1;
   std::unordered_map<std::uint16_t, StoredSeen> seen_;  // by source shard
   std::deque<Forward> forwards_;                        // by index, rising
-  LogIndex forwarded_through_ = 0, forwarded_said_ = 0;
+  LogIndex last_forward_ = 0, forwarded_through_ = 0, forwarded_said_ = 0;
 
   StartedRecord limits_;
   std::unique_ptr<routing::TopicTree> keep_last_;  // null: no filters

@@ -31,9 +31,9 @@ bool StoredSession::awaits_release(mqtt::PacketId id) const {
 // Session run ahead by as much again.
 std::uint64_t StoredSession::flight_end() const {
   if (!attached) return std::min(sent_before, next_sequence);
-  const std::uint64_t ahead = rare == nullptr ? 0 : rare->finished.count();
-  const std::uint64_t room = std::uint64_t{2} * receive_maximum + ahead;
-  const std::uint64_t end = oldest + std::min<std::uint64_t>(room, Outgoing::kIds);
+  std::uint64_t end = oldest + std::uint64_t{2} * receive_maximum;
+  if (rare != nullptr) end = rare->finished.skip(oldest, end);
+  end = std::min(end, oldest + Outgoing::kIds);
   return std::min(std::max(end, sent_before), next_sequence);
 }
 

@@ -49,7 +49,8 @@ TEST(ManyLives, FightOverOneIdWithoutHarmToOthers) {
     threads.emplace_back([&] {
       RawClient client("contested");
       for (int i = 0; i < kFights; ++i) {
-        ASSERT_TRUE(client.connect(running.port(), hello(client))) << i;
+        // Taken over before its CONNACK, which waits for the log: closed without a word.
+        if (!client.connect(running.port(), hello(client))) continue;
         ASSERT_TRUE(client.session_present());
         const bool alive = client.ping();
         ASSERT_EQ(client.told(), alive ? ReasonCode::success : ReasonCode::session_taken_over);

@@ -77,7 +77,8 @@ class Metrics(SystemCase):
                                 self.scrape(), re.M))
         self.assertEqual(causes, {"slow_reader", "queue_full", "expired", "too_large",
                                   "offline_qos0", "session_end", "rejected_by_subscriber",
-                                  "not_authorized"})
+                                  "not_authorized", "queue_overflow_oldest", "keep_last",
+                                  "queued_too_long", "damaged"})
 
     def test_no_client_id_or_topic_in_labels(self):
         server = self.server()

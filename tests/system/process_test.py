@@ -129,15 +129,15 @@ class Start(SystemCase):
         tool.wait_for("Roost")
 
     def test_three_lines_say_what_it_does(self):
-        """Exactly three: where it listens and to whom, HTTP, and that sessions are in memory."""
+        """Exactly three: where it listens and to whom, HTTP, and where sessions are kept."""
         tool, port, _ = self.plain("serve")
-        tool.wait_for("in memory only")
+        tool.wait_for("PUBACK means")
         said = [line.decode() for line in tool.seen if not re.match(rb"\d{4}-", line)]
         self.assertEqual(len(said), 3, said)
         self.assertRegex(said[0], rf"listens: .*\b{port}\b.*; loopback only")
         self.assertRegex(said[0], "auth.password_file or auth.allow_anonymous: true")
         self.assertRegex(said[1], "^HTTP ")
-        self.assertRegex(said[2], "[Ss]essions.* in memory only")
+        self.assertRegex(said[2], "[Ss]essions.* are kept in .*PUBACK means")
         self.assertIn("roost-data", said[2])
 
     def test_serve_is_the_default_command(self):

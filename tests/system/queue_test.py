@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of an absent client's queue: what stays, what goes, and that each is counted by cause."""
 
+import time
+
 from harness import wire
 from support.durable import DurableCase
 from support.roost import until
@@ -28,6 +30,11 @@ class QueueCase(DurableCase):
         """The payloads that the absent client gets."""
         back = self.session(server.port, "away", present=1)
         return [packet.payload for packet in self.drain(server, back, "q/end")]
+
+    def until_older_than(self, seconds):
+        """What was published so far is that old: ages are real time."""
+        end = time.monotonic() + seconds + 0.1
+        until(lambda: time.monotonic() > end, "time going by", pause_s=0.1)
 
     def numbered(self, count, size=0):
         return [b"%d" % n + b" " * size for n in range(count)]
@@ -92,9 +99,10 @@ class Overflow(QueueCase):
         back = self.session(server.port, "away", present=1)
         for payload in sent:
             back.expect_message("q/x", payload, 1, dup=1)
-        for payload in self.numbered(20)[-5:]:
-            back.expect_message("q/x", payload, 1)
-        back.expect_nothing()
+        # A crash tells nobody what was sent last: up to twice the window counts as in flight.
+        rest = [p.payload for p in self.drain(server, back, "q/end")]
+        self.assertEqual(rest[-5:], self.numbered(20)[-5:])
+        self.assertLessEqual(len(rest), 5 + 3)
 
     def test_the_default_keeps_a_night(self):
         """20 000 messages for one absent client: no limit is met."""
@@ -111,7 +119,7 @@ class Age(QueueCase):
     def test_the_old_go_and_the_young_stay(self):
         server = self.away(max_queued_age="2s")
         self.fill(server, self.numbered(5))
-        self.check_dropped({"queued_too_long": 5})
+        self.until_older_than(2)
         self.fill(server, [b"young"])
         self.assertEqual(self.waiting(server), [b"young"])
         self.check_dropped({"queued_too_long": 5})
@@ -120,8 +128,9 @@ class Age(QueueCase):
         server = self.away(max_queued_age="2s")
         self.fill(server, self.numbered(5))
         self.crash(server)
-        self.check_dropped({"queued_too_long": 5})
+        self.until_older_than(2)
         self.assertEqual(self.waiting(server), [])
+        self.check_dropped({"queued_too_long": 5})
 
 
 class KeepLast(QueueCase):
@@ -156,7 +165,7 @@ class Expiry(QueueCase):
         pub.publish("q/x", "short", 1, props={"message_expiry": 1})
         pub.publish("q/x", "long", 1, props={"message_expiry": 600})
         self.crash(server)
-        until(lambda: self.dropped().get("expired"), "expired in the metrics")
+        self.until_older_than(1)
         self.assertEqual(self.waiting(server), [b"long"])
         self.assertEqual(self.dropped(), {"expired": 1})
 
