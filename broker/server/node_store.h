@@ -66,7 +66,7 @@ class NodeStore {
   void run();  // the checkpoint thread
   bool is_due();
 
-  const Config& config_;
+  const Config config_;
   Log& log_;
   std::unique_ptr<storage::Store> store_;
   std::uint64_t epoch_ = 0;
