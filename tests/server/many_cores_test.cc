@@ -174,12 +174,12 @@ void visit_group(const RunningServer& running, int member, const std::atomic<boo
   for (int visit = 0; !over; ++visit) {
     RawClient client(name("visitor", member));
     ASSERT_TRUE(client.connect(running.port()));
-    ASSERT_FALSE(mqtt::is_error(client.subscribe("$share/crew/work/+", kQos1)));
+    ASSERT_FALSE(mqtt::is_error(client.subscribe("$share/crew/jobs/+", kQos1)));
     const std::size_t enough = 1 + static_cast<std::size_t>(visit) % 7;
     while (client.deliveries().size() < enough && client.step(20)) {
     }
     if (visit % 4 == 0) {
-      ASSERT_TRUE(client.unsubscribe("$share/crew/work/+"));
+      ASSERT_TRUE(client.unsubscribe("$share/crew/jobs/+"));
       ASSERT_TRUE(client.ping());
     }
     if (visit % 4 == 1) client.drop();
@@ -196,7 +196,7 @@ TEST(ManyCores, GiveEveryMessageToSomebodyOfAGroupThatComesAndGoes) {
   RunningServer running;
   RawClient stays("stays");
   ASSERT_TRUE(stays.connect(running.port()));
-  ASSERT_FALSE(mqtt::is_error(stays.subscribe("$share/crew/work/+", kQos1)));
+  ASSERT_FALSE(mqtt::is_error(stays.subscribe("$share/crew/jobs/+", kQos1)));
   std::atomic<bool> over{false};
   std::atomic<int> publishing{kPublishers};
   std::vector<std::vector<Delivery>> got(kMembers);
@@ -209,7 +209,7 @@ TEST(ManyCores, GiveEveryMessageToSomebodyOfAGroupThatComesAndGoes) {
     publishers.add([&, i] {
       RawClient publisher(name("giver", i));
       ASSERT_TRUE(publisher.connect(running.port()));
-      publish_numbers(publisher, name("work/", i), kMessages, kQos1);
+      publish_numbers(publisher, name("jobs/", i), kMessages, kQos1);
       --publishing;
     });
   }

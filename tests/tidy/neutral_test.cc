@@ -21,7 +21,7 @@ const std::vector<std::string>& foreign_paths() {
   return kPaths;
 }
 
-// In tests/work/ or my/home/ the word is part of a longer path or topic, and nobody's folder.
+// In tests/root/ or my/home/ the word is part of a longer path or topic, and nobody's folder.
 bool continues_a_name(const std::string& line, size_t at) {
   return at > 0 && line[at] == '/' &&
          (std::isalnum(static_cast<unsigned char>(line[at - 1])) || line[at - 1] == '}');
