@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """deploy/run with the machine around it replaced by stubs: apt, dpkg, sudo, cmake and the broker."""
 
+import errno
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -93,8 +95,14 @@ class DeployRun(unittest.TestCase):
             self.prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
     def free_port(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            return str(free.getsockname()[1])
+        # Below the range that outgoing connections take theirs from.
+        while True:
+            try:
+                with socket.create_server(("127.0.0.1", random.randrange(12000, 32000))) as free:
+                    return str(free.getsockname()[1])
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
     def run_it(self, *arguments, **more):
         return subprocess.run(

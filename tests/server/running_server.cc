@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <random>
 #include <string>
 #include <thread>
 
@@ -61,13 +64,21 @@ std::string fresh_folder() {
 }  // namespace
 
 std::uint16_t free_port() {
-  const int fd = loopback_socket();
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof(address);
-  CHECK(::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0);
-  CHECK(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  ::close(fd);
-  return ntohs(address.sin_port);
+  // Below the range that outgoing connections take theirs from: one of those can't come between.
+  static std::random_device seed;
+  static std::mt19937 random(seed());
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  for (;;) {
+    const auto port = std::uniform_int_distribution<std::uint16_t>(12000, 31999)(random);
+    const sockaddr_in address = loopback(port);
+    const int fd = loopback_socket();
+    const int bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    const int reason = errno;
+    ::close(fd);
+    if (bound == 0) return port;
+    CHECK(reason == EADDRINUSE);
+  }
 }
 
 Config test_config(const Overrides& more) {

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the broker under test with a config of its own, and stops it."""
 
+import errno
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,10 +15,17 @@ START_S = 30
 
 
 def free_port(host="127.0.0.1"):
+    """Below the range that outgoing connections take theirs from: one of those can't come between."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as sock:
-        sock.bind((host, 0))
-        return sock.getsockname()[1]
+    while True:
+        with socket.socket(family) as sock:
+            port = random.randrange(12000, 32000)
+            try:
+                sock.bind((host, port))
+                return port
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
 
 def yaml(value, indent=0):
