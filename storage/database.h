@@ -6,6 +6,7 @@
 // Owner: the store.
 #pragma once
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
@@ -49,6 +50,7 @@ class DatabaseSetup {
   std::string background_damage() const;
   // Called when a thread of RocksDB's met a full disk; null: nobody is. Must not call RocksDB.
   void when_full(std::function<void()> call) const;
+  std::uint64_t cached_bytes() const { return cache_->GetUsage(); }
   // The oldest write-ahead log that the last open() still had a use for.
   std::uint64_t first_log_number() const;
 

@@ -39,6 +39,7 @@ class DiskStore final : public Store {
   Result<void> checkpoint(const std::string& directory) override;
   const std::string& uuid() const override { return uuid_; }
   const StoreCounters& counters() const override { return counters_; }
+  std::uint64_t cached_bytes() const override { return setup_.cached_bytes(); }
 
  private:
   DiskStore(StoreOptions options, Log& log);

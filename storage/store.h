@@ -118,6 +118,8 @@ class Store {
 
   virtual const std::string& uuid() const = 0;  // made when the directory was, or was damaged (R7)
   virtual const StoreCounters& counters() const = 0;
+  // Pages of tables, indexes and filters in memory; at most cache_bytes while nobody reads.
+  virtual std::uint64_t cached_bytes() const = 0;
 };
 
 }  // namespace roost::storage

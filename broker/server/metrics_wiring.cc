@@ -290,6 +290,9 @@ void add_store(observe::Metrics& metrics, const Node& node) {
   for (const StoreRow& row : kStoreGauges) metrics.add_gauge(row.name, row.help, value(row));
   metrics.add_gauge("roost_store_low_on_space", "1: only acks and deletes are stored.",
                     [&store = node.store->store()] { return store.is_low_on_space() ? 1.0 : 0.0; });
+  metrics.add_gauge(
+      "roost_store_cache_bytes", "Pages of tables in memory.",
+      [&store = node.store->store()] { return static_cast<double>(store.cached_bytes()); });
   const NodeStoreCounters& counters = node.store->counters();
   const auto number = [](const Counter& counter) {
     return [&counter] { return static_cast<double>(counter.value()); };

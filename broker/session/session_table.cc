@@ -240,6 +240,7 @@ void SessionTable::tick() {
     append(shard->id(), TickRecord{core_.now_ms() + shard->offset_ms(), core_.wall_ms()}, nullptr);
     ticked_[shard->id().value] = shard->applied() + 1;
   }
+  stale_queues_.tick();
   core_.timers().arm(tick_timer_, core_.now_ms() + kTickMs);
 }
 

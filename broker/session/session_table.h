@@ -24,6 +24,7 @@
 #include "broker/session/session.h"
 #include "broker/session/shard_log.h"
 #include "broker/session/shard_state.h"
+#include "broker/session/stale_queues.h"
 
 namespace roost::session {
 
@@ -120,6 +121,7 @@ class SessionTable final : public routing::LocalDelivery,
   // Of messages that wait in queues that are nowhere else.
   std::uint64_t& bytes_in_memory() { return bytes_in_memory_; }
   Matcher<StoredSession>& stored_matcher() { return stored_matcher_; }
+  StaleQueues& stale_queues() { return stale_queues_; }
   void deliver_once(StoredSession& session, QueueEntry entry);
   // An ordinary filter into or out of index and interest.
   void subscribe_volatile(Session& session, std::string_view filter,
@@ -229,6 +231,7 @@ class SessionTable final : public routing::LocalDelivery,
   std::vector<std::unique_ptr<Session>> graveyard_;
   DueTimer due_timer_{*this};
   TickTimer tick_timer_{*this};
+  StaleQueues stale_queues_{*this};
   std::vector<LogIndex> ticked_;  // by shard: applied index at the last tick
   std::size_t checkpoint_shard_ = 0;
   core::Task checkpoint_done_;

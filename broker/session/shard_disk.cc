@@ -217,7 +217,7 @@ void ShardState::write_rest(StateChanges& changes) {
     const routing::MessagePtr message = retained_.find(topic);
     if (message) {
       changes.put(state_key(StateKind::retained, topic),
-                  value_of(StoredBody{applied_, message}, offset_ms_));
+                  value_of(StoredBody{0, message}, offset_ms_));  // the same whenever it is written
     } else {
       changes.erase(state_key(StateKind::retained, topic));
     }

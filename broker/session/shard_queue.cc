@@ -27,6 +27,7 @@ void ShardState::deliver(StoredSession& session, const routing::MessagePtr& mess
   }
   if (!make_room(session, message->memory_size())) {
     table_.counters().dropped_queue_full.add();
+    table_.stale_queues().note(session);
     return;
   }
   enqueue(session, std::move(entry));
@@ -41,6 +42,7 @@ void ShardState::enqueue(StoredSession& session, QueueEntry entry) {
   session.fresh.push_back({session.next_sequence++, applied_, std::move(entry)});
   mark_dirty(session);
   if (session.live != nullptr) session.live->queued(session.fresh.back());
+  if (!session.attached) table_.stale_queues().note(session);
 }
 
 // Under keep-last an absent client finds the newest message of a topic only.

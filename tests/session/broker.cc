@@ -32,7 +32,9 @@ void Broker::begin() {
   for (auto& [id, left] : remains_.shards) {
     session::SessionTable& home = table(cores_.of(ShardId{id}).id());
     const auto scan = [&shard = left](const session::LogVisit& visit) {
-      for (const auto& [index, bytes] : shard.log) visit(index, bytes);
+      for (const auto& [index, bytes] : shard.log) {
+        if (index > shard.applied) visit(index, bytes);
+      }
     };
     const auto started =
         session::start_shard(home, ShardId{id}, RemainsReader(left), left.applied, scan, clock_);

@@ -46,7 +46,7 @@ void Client::connect(const Hello& hello) {
     const auto found = mqtt::next_frame(bytes, mqtt::kPacketSizeMax);
     const auto packet = mqtt::decode(found.frame, version_, broker_.limits().wire);
     if (!packet) throw std::runtime_error(packet.error().what);
-    session_ = &broker_.home(id_).connect(std::get<mqtt::Connect>(*packet), *link_, {});
+    session_ = &broker_.home(id_).connect(std::get<mqtt::Connect>(*packet), *link_, {}, ack_mode);
   });
   settle();
 }

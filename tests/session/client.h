@@ -69,6 +69,8 @@ class Client {
 
   // True: nothing settles by itself; steps are the test's.
   bool manual = false;
+  // Of the listener that its next CONNECT comes through.
+  session::AckMode ack_mode = session::AckMode::local;
 
  private:
   void settle() {

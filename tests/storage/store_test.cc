@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <mutex>
+#include <random>
 #include <thread>
 
 #include "broker/base/check.h"
@@ -303,6 +305,56 @@ TEST_F(StoreTest, TablesOfATrimmedLogGoAway) {
   ASSERT_TRUE(flush());
   reopen();
   EXPECT_LT(size_of_files(".sst") + size_of_files(".log"), 1u << 20);
+}
+
+// Tables of this process that are open for reading, of the database in `folder`.
+std::size_t open_tables(const std::string& folder) {
+  std::size_t open = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string file = std::filesystem::read_symlink(entry.path(), gone);
+    if (file.starts_with(folder) && file.ends_with(".sst")) ++open;
+  }
+  return open;
+}
+
+// RocksDB keeps ten of max_open_files for itself.
+TEST_F(StoreTest, KeepsAsFewFilesOpenAsItWasTold) {
+  for (const int max_open_files : {12, 256}) {
+    options_.max_open_files = max_open_files;
+    reopen();
+    for (int round = 0; round < 3; ++round) {
+      const std::string key = std::to_string(max_open_files) + "/" + std::to_string(round);
+      write_state(kShard, static_cast<LogIndex>(max_open_files + round), {{key, "1"}});
+      ASSERT_TRUE(flush());
+    }
+    const std::size_t tables = files(".sst").size();
+    ASSERT_GE(tables, 3U);
+    EXPECT_EQ(state(kShard).size(), max_open_files == 12 ? 3U : 6U);
+    if (max_open_files == 12) {
+      EXPECT_LE(open_tables(folder_), 2U);
+    } else {
+      EXPECT_GE(open_tables(folder_), 3U);
+    }
+  }
+}
+
+// What is read often stands in memory, and no more of it than was asked for.
+TEST_F(StoreTest, CachesAsMuchAsItWasTold) {
+  options_.cache_bytes = 256 << 10;
+  open();
+  std::string value(4000, 'v');
+  std::mt19937 random(1);
+  for (int i = 0; i < 500; ++i) {
+    for (char& c : value) c = static_cast<char>(random());
+    write_state(kShard, static_cast<LogIndex>(i + 1), {{"k" + std::to_string(i), value}});
+  }
+  ASSERT_TRUE(flush());
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(get(kShard, "k" + std::to_string(i)).value_or("").size(), value.size());
+  }
+  EXPECT_GT(store_->cached_bytes(), 0U);
+  EXPECT_LE(store_->cached_bytes(), options_.cache_bytes);
 }
 
 }  // namespace

@@ -51,7 +51,8 @@ void MemoryDisk::write(ShardId id, session::LogIndex applied, session::StateChan
     }
   }
   shard.applied = applied;
-  std::erase_if(shard.log, [&](const auto& record) { return record.first <= applied; });
+  if (!remains_.keeps_log)
+    std::erase_if(shard.log, [&](const auto& record) { return record.first <= applied; });
   core_.post(std::move(done));
 }
 

@@ -26,6 +26,7 @@ struct Remains {
   };
   std::map<std::uint16_t, Shard> shards;
   std::uint64_t epoch = 0;
+  bool keeps_log = false;  // also of what is in the state
 };
 
 class MemoryDisk final : public session::ShardLog,
