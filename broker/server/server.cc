@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/http/routes.h"
+#include "broker/server/admin_api.h"
 #include "broker/server/node.h"
 #include "broker/server/sys_publisher.h"
 
@@ -89,6 +90,7 @@ struct Server::Inside {
   observe::Metrics metrics;
   std::unique_ptr<SysPublisher> sys;
   std::unique_ptr<http::Server> http;
+  std::unique_ptr<AdminApi> admin;
   bool started = false;
   bool stopped = false;
 };
@@ -128,6 +130,8 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     node.listeners.push_back(std::move(*opened));
   }
   add_metrics(inside->metrics, node);
+  inside->admin = std::make_unique<AdminApi>(node);
+  inside->admin->add_metrics(inside->metrics);
   if (config.http.port != 0) {
     http::Settings settings;
     settings.address = config.http.address;
@@ -155,6 +159,7 @@ void Server::start() {
   Node& node = *inside_->node;
   inside_->started = true;
   if (inside_->http != nullptr) inside_->http->start();  // says that it isn't ready yet
+  inside_->admin->start();
   node.store->start_shards(node.clock, node.config.shards);
   node.cores.start();
   node.store->lead();
@@ -174,6 +179,7 @@ void Server::stop(int grace_ms) {
   inside_->stopped = true;
   Node& node = *inside_->node;
   node.ready = false;
+  inside_->admin->stop();
   if (inside_->started) {
     for (auto& listener : node.listeners) listener->stop();
     for (auto& one : node.on_core) {
