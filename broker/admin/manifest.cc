@@ -92,7 +92,9 @@ std::uint64_t Manifest::bytes() const {
 }
 
 bool is_file_name(std::string_view name) {
-  if (name.starts_with("db/")) name.remove_prefix(3);
+  if (name == "FORMAT" || name == "shards" || name == "SUSPECT") return true;
+  if (!name.starts_with("db/")) return false;
+  name.remove_prefix(3);
   if (name.empty() || name.size() > kTextMax || name.front() == '.') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||

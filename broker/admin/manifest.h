@@ -39,8 +39,8 @@ std::string manifest_text(const Manifest& manifest);
 // Errors: invalid_argument (a newer format; both versions named), corrupt, saying what is wrong.
 Result<Manifest> parse_manifest(std::string_view text);
 
-// A name of a file that may stand in a backup: "NAME" or "db/NAME", of letters, digits and ._- and
-// not beginning with a dot.
+// A name of a file that may stand in a backup: FORMAT, shards, SUSPECT, or "db/NAME" of letters,
+// digits and ._- and not beginning with a dot.
 bool is_file_name(std::string_view name);
 
 }  // namespace roost::admin

@@ -113,6 +113,8 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   auto inside = std::make_unique<Inside>();
   inside->node = std::make_unique<Node>(config, log, std::move(*passwords), std::move(store));
   Node& node = *inside->node;
+  // First: who can reach a listener finds the node by its socket, too.
+  inside->admin = std::make_unique<AdminApi>(node);
   for (const ListenerConfig& wanted : config.listeners) {
     auto opened =
         net::Listener::open(net_settings(wanted, config.mqtt), node.cores, node.net_counters, log);
@@ -130,7 +132,6 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     node.listeners.push_back(std::move(*opened));
   }
   add_metrics(inside->metrics, node);
-  inside->admin = std::make_unique<AdminApi>(node);
   inside->admin->add_metrics(inside->metrics);
   if (config.http.port != 0) {
     http::Settings settings;
