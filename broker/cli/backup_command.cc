@@ -61,7 +61,12 @@ std::uint64_t number(const json::object& object, const char* name) {
 NodeAnswer wait_for(const std::string& data_dir, std::uint64_t wanted) {
   for (;;) {
     NodeAnswer answer = ask_node(kBackup, data_dir, "GET", "/api/v1/backup");
-    if (!answer.body) return answer;
+    if (!answer.body) {
+      complain(kBackup,
+               "it ended before the backup was seen to be whole; DIR is whole if it is there",
+               answer.exit_code);
+      return answer;
+    }
     const bool is_ours = number(*answer.body, "number") == wanted;
     if (!is_ours) {
       return {std::nullopt, complain(kBackup,

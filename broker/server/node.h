@@ -56,7 +56,6 @@ struct Node {
   std::vector<std::unique_ptr<net::Listener>> listeners;
   SteadyMs started_ms = 0;
   std::atomic<bool> ready{false};
-  std::atomic<std::uint64_t> sys_topics{0};  // retained, of our own, never on disk
 };
 
 // Registers every number of the node; `node` must outlive the last scrape.

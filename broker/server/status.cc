@@ -4,9 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <future>
+#include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "broker/server/node.h"
 #include "broker/server/time_text.h"
@@ -26,6 +30,41 @@ std::uint64_t sum(const Node& node, Counter S::*counter) {
     all += (std::as_const(one->sessions).counters().*counter).value();
   }
   return all;
+}
+
+constexpr auto kCorePatience = std::chrono::seconds(1);
+
+// Of one core, without $SYS, which is of this process and never on disk.
+std::uint64_t retained_of(Node& node, std::size_t core) {
+  session::SessionTable& table = node.on_core[core]->sessions;
+  std::uint64_t count = 0;
+  for (std::uint16_t id = 0; id < node.config.shards; ++id) {
+    if (&node.cores.of(ShardId{id}) != &table.core()) continue;
+    const routing::RetainedStore& retained = table.shard(ShardId{id}).retained();
+    std::vector<routing::MessagePtr> own;
+    retained.match("$SYS/#", table.core().now_ms(), own);
+    count += retained.size() - own.size();
+  }
+  return count;
+}
+
+// Before the node is ready, or where a core is too busy to say: all that are kept in memory.
+std::uint64_t retained_messages(Node& node) {
+  if (!node.ready.load()) return sum(node, &S::retained);
+  std::vector<std::future<std::uint64_t>> answers;
+  for (std::size_t core = 0; core < node.on_core.size(); ++core) {
+    auto answer = std::make_shared<std::promise<std::uint64_t>>();
+    answers.push_back(answer->get_future());
+    node.on_core[core]->sessions.core().post(
+        [&node, core, answer] { answer->set_value(retained_of(node, core)); });
+  }
+  std::uint64_t count = 0;
+  const auto limit = std::chrono::steady_clock::now() + kCorePatience;
+  for (auto& answer : answers) {
+    if (answer.wait_until(limit) != std::future_status::ready) return sum(node, &S::retained);
+    count += answer.get();
+  }
+  return count;
 }
 
 std::uint64_t open_connections(const Node& node) {
@@ -88,13 +127,12 @@ json::value checkpoint_json(const Node& node) {
 
 }  // namespace
 
-json::value status_json(const Node& node) {
+json::value status_json(Node& node) {
   json::array listeners;
   for (const auto& listener : node.listeners)
     listeners.push_back(json::value(listener->describe()));
   const NodeStoreCounters& counters = node.store->counters();
   const storage::StoreCounters& stored = node.store->store().counters();
-  const std::uint64_t retained = sum(node, &S::retained);
   std::error_code failed;
   const fs::path data_dir = fs::absolute(node.config.data_dir, failed).lexically_normal();
   return {{"version", version()},
@@ -107,7 +145,7 @@ json::value status_json(const Node& node) {
           {"connections", open_connections(node)},
           {"sessions", sessions_json(node)},
           {"subscriptions", sum(node, &S::subscriptions)},
-          {"retained_messages", retained > node.sys_topics ? retained - node.sys_topics : 0},
+          {"retained_messages", retained_messages(node)},
           {"queued_messages", sum(node, &S::queued)},
           {"queued_bytes", sum(node, &S::queued_bytes)},
           {"store", store_json(node)},

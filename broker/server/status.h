@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node says of itself to `roost status`.
-// Thread: any thread: reads counters only.
+// Thread: any thread but a core: reads counters, and asks the cores.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -9,6 +9,6 @@ namespace roost::server {
 
 struct Node;
 
-boost::json::value status_json(const Node& node);
+boost::json::value status_json(Node& node);
 
 }  // namespace roost::server

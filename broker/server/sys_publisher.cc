@@ -33,9 +33,7 @@ void SysPublisher::publish() {
     parts.retain = true;
     parts.received_ms = core.now_ms();
     router.publish(routing::Message::make(parts), {});
-    published_.emplace(topic.topic);
   }
-  node_.sys_topics = published_.size();
 }
 
 observe::SysNumbers SysPublisher::numbers() {

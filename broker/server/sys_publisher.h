@@ -5,9 +5,6 @@
 // Owner: Server.
 #pragma once
 
-#include <set>
-#include <string>
-
 #include "broker/core/timer_wheel.h"
 #include "broker/observe/sys_topics.h"
 #include "broker/server/node.h"
@@ -29,7 +26,6 @@ class SysPublisher final : private core::Timer {
 
   Node& node_;
   observe::SysTopics topics_;
-  std::set<std::string> published_;  // topics that ever were
   SteadyMs next_publish_ms_ = 0;
   std::uint64_t clients_maximum_ = 0;
   std::uint64_t heap_maximum_ = 0;

@@ -199,6 +199,26 @@ class Backup(AdminCase):
         got = [packet.payload for packet in self.drain(again, client, "queue/end")]
         self.assertEqual(got, [payload.encode() for _, payload in messages] + [b"after"])
 
+    def test_a_node_that_ends_meanwhile_leaves_a_whole_one_or_none(self):
+        server = self.broker(mqtt={"max_packet_size": "16MiB"})
+        pub = self.client(server.port, "pub")
+        for number in range(6):
+            pub.publish(f"kept/{number}", os.urandom(8 << 20), 1, retain=1)
+        for name, end in (("stopped", server.stop), ("killed", server.kill)):
+            saved = os.path.join(self.folder, name)
+            tool = self.tool(self.broker_path, "backup", saved, "--data-dir",
+                             self.data_dir(server))
+            until(lambda: self.ask(server, "GET", "/api/v1/backup")[1]["state"] != "none",
+                  "a backup that has begun")
+            end()
+            self.assertIn(tool.finish(), (0, NO_NODE))
+            if os.path.exists(saved):
+                self.assertIn("is whole", self.run_ok("restore", "--check", saved))
+            elif end == server.stop:
+                self.assertFalse(os.path.exists(saved + ".partial"))
+            server.start()
+            self.assertEqual(self.status(server)["retained_messages"], 6)
+
     def test_a_backup_that_a_crash_cut_short_is_none(self):
         server = self.broker()
         saved = self.saved(server)

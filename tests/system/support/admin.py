@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from support.durable import DurableCase
+from support.roost import until
 
 NOT_OK = 1
 USAGE = 2
@@ -76,7 +77,12 @@ class AdminCase(DurableCase):
         return done.stderr
 
     def status(self, server):
-        return json.loads(self.run_ok("status", "--data-dir", self.data_dir(server), "--json"))
+        """As soon as it is ready: until then $SYS counts as retained."""
+        def ready():
+            shown = self.run_ok("status", "--data-dir", self.data_dir(server), "--json")
+            return json.loads(shown) if json.loads(shown)["ready"] else None
+
+        return until(ready, "a node that is ready")
 
     def inspect(self, data_dir, *options, code=0):
         done = self.roost_command("inspect", "--data-dir", data_dir, "--json", *options)
