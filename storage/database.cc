@@ -35,6 +35,8 @@ class Lines final : public rocksdb::Logger {
     }
     char text[1024];
     std::vsnprintf(text, sizeof text, format, arguments);
+    // A snapshot holds files, and RocksDB holds them once more while it lists them.
+    if (std::string_view(text).find("File Deletions") != std::string_view::npos) return;
     std::string line = std::string("storage: RocksDB: ") + text;
     while (!line.empty() && line.back() == '\n') line.pop_back();
     std::replace(line.begin(), line.end(), '\n', ' ');
@@ -218,13 +220,30 @@ rocksdb::Status Database::open(const DatabaseSetup& setup, const std::string& pa
   const rocksdb::Status status =
       rocksdb::DB::Open(setup.db_options(), path, setup.families(), &handles, &db);
   if (!status.ok()) return status;
-  CHECK(handles.size() == 3);
-  opened->db_.reset(db);
-  opened->default_ = handles[0];
-  opened->log_ = handles[1];
-  opened->state_ = handles[2];
+  opened->take(db, handles);
   *database = std::move(opened);
   return status;
+}
+
+rocksdb::Status Database::open_to_read(const DatabaseSetup& setup, const std::string& path,
+                                       std::unique_ptr<Database>* database) {
+  std::unique_ptr<Database> opened(new Database(setup));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(setup.db_options(), path, setup.families(), &handles, &db);
+  if (!status.ok()) return status;
+  opened->take(db, handles);
+  *database = std::move(opened);
+  return status;
+}
+
+void Database::take(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
+  CHECK(handles.size() == 3);
+  db_.reset(db);
+  default_ = handles[0];
+  log_ = handles[1];
+  state_ = handles[2];
 }
 
 rocksdb::Status Database::start_compactions() { return db_->EnableAutoCompaction({log_, state_}); }

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/base/log.h"
 #include "broker/base/result.h"
@@ -72,6 +73,9 @@ class Database {
   // `setup` must outlive it. Errors: RocksDB's.
   static rocksdb::Status open(const DatabaseSetup& setup, const std::string& path,
                               std::unique_ptr<Database>* database);
+  // Writes nothing; what a crash left in the write-ahead log is read into memory.
+  static rocksdb::Status open_to_read(const DatabaseSetup& setup, const std::string& path,
+                                      std::unique_ptr<Database>* database);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -86,6 +90,7 @@ class Database {
 
  private:
   explicit Database(const DatabaseSetup& setup) : setup_(setup) {}
+  void take(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
 
   const DatabaseSetup& setup_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/directory.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 
@@ -21,46 +14,6 @@ namespace {
 
 constexpr std::string_view kFormatWord = "roost store format ";
 constexpr std::string_view kCopyLine = "copy\n";
-
-Unexpected<Error> system_error(const std::string& path, const char* doing) {
-  const int number = errno;
-  const bool denied = number == EACCES || number == EPERM || number == EROFS;
-  return error(denied ? ErrorKind::permission_denied : ErrorKind::io,
-               path + " can't be " + doing + ": " + std::strerror(number));
-}
-
-// The pid in a lock file that another process holds.
-std::string owner(int lock) {
-  char text[32];
-  const ssize_t size = ::pread(lock, text, sizeof text, 0);
-  std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-  return pid.empty() ? "unknown" : pid;
-}
-
-Result<int> take_lock(const std::string& path) {
-  const std::string name = path + "/roost.pid";
-  const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0) return system_error(name, "opened");
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    const auto failure = errno == EWOULDBLOCK
-                             ? error(ErrorKind::already_exists,
-                                     path + " is in use by the process with pid " + owner(lock))
-                             : system_error(name, "locked");
-    ::close(lock);
-    return failure;
-  }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock, 0) != 0 ||
-      ::pwrite(lock, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    // On a full disk: the lock holds, only its owner's name is missing.
-    if (errno == ENOSPC || errno == EDQUOT) return lock;
-    const auto failure = system_error(name, "written");
-    ::close(lock);
-    return failure;
-  }
-  return lock;
-}
 
 std::optional<int> parse_format(std::string_view text) {
   if (!text.starts_with(kFormatWord)) return std::nullopt;
@@ -93,10 +46,10 @@ rocksdb::IOStatus replace_file(rocksdb::FileSystem& files, const std::string& fo
   return status;
 }
 
-Directory::Directory(std::string path, rocksdb::FileSystem& files, int lock)
-    : path_(std::move(path)), files_(files), lock_(lock) {}
+Directory::Directory(std::string path, rocksdb::FileSystem& files, DirectoryLock lock)
+    : path_(std::move(path)), files_(files), lock_(std::move(lock)) {}
 
-Directory::~Directory() { ::close(lock_); }
+Directory::~Directory() = default;
 
 Result<std::unique_ptr<Directory>> Directory::open(const std::string& path,
                                                    rocksdb::FileSystem& files, Log& log) {
@@ -105,9 +58,9 @@ Result<std::unique_ptr<Directory>> Directory::open(const std::string& path,
   if (failure) return error(ErrorKind::io, path + " can't be made: " + failure.message());
   const auto made = files.CreateDirIfMissing(path, {}, nullptr);
   if (!made.ok()) return as_error(made, path + " can't be made");
-  const Result<int> lock = take_lock(path);
-  if (!lock) return Unexpected(lock.error());
-  std::unique_ptr<Directory> directory(new Directory(path, files, lock.value()));
+  auto lock = DirectoryLock::take(path);
+  if (!lock) return Unexpected(std::move(lock).error());
+  std::unique_ptr<Directory> directory(new Directory(path, files, std::move(lock).value()));
   if (auto checked = directory->check_format(log); !checked) {
     return Unexpected(std::move(checked).error());
   }
@@ -120,12 +73,9 @@ Result<void> Directory::check_format(Log& log) {
   if (!read.ok() && !read.IsNotFound() && !read.IsPathNotFound()) {
     return as_error(read, path_ + "/FORMAT can't be read");
   }
-  const auto version = parse_format(text);
-  if (version && *version > kFormatVersion) {
-    return error(ErrorKind::invalid_argument,
-                 path_ + " has format " + std::to_string(*version) +
-                     ", written by a newer version; this one knows up to " +
-                     std::to_string(kFormatVersion));
+  const auto version = check_version(path_, text);
+  if (!version && version.error().kind == ErrorKind::invalid_argument) {
+    return Unexpected(version.error());
   }
   is_copy_ = version && text.ends_with(kCopyLine);
   if (version) return {};
@@ -158,10 +108,16 @@ Result<void> Directory::set_suspect(bool suspect) {
   return {};
 }
 
-Result<void> Directory::mark_copy(const std::string& path, rocksdb::FileSystem& files) {
-  const auto written = replace_file(files, path, "FORMAT", format_text() + std::string(kCopyLine));
-  if (!written.ok()) return as_error(written, path + "/FORMAT can't be written");
-  return {};
+std::string Directory::text_of_copy() { return format_text() + std::string(kCopyLine); }
+
+Result<int> Directory::check_version(const std::string& path, std::string_view text) {
+  const auto version = parse_format(text);
+  if (!version) return error(ErrorKind::corrupt, path + "/FORMAT is garbled");
+  if (*version <= kFormatVersion) return *version;
+  return error(ErrorKind::invalid_argument, path + " has format " + std::to_string(*version) +
+                                                ", written by a newer version; this one knows up "
+                                                "to " +
+                                                std::to_string(kFormatVersion));
 }
 
 }  // namespace roost::storage

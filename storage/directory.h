@@ -13,9 +13,11 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "broker/base/log.h"
 #include "broker/base/result.h"
+#include "storage/lock.h"
 
 namespace roost::storage {
 
@@ -41,17 +43,20 @@ class Directory {
   bool is_suspect() const;
   Result<void> set_suspect(bool suspect);
 
-  // Marks a directory whose db/ is a copy.
-  static Result<void> mark_copy(const std::string& path, rocksdb::FileSystem& files);
+  // What FORMAT holds in a directory whose db/ is a copy.
+  static std::string text_of_copy();
+  // The version in the text of `path`/FORMAT. Errors: invalid_argument (newer; names both),
+  // corrupt.
+  static Result<int> check_version(const std::string& path, std::string_view text);
 
  private:
-  Directory(std::string path, rocksdb::FileSystem& files, int lock);
+  Directory(std::string path, rocksdb::FileSystem& files, DirectoryLock lock);
 
   Result<void> check_format(Log& log);
 
   const std::string path_;
   rocksdb::FileSystem& files_;
-  const int lock_;
+  const DirectoryLock lock_;
   bool is_copy_ = false;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/disk_store.h"
 
-#include <limits>
 #include <random>
 #include <utility>
 
@@ -27,6 +26,23 @@ std::string make_uuid() {
   }
   return uuid;
 }
+
+// Files that aren't deleted as long as this lives.
+class HeldFiles final : public Snapshot {
+ public:
+  explicit HeldFiles(Database& database) : database_(database) {
+    database_.db().DisableFileDeletions().PermitUncheckedError();
+  }
+  ~HeldFiles() override {
+    database_.db().EnableFileDeletions(/*force=*/false).PermitUncheckedError();
+  }
+  void add(SnapshotFile file) { files_.push_back(std::move(file)); }
+  const std::vector<SnapshotFile>& files() const override { return files_; }
+
+ private:
+  Database& database_;
+  std::vector<SnapshotFile> files_;
+};
 
 }  // namespace
 
@@ -103,46 +119,11 @@ void DiskStore::append(LogBatch batch, bool essential, Done done) {
 bool DiskStore::is_congested() const { return writer_->is_congested(); }
 bool DiskStore::is_low_on_space() const { return space_->low(); }
 
-Position DiskStore::last(ShardId shard) const {
-  const auto& list = positions_.last;
-  return shard.value < list.size() ? list[shard.value] : Position{};
-}
-
-LogIndex DiskStore::applied(ShardId shard) const {
-  const auto& list = positions_.applied;
-  return shard.value < list.size() ? list[shard.value] : 0;
-}
+Position DiskStore::last(ShardId shard) const { return positions_.last_of(shard); }
+LogIndex DiskStore::applied(ShardId shard) const { return positions_.applied_of(shard); }
 
 Result<void> DiskStore::replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const {
-  const LogKey end = log_key(ShardId{static_cast<std::uint16_t>(shard.value + 1)}, 0);
-  const rocksdb::Slice bound = as_slice(as_text(end));
-  rocksdb::ReadOptions options;
-  options.iterate_upper_bound = &bound;
-  options.fill_cache = false;
-  options.readahead_size = 1 << 20;
-  const std::unique_ptr<rocksdb::Iterator> it(
-      database_->db().NewIterator(options, database_->log()));
-  const LogIndex trimmed =
-      shard.value < positions_.trimmed.size() ? positions_.trimmed[shard.value] : 0;
-  LogIndex expected = std::max(after, trimmed) + 1;
-  for (it->Seek(as_slice(as_text(log_key(shard, after + 1)))); it->Valid(); it->Next()) {
-    const auto place = parse_log_key(as_text(it->key()));
-    const auto value = parse_log_value(as_text(it->key()), as_text(it->value()));
-    if (!place || !value) continue;  // the next one shows the gap
-    if (place->index > expected) report_gap(shard, expected, place->index - 1);
-    expected = place->index + 1;
-    visit(value->epoch, place->index, value->record);
-  }
-  if (!it->status().ok()) return as_error(it->status(), "the log can't be read");
-  if (last(shard).index >= expected) report_gap(shard, expected, last(shard).index);
-  return {};
-}
-
-void DiskStore::report_gap(ShardId shard, LogIndex from, LogIndex to) const {
-  counters_.damaged_records.add(to + 1 - from);
-  log_.write(LogLevel::error, "storage: shard " + std::to_string(shard.value) +
-                                  ": the records from index " + std::to_string(from) + " to " +
-                                  std::to_string(to) + " are missing or damaged");
+  return replay_log(*database_, positions_, shard, after, visit, counters_, log_);
 }
 
 void DiskStore::write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) {
@@ -159,15 +140,18 @@ std::unique_ptr<StateView> DiskStore::view() const {
   return std::make_unique<DatabaseView>(*database_, damage_);
 }
 
-Result<void> DiskStore::checkpoint(const std::string& directory) {
-  rocksdb::FileSystem& files = setup_.files();
-  if (files.FileExists(directory, {}, nullptr).ok()) {
-    return error(ErrorKind::already_exists, directory + " is already there");
+Result<std::unique_ptr<Snapshot>> DiskStore::snapshot() {
+  auto held = std::make_unique<HeldFiles>(*database_);
+  auto listed = state_->list_files();
+  if (!listed) return Unexpected(std::move(listed).error());
+  for (SnapshotFile& file : *listed) {
+    file.name.insert(0, "db/");
+    held->add(std::move(file));
   }
-  const auto made = files.CreateDir(directory, {}, nullptr);
-  if (!made.ok()) return as_error(made, directory + " can't be made");
-  if (auto copied = state_->copy_to(directory + "/db"); !copied) return copied;
-  return Directory::mark_copy(directory, files);
+  const std::string format = Directory::text_of_copy(), suspect = "read all\n";
+  held->add({"FORMAT", {}, format.size(), format});
+  if (directory_->is_suspect()) held->add({"SUSPECT", {}, suspect.size(), suspect});
+  return std::unique_ptr<Snapshot>(std::move(held));
 }
 
 }  // namespace roost::storage

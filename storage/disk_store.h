@@ -36,7 +36,7 @@ class DiskStore final : public Store {
   void flush_state(Done done) override;
   void read(std::function<void(const StateView&)> job) override;
   std::unique_ptr<StateView> view() const override;
-  Result<void> checkpoint(const std::string& directory) override;
+  Result<std::unique_ptr<Snapshot>> snapshot() override;
   const std::string& uuid() const override { return uuid_; }
   const StoreCounters& counters() const override { return counters_; }
   std::uint64_t cached_bytes() const override { return setup_.cached_bytes(); }
@@ -47,8 +47,6 @@ class DiskStore final : public Store {
   Result<void> start();
   Result<void> read_uuid(bool must_be_new);
   void remember_damage();
-  // Says a jump in a shard's sequence and counts it.
-  void report_gap(ShardId shard, LogIndex from, LogIndex to) const;
 
   const StoreOptions options_;
   Log& log_;

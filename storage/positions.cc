@@ -65,6 +65,13 @@ Result<void> read_log_ends(Database& database, Positions& positions) {
   return {};
 }
 
+void report_gap(ShardId shard, LogIndex from, LogIndex to, StoreCounters& counters, Log& log) {
+  counters.damaged_records.add(to + 1 - from);
+  log.write(LogLevel::error, "storage: shard " + std::to_string(shard.value) +
+                                 ": the records from index " + std::to_string(from) + " to " +
+                                 std::to_string(to) + " are missing or damaged");
+}
+
 }  // namespace
 
 Result<Positions> read_positions(Database& database) {
@@ -76,6 +83,31 @@ Result<Positions> read_positions(Database& database) {
   if (read) read = read_log_ends(database, positions);
   if (!read) return Unexpected(std::move(read).error());
   return positions;
+}
+
+Result<void> replay_log(Database& database, const Positions& positions, ShardId shard,
+                        LogIndex after, const StoreReading::RecordVisitor& visit,
+                        StoreCounters& counters, Log& log) {
+  const LogKey end = log_key(ShardId{static_cast<std::uint16_t>(shard.value + 1)}, 0);
+  const rocksdb::Slice bound = as_slice(as_text(end));
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &bound;
+  options.fill_cache = false;
+  options.readahead_size = 1 << 20;
+  const std::unique_ptr<rocksdb::Iterator> it(database.db().NewIterator(options, database.log()));
+  LogIndex expected = std::max(after, positions.trimmed_of(shard)) + 1;
+  for (it->Seek(as_slice(as_text(log_key(shard, after + 1)))); it->Valid(); it->Next()) {
+    const auto place = parse_log_key(as_text(it->key()));
+    const auto value = parse_log_value(as_text(it->key()), as_text(it->value()));
+    if (!place || !value) continue;  // the next one shows the gap
+    if (place->index > expected) report_gap(shard, expected, place->index - 1, counters, log);
+    expected = place->index + 1;
+    visit(value->epoch, place->index, value->record);
+  }
+  if (!it->status().ok()) return as_error(it->status(), "the log can't be read");
+  const LogIndex last = positions.last_of(shard).index;
+  if (last >= expected) report_gap(shard, expected, last, counters, log);
+  return {};
 }
 
 }  // namespace roost::storage

@@ -15,8 +15,23 @@ struct Positions {
   std::vector<Position> last;
   std::vector<LogIndex> applied;
   std::vector<LogIndex> trimmed;
+
+  Position last_of(ShardId shard) const {
+    return shard.value < last.size() ? last[shard.value] : Position{};
+  }
+  LogIndex applied_of(ShardId shard) const {
+    return shard.value < applied.size() ? applied[shard.value] : 0;
+  }
+  LogIndex trimmed_of(ShardId shard) const {
+    return shard.value < trimmed.size() ? trimmed[shard.value] : 0;
+  }
 };
 
 Result<Positions> read_positions(Database& database);
+
+// As StoreReading::replay(); gaps are said and counted.
+Result<void> replay_log(Database& database, const Positions& positions, ShardId shard,
+                        LogIndex after, const StoreReading::RecordVisitor& visit,
+                        StoreCounters& counters, Log& log);
 
 }  // namespace roost::storage

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/state_writer.h"
 
-#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/metadata.h>
 #include <rocksdb/write_batch.h>
 
 #include <chrono>
@@ -172,19 +172,28 @@ Unexpected<Error> StateWriter::failed(const rocksdb::Status& status, std::string
   return as_error(status, doing);
 }
 
-Result<void> StateWriter::copy_to(const std::string& path) {
-  std::promise<Result<void>> answer;
+Result<std::vector<SnapshotFile>> StateWriter::list_files() {
+  std::promise<rocksdb::Status> answer;
+  std::vector<rocksdb::LiveFileStorageInfo> found;
   flushing_.run([&] {
-    rocksdb::Checkpoint* made = nullptr;
-    rocksdb::Status status = rocksdb::Checkpoint::Create(&database_.db(), &made);
-    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-    // No flush: the write-ahead log is copied, and holds all that the state's tables don't.
-    constexpr auto kNever = std::numeric_limits<std::uint64_t>::max();
-    if (status.ok()) status = checkpoint->CreateCheckpoint(path, kNever);
-    answer.set_value(status.ok() ? Result<void>()
-                                 : as_error(status, "the database can't be copied to " + path));
+    rocksdb::LiveFilesStorageInfoOptions options;
+    // No flush: the write-ahead log holds all that the state's tables don't.
+    options.wal_size_for_flush = std::numeric_limits<std::uint64_t>::max();
+    answer.set_value(database_.db().GetLiveFilesStorageInfo(options, &found));
   });
-  return answer.get_future().get();
+  const rocksdb::Status status = answer.get_future().get();
+  if (!status.ok()) return as_error(status, "the database's files can't be listed");
+  std::vector<SnapshotFile> files;
+  for (const rocksdb::LiveFileStorageInfo& file : found) {
+    if (file.replacement_contents.empty()) {
+      const std::string path = file.directory + "/" + file.relative_filename;
+      files.push_back({file.relative_filename, path, file.size, {}});
+    } else {
+      const std::string& content = file.replacement_contents;
+      files.push_back({file.relative_filename, {}, content.size(), content});
+    }
+  }
+  return files;
 }
 
 }  // namespace roost::storage

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state's way to the disk: one thread writes it (without a write-ahead log), another makes it
-// durable and then has the log trimmed. Checkpoints are taken by the second thread as well, so that
+// durable and then has the log trimmed. Snapshots are taken by the second thread as well, so that
 // no trim falls between a copy of the state and the copy of the log that belongs to it.
 // Thread: any thread; callbacks run on one of the two.
 // Owner: the store.
@@ -29,8 +29,9 @@ class StateWriter {
 
   void write(ShardId shard, LogIndex applied, StateBatch batch, Store::Done done);
   void flush(Store::Done done);
-  // Copies the database to `path`, which must not exist. Blocks.
-  Result<void> copy_to(const std::string& path);
+  // The database's files as of one moment, their names without a folder. Blocks. Requires:
+  // deletions of files are off.
+  Result<std::vector<SnapshotFile>> list_files();
 
  private:
   Result<void> write_now(ShardId shard, LogIndex applied, const StateBatch& batch);

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/base/bytes.h"
 #include "broker/base/ids.h"
@@ -72,17 +73,49 @@ struct Position {
   friend auto operator<=>(const Position&, const Position&) = default;
 };
 
-class Store {
+// What can be read of a store, also of one that only reads (read_only.h).
+class StoreReading {
+ public:
+  using RecordVisitor = std::function<void(std::uint64_t epoch, LogIndex index, ByteView record)>;
+
+  virtual ~StoreReading() = default;
+  // Of the last record of the shard, {0,0} if it never had one (trimmed ones count).
+  virtual Position last(ShardId shard) const = 0;     // as of open()
+  virtual LogIndex applied(ShardId shard) const = 0;  // of the state as of open()
+  // Before anything was appended: visits the shard's records after `after`, in index order. A gap
+  // (a damaged page) is said and counted by the store; the visitor sees the jump in `index`.
+  virtual Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const = 0;
+  // The calling thread reads; for start-up and tools, never on a core. Must not outlive the store.
+  virtual std::unique_ptr<StateView> view() const = 0;
+};
+
+// One file of a snapshot: the first `bytes` of the file at `path`, or `content` where there is no
+// path.
+struct SnapshotFile {
+  std::string name;  // "FORMAT", "db/000012.sst"
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::string content;
+};
+
+// The files of a running store as of one moment. They stay as they are as long as it lives, so that
+// they can be copied at leisure; the copy opens as a store with a new uuid.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  virtual const std::vector<SnapshotFile>& files() const = 0;
+};
+
+class Store : public StoreReading {
  public:
   using Done = std::function<void(Result<void>)>;
-  using RecordVisitor = std::function<void(std::uint64_t epoch, LogIndex index, ByteView record)>;
 
   // Locks the directory, checks the format, recovers. Errors: already_exists (another process; the
   // message names its pid), invalid_argument (a newer format: both versions named), io.
   // A torn log tail is cut; a damaged file is put aside, said and counted, and the store opens.
   // `log` must outlive the store.
   static Result<std::unique_ptr<Store>> open(StoreOptions options, Log& log);
-  virtual ~Store() = default;  // what was submitted is written first, the state not flushed
+  ~Store() override = default;  // what was submitted is written first, the state not flushed
 
   // --- log ---
   // Submits; done(ok) when the records are fsynced, in submission order. A batch is never split:
@@ -92,12 +125,6 @@ class Store {
   virtual void append(LogBatch batch, bool essential, Done done) = 0;
   virtual bool is_congested() const = 0;     // more than pending_bytes_max waits
   virtual bool is_low_on_space() const = 0;  // only essential batches are taken now
-  // Of the last record of the shard, {0,0} if it never had one (trimmed ones count).
-  virtual Position last(ShardId shard) const = 0;     // as of open()
-  virtual LogIndex applied(ShardId shard) const = 0;  // of the state as of open()
-  // Before anything was appended: visits the shard's records after `after`, in index order. A gap
-  // (a damaged page) is said and counted by the store; the visitor sees the jump in `index`.
-  virtual Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const = 0;
 
   // --- state ---
   // Written (not yet durable) atomically with `applied`; in submission order, on a thread of its
@@ -108,13 +135,11 @@ class Store {
   virtual void flush_state(Done done) = 0;
   // Runs on a reader thread.
   virtual void read(std::function<void(const StateView&)> job) = 0;
-  // The calling thread reads; for start-up and tools, never on a core. Must not outlive the store.
-  virtual std::unique_ptr<StateView> view() const = 0;
 
-  // A consistent copy of the running store (hard links where possible) in a new directory, which
-  // opens as a store with a new uuid. Log records that were acknowledged before the call are in it.
-  // Errors: already_exists, io. Blocks; not on a core.
-  virtual Result<void> checkpoint(const std::string& directory) = 0;
+  // Log records that were acknowledged before the call are in it. Needs no room of its own, but
+  // what RocksDB would delete stays while the snapshot lives. Blocks for a moment; not on a core.
+  // Must not outlive the store. Errors: io.
+  virtual Result<std::unique_ptr<Snapshot>> snapshot() = 0;
 
   virtual const std::string& uuid() const = 0;  // made when the directory was, or was damaged (R7)
   virtual const StoreCounters& counters() const = 0;

@@ -6,8 +6,8 @@
 
 namespace roost::cli {
 
-// Chooses the command; without one it is serve. Exit codes: 0, 2 usage or config, 3 data
-// directory, 4 address in use; pub and sub also use mosquitto's.
+// Chooses the command; without one it is serve. Exit codes: 0, 1 the command says no, 2 usage or
+// config, 3 data directory, 4 address in use, 5 no node answers; pub and sub also use mosquitto's.
 int main_command(int argc, char** argv);
 
 int run_serve_command(int argc, char** argv);
@@ -15,5 +15,9 @@ int run_pub(int argc, char** argv);
 int run_sub(int argc, char** argv);
 int run_bench(int argc, char** argv);
 int run_passwd(int argc, char** argv);
+int run_status(int argc, char** argv);
+int run_backup(int argc, char** argv);
+int run_restore(int argc, char** argv);
+int run_inspect(int argc, char** argv);
 
 }  // namespace roost::cli

@@ -20,6 +20,10 @@ constexpr Command kCommands[] = {
     {"sub", run_sub, "subscribe and print messages, with mosquitto_sub's letters"},
     {"bench", run_bench, "load a broker and report what it did and cost"},
     {"passwd", run_passwd, "add, change or delete a user of a password file"},
+    {"status", run_status, "show what a running node is doing"},
+    {"backup", run_backup, "copy a running node's data to a folder"},
+    {"restore", run_restore, "make a data directory of a backup"},
+    {"inspect", run_inspect, "show what a stopped data directory or a backup holds"},
 };
 
 void print_help() {
@@ -32,7 +36,8 @@ void print_help() {
   std::printf(
       "\n  roost --version           the version\n"
       "  roost COMMAND --help      a command's options\n\n"
-      "Exit codes: 0 done, 2 usage or config, 3 data directory, 4 address in use;\n"
+      "Exit codes: 0 done, 1 the command says no and why, 2 usage or config, 3 data directory,\n"
+      "4 address in use, 5 no node answers;\n"
       "`pub` and `sub` end with mosquitto_pub's and mosquitto_sub's codes.\n");
 }
 

@@ -168,8 +168,9 @@ void DiskGate::read(ShardId shard, Job job) {
   });
 }
 
-session::ShardStarted start_shard(const storage::Store& store, const storage::StateView& view,
-                                  session::SessionTable& table, ShardId shard, const Clock& clock) {
+session::ShardStarted start_shard(const storage::StoreReading& store,
+                                  const storage::StateView& view, session::SessionTable& table,
+                                  ShardId shard, const Clock& clock) {
   const session::LogIndex applied = store.applied(shard);
   const auto scan = [&](const session::LogVisit& visit) {
     static_cast<void>(store

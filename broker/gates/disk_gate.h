@@ -96,7 +96,8 @@ class DiskGate final : public session::ShardLog,
 };
 
 // At start-up, on any thread: the shard from its state and the records behind it.
-session::ShardStarted start_shard(const storage::Store& store, const storage::StateView& view,
-                                  session::SessionTable& table, ShardId shard, const Clock& clock);
+session::ShardStarted start_shard(const storage::StoreReading& store,
+                                  const storage::StateView& view, session::SessionTable& table,
+                                  ShardId shard, const Clock& clock);
 
 }  // namespace roost::gates

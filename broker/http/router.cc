@@ -24,14 +24,6 @@ bool matches(std::string_view pattern, std::string_view path) {
   return path.starts_with(pattern.substr(0, pattern.size() - 1));
 }
 
-Response call(const Handler& handler, const Request& request) {
-  try {
-    return handler(request);
-  } catch (const std::exception&) {
-    return {500, "internal error\n"};
-  }
-}
-
 }  // namespace
 
 std::string_view Request::header(std::string_view name) const {
@@ -41,7 +33,8 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
-Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
+Router::Router(std::vector<Route> routes, bool json_errors)
+    : json_errors_(json_errors), routes_(std::move(routes)) {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     CHECK(routes_[i].path.starts_with('/') && routes_[i].handler);
     for (std::size_t j = 0; j < i; ++j) {
@@ -58,15 +51,31 @@ Response Router::handle(const Request& request) const {
   for (const Route& route : routes_) {
     if (!matches(route.path, request.path)) continue;
     if (route.method == method || (method == "HEAD" && route.method == "GET")) {
-      return call(route.handler, request);
+      try {
+        return route.handler(request);
+      } catch (const std::exception&) {
+        return refuse(500, "internal error");
+      }
     }
     allowed += (allowed.empty() ? "" : ", ") + route.method;
     if (route.method == "GET") allowed += ", HEAD";
   }
-  if (allowed.empty()) return {404, "there is nothing at " + request.path + "\n"};
-  Response refused{405, "allowed here: " + allowed + "\n"};
+  if (allowed.empty()) {
+    return refuse(404, "there is nothing at " + request.path + "; there is " + paths());
+  }
+  Response refused = refuse(405, "allowed here: " + allowed);
   refused.headers.emplace_back("Allow", allowed);
   return refused;
+}
+
+// "GET /livez, GET /readyz"
+std::string Router::paths() const {
+  std::vector<std::string> all;
+  for (const Route& route : routes_) all.push_back(route.method + " " + route.path);
+  std::sort(all.begin(), all.end());
+  std::string text;
+  for (const std::string& one : all) text += (text.empty() ? "" : ", ") + one;
+  return text;
 }
 
 std::pair<std::string, std::string> split_target(std::string_view target) {

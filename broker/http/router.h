@@ -14,12 +14,18 @@ namespace roost::http {
 class Router {
  public:
   // Requires (CHECK): no two routes with the same method and path.
-  explicit Router(std::vector<Route> routes);
+  explicit Router(std::vector<Route> routes, bool json_errors = false);
 
   // A HEAD request gets GET's answer; the server leaves its body out.
   Response handle(const Request& request) const;
 
  private:
+  Response refuse(unsigned status, const std::string& text) const {
+    return error_response(status, text, json_errors_);
+  }
+  std::string paths() const;
+
+  const bool json_errors_;
   std::vector<Route> routes_;  // longest path first, so the most exact one wins
 };
 

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/http/server.h"
 
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -17,6 +24,8 @@
 #include <unordered_set>
 
 #include "broker/http/router.h"
+#include "broker/http/unix_path.h"
+#include "broker/net/socket.h"
 
 namespace roost::http {
 
@@ -27,6 +36,8 @@ namespace beast = boost::beast;
 using asio::ip::tcp;
 using beast::http::string_body;
 using boost::system::error_code;
+using Stream = asio::generic::stream_protocol;  // TCP and Unix
+using Acceptor = asio::basic_socket_acceptor<Stream>;
 
 constexpr std::chrono::milliseconds kAcceptPause{200};  // no files left: don't spin
 
@@ -46,7 +57,7 @@ class Connection;
 
 struct Shared {
   Shared(Settings s, std::vector<Route> routes)
-      : settings(std::move(s)), router(std::move(routes)) {}
+      : settings(std::move(s)), router(std::move(routes), settings.json_errors) {}
 
   const Settings settings;
   const Router router;
@@ -58,7 +69,7 @@ struct Shared {
 // One client. Lives as long as an operation of its is under way.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, Shared& shared) : stream_(std::move(socket)), shared_(shared) {
+  Connection(Stream::socket socket, Shared& shared) : stream_(std::move(socket)), shared_(shared) {
     shared_.connections.insert(this);
   }
   ~Connection() { shared_.connections.erase(this); }
@@ -95,6 +106,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     beast::http::async_write_header(stream_, *header_writer_, std::move(written));
   }
 
+  void refuse(unsigned status, const std::string& why) {
+    answer(error_response(status, why, shared_.settings.json_errors), false);
+  }
+
   void close() { stream_.close(); }
 
  private:
@@ -105,12 +120,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_read(error_code fault) {
     using beast::http::error;
     if (fault == error::header_limit) {
-      answer({431, "the request's header is too large\n"}, false);
+      refuse(431, "the request's header is too large");
     } else if (fault == error::body_limit) {
-      answer({413, "the request's body is too large\n"}, false);
+      refuse(413, "the request's body is too large");
     } else if (fault && fault.category() == make_error_code(error::end_of_stream).category() &&
                fault != error::end_of_stream && fault != error::partial_message) {
-      answer({400, "this is not HTTP/1.1: " + fault.message() + "\n"}, false);
+      refuse(400, "this is not HTTP/1.1: " + fault.message());
     } else if (!fault) {
       serve();
     }
@@ -132,7 +147,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     // Reads to the end, so that the client gets the answer and not a reset.
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
     discard();
   }
 
@@ -146,7 +161,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
                             });
   }
 
-  beast::tcp_stream stream_;
+  beast::basic_stream<Stream> stream_;
   Shared& shared_;
   beast::flat_buffer buffer_;
   std::optional<beast::http::request_parser<string_body>> parser_;
@@ -159,7 +174,10 @@ class BeastServer final : public Server {
  public:
   BeastServer(Settings settings, std::vector<Route> routes)
       : shared_(std::move(settings), std::move(routes)), acceptor_(io_), pause_(io_) {}
-  ~BeastServer() override { stop(); }
+  ~BeastServer() override {
+    stop();
+    remove_file();
+  }
 
   Result<void> listen();
 
@@ -177,6 +195,7 @@ class BeastServer final : public Server {
       for (Connection* connection : shared_.connections) connection->close();
     });
     thread_.join();  // ends when no operation is left
+    remove_file();
   }
 
   std::uint16_t port() const override { return port_; }
@@ -185,14 +204,19 @@ class BeastServer final : public Server {
 
  private:
   Result<tcp::endpoint> endpoint();
+  Result<void> listen_unix();
+  void remove_file() {
+    if (std::exchange(has_file_, false)) ::unlink(shared_.settings.unix_path.c_str());
+  }
   void accept();
-  void accepted(error_code fault, tcp::socket socket);
+  void accepted(error_code fault, Stream::socket socket);
 
   Shared shared_;  // before io_: operations that are thrown away refer to it
   asio::io_context io_{1};
-  tcp::acceptor acceptor_;
+  Acceptor acceptor_;
   asio::steady_timer pause_;
   std::uint16_t port_ = 0;
+  bool has_file_ = false;  // a Unix socket's
   std::thread thread_;
 };
 
@@ -216,12 +240,28 @@ Result<tcp::endpoint> BeastServer::endpoint() {
   return found.begin()->endpoint();
 }
 
+Result<void> BeastServer::listen_unix() {
+  const ShortUnixPath path(shared_.settings.unix_path);
+  auto socket = net::listen_unix(path.text(), 0600);
+  if (!socket) return Unexpected(std::move(socket).error());
+  error_code fault;
+  acceptor_.assign(Stream(AF_UNIX, 0), socket->get(), fault);
+  if (fault) {
+    return error(ErrorKind::io,
+                 shared_.settings.unix_path + " can't be served: " + fault.message());
+  }
+  socket->release();
+  has_file_ = true;
+  return {};
+}
+
 Result<void> BeastServer::listen() {
+  if (!shared_.settings.unix_path.empty()) return listen_unix();
   const auto place = endpoint();
   if (!place) return Unexpected(Error(place.error()));
   error_code fault;
   acceptor_.open(place->protocol(), fault);
-  if (!fault) acceptor_.set_option(tcp::acceptor::reuse_address(true), fault);
+  if (!fault) acceptor_.set_option(asio::socket_base::reuse_address(true), fault);
   if (!fault && place->protocol() == tcp::v6()) {
     error_code ignored;
     acceptor_.set_option(asio::ip::v6_only(false), ignored);
@@ -238,16 +278,16 @@ Result<void> BeastServer::listen() {
     return error(kind, "HTTP can't listen on " + shared_.settings.address + " port " +
                            std::to_string(shared_.settings.port) + ": " + text);
   }
-  port_ = acceptor_.local_endpoint(fault).port();
+  port_ = net::bound_port(acceptor_.native_handle());
   return {};
 }
 
 void BeastServer::accept() {
   acceptor_.async_accept(
-      [this](error_code fault, tcp::socket socket) { accepted(fault, std::move(socket)); });
+      [this](error_code fault, Stream::socket socket) { accepted(fault, std::move(socket)); });
 }
 
-void BeastServer::accepted(error_code fault, tcp::socket socket) {
+void BeastServer::accepted(error_code fault, Stream::socket socket) {
   if (!acceptor_.is_open()) return;
   if (fault) {
     pause_.expires_after(kAcceptPause);
@@ -264,14 +304,19 @@ void BeastServer::accepted(error_code fault, tcp::socket socket) {
     shared_.refused.fetch_add(1, std::memory_order_relaxed);
     // Those who are being told so are bounded too; beyond that the socket just closes.
     if (open < 2 * most) {
-      std::make_shared<Connection>(std::move(socket), shared_)
-          ->answer({503, "too many connections\n"}, false);
+      std::make_shared<Connection>(std::move(socket), shared_)->refuse(503, "too many connections");
     }
   }
   accept();
 }
 
 }  // namespace
+
+Response error_response(unsigned status, const std::string& text, bool as_json) {
+  if (!as_json) return {status, text + "\n"};
+  const boost::json::value body = {{"error", text}};
+  return {status, boost::json::serialize(body) + "\n", "application/json"};
+}
 
 Result<std::unique_ptr<Server>> Server::open(Settings settings, std::vector<Route> routes) {
   auto server = std::make_unique<BeastServer>(std::move(settings), std::move(routes));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small HTTP/1.1 server for operators: metrics, health, later REST and the console. Keep-alive,
-// limits on everything, one thread; Beast stays inside server.cc.
+// A small HTTP/1.1 server for operators: metrics, health, the admin API, later the console.
+// Keep-alive, limits on everything, one thread; Beast stays inside server.cc.
 // Thread: open, start, stop from the owner's thread; handlers run on the server's own thread.
 // Owner: the server.
 #pragma once
@@ -44,13 +44,20 @@ struct Route {
 };
 
 struct Settings {
-  std::string address = "127.0.0.1";   // IPv4, IPv6 or "*"
-  std::uint16_t port = 8080;           // 0: a free one
+  std::string address = "127.0.0.1";  // IPv4, IPv6 or "*"
+  std::uint16_t port = 8080;          // 0: a free one
+  // Not empty: a Unix socket instead, mode 0600, of any length. One that nobody serves any more is
+  // replaced; it goes when the server stops.
+  std::string unix_path = {};
+  bool json_errors = false;            // {"error": "..."} instead of a line of text
   std::uint32_t max_connections = 64;  // over it: the new one gets 503
   std::uint32_t header_bytes_max = 8 * 1024;
   std::uint32_t body_bytes_max = 1024 * 1024;
   std::uint32_t timeout_ms = 30'000;  // idle, and for one request to arrive or leave
 };
+
+// What the server itself answers to what it doesn't serve.
+Response error_response(unsigned status, const std::string& text, bool as_json);
 
 class Server {
  public:

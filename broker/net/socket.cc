@@ -47,9 +47,13 @@ Unexpected<Error> failed(const std::string& what, int number) {
   return error(kind_of(number), std::move(text));
 }
 
-Result<Fd> listen_on(const sockaddr* address, socklen_t size, const std::string& name) {
+// `mode`: of a Unix socket's file.
+Result<Fd> listen_on(const sockaddr* address, socklen_t size, const std::string& name,
+                     std::uint32_t mode = 0) {
   Fd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return failed("can't open a socket for " + name, errno);
+  // Linux makes the file with the mode that the socket has: at no moment is it open to others.
+  if (mode != 0) ::fchmod(fd.get(), mode);
   const int on = 1;
   const int off = 0;
   // Accepted sockets inherit TCP_NODELAY and SO_KEEPALIVE: no system call per connection.
@@ -176,7 +180,7 @@ Result<Fd> listen_unix(const std::string& path, std::uint32_t mode) {
     }
     ::unlink(path.c_str());
   }
-  auto socket = listen_on(reinterpret_cast<const sockaddr*>(&address), sizeof(address), path);
+  auto socket = listen_on(reinterpret_cast<const sockaddr*>(&address), sizeof(address), path, mode);
   if (socket && ::chmod(path.c_str(), mode) != 0)
     return failed("can't set the mode of " + path, errno);
   return socket;

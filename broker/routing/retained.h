@@ -36,6 +36,12 @@ class RetainedStore {
   using Gone = std::function<void(std::string_view topic)>;
   std::size_t expire(SteadyMs now_ms, std::size_t budget, const Gone& gone = {});
 
+  // Calls visit(message) for every one, in no order, expired ones too.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const Entry& entry : entries_) visit(*entry.message);
+  }
+
   std::size_t size() const;
   std::size_t payload_bytes() const;
 

@@ -6,6 +6,7 @@
 #include <future>
 #include <utility>
 
+#include "broker/admin/restore.h"
 #include "broker/base/check.h"
 #include "broker/base/clock.h"
 #include "broker/base/file.h"
@@ -52,6 +53,9 @@ Result<void> check_shards(const Config& config) {
 }  // namespace
 
 Result<std::unique_ptr<NodeStore>> NodeStore::open(const Config& config, Log& log) {
+  if (auto servable = admin::check_servable(config.data_dir); !servable) {
+    return Unexpected(servable.error());
+  }
   storage::StoreOptions options;
   options.path = config.data_dir;
   options.cache_bytes = config.store.cache_bytes;
@@ -180,6 +184,9 @@ bool NodeStore::checkpoint(int limit_ms) {
       outcome.get();
   (is_done ? counters_.checkpoints : counters_.checkpoint_failures).add();
   counters_.checkpoint_ms.add(static_cast<std::uint64_t>(steady_ms() - begun_ms));
+  if (is_done) {
+    counters_.last_checkpoint_wall_ms.set(static_cast<std::uint64_t>(SystemClock().wall_ms()));
+  }
   return is_done;
 }
 

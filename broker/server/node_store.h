@@ -26,9 +26,10 @@ namespace roost::server {
 
 struct NodeStoreCounters {
   Counter checkpoints, checkpoint_failures;
-  Counter checkpoint_ms;       // all together
-  Counter replayed;            // records at start
-  Counter unreadable_records;  // at start
+  Counter checkpoint_ms;            // all together
+  Counter last_checkpoint_wall_ms;  // when the last one was done; 0: none yet
+  Counter replayed;                 // records at start
+  Counter unreadable_records;       // at start
 };
 
 class NodeStore {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/http/routes.h"
+#include "broker/server/admin_api.h"
 #include "broker/server/node.h"
 #include "broker/server/sys_publisher.h"
 
@@ -89,6 +90,7 @@ struct Server::Inside {
   observe::Metrics metrics;
   std::unique_ptr<SysPublisher> sys;
   std::unique_ptr<http::Server> http;
+  std::unique_ptr<AdminApi> admin;
   bool started = false;
   bool stopped = false;
 };
@@ -111,6 +113,8 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   auto inside = std::make_unique<Inside>();
   inside->node = std::make_unique<Node>(config, log, std::move(*passwords), std::move(store));
   Node& node = *inside->node;
+  // First: who can reach a listener finds the node by its socket, too.
+  inside->admin = std::make_unique<AdminApi>(node);
   for (const ListenerConfig& wanted : config.listeners) {
     auto opened =
         net::Listener::open(net_settings(wanted, config.mqtt), node.cores, node.net_counters, log);
@@ -128,6 +132,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     node.listeners.push_back(std::move(*opened));
   }
   add_metrics(inside->metrics, node);
+  inside->admin->add_metrics(inside->metrics);
   if (config.http.port != 0) {
     http::Settings settings;
     settings.address = config.http.address;
@@ -155,6 +160,7 @@ void Server::start() {
   Node& node = *inside_->node;
   inside_->started = true;
   if (inside_->http != nullptr) inside_->http->start();  // says that it isn't ready yet
+  inside_->admin->start();
   node.store->start_shards(node.clock, node.config.shards);
   node.cores.start();
   node.store->lead();
@@ -174,6 +180,7 @@ void Server::stop(int grace_ms) {
   inside_->stopped = true;
   Node& node = *inside_->node;
   node.ready = false;
+  inside_->admin->stop();
   if (inside_->started) {
     for (auto& listener : node.listeners) listener->stop();
     for (auto& one : node.on_core) {

@@ -193,27 +193,6 @@ TEST_F(StoreTest, HasOneUuidForLife) {
   EXPECT_EQ(store_->uuid(), uuid);
 }
 
-TEST_F(StoreTest, ACopyOpensWithEverythingAndAnotherUuid) {
-  open();
-  append_one(kShard, 1, "one");
-  write_state(kShard, 1, {{"a", "1"}});
-  ASSERT_TRUE(flush());
-  append_one(kShard, 2, "two");
-  const std::string copy = folder_ + "/copy", uuid = store_->uuid();
-  ASSERT_TRUE(store_->checkpoint(copy)) << store_->checkpoint(copy).error().message;
-  EXPECT_EQ(store_->checkpoint(copy).error().kind, ErrorKind::already_exists);
-  append_one(kShard, 3, "three");
-  store_.reset();
-  options_.path = copy;
-  open();
-  EXPECT_EQ(state(kShard), (State{{"a", "1"}}));
-  EXPECT_EQ(replay(kShard, 1), (Records{{1, 2, "two"}}));
-  const std::string copied = store_->uuid();
-  EXPECT_NE(copied, uuid);
-  reopen();
-  EXPECT_EQ(store_->uuid(), copied);
-}
-
 TEST_F(StoreTest, RefusesASecondProcessAndNamesTheFirst) {
   int ready[2], finish[2];
   ASSERT_EQ(::pipe(ready) | ::pipe(finish), 0);

@@ -22,10 +22,10 @@ const std::vector<Layer>& layers() {
   static const Strings kBelowServer = {
       "broker/base",    "broker/mqtt", "broker/core",    "broker/net", "broker/routing",
       "broker/session", "broker/auth", "broker/observe", "storage",    "cluster"};
-  static const Strings kAll = {
-      "broker/base",    "broker/mqtt", "broker/core",    "broker/net",   "broker/routing",
-      "broker/session", "broker/auth", "broker/observe", "broker/gates", "broker/http",
-      "broker/client",  "broker/cli",  "broker/server",  "storage",      "cluster"};
+  static const Strings kAll = {"broker/base",    "broker/mqtt",    "broker/core",  "broker/net",
+                               "broker/routing", "broker/session", "broker/auth",  "broker/observe",
+                               "broker/gates",   "broker/http",    "broker/admin", "broker/cli",
+                               "broker/client",  "broker/server",  "storage",      "cluster"};
   static const Strings kAnything = {"asio",  "beast",      "json",    "containers", "openssl",
                                     "wslay", "argon2",     "yaml",    "cli11",      "spdlog",
                                     "fmt",   "prometheus", "sockets", "threads",    "disk"};
@@ -49,11 +49,16 @@ const std::vector<Layer>& layers() {
       {"broker/client",
        {"broker/base", "broker/mqtt", "broker/core", "broker/net"},
        {"asio", "openssl", "containers", "sockets", "threads", "disk"}},
-      // roost passwd hashes as the broker does, roost serve starts the server.
+      // roost passwd hashes as the broker does, roost serve starts the server, roost status asks
+      // it, roost restore and inspect work on data directories.
       {"broker/cli",
        {"broker/base", "broker/mqtt", "broker/core", "broker/net", "broker/client", "broker/auth",
-        "broker/server"},
+        "broker/admin", "broker/http/client.h", "broker/server"},
        kAnything},
+      {"broker/admin",
+       {"broker/base", "broker/mqtt", "broker/core", "broker/net/socket.h", "broker/routing",
+        "broker/session", "broker/gates", "storage"},
+       {"json", "openssl", "threads", "disk"}},
       {"broker/gates", kBelowServer, kAnything},
       {"broker/http", kBelowServer, kAnything},
       {"broker/server", kAll, kAnything},

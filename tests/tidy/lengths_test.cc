@@ -135,10 +135,11 @@ TEST(Lengths, AConstructorsInitialisersBelongToNoOne) {
 }
 
 TEST(Form, EachRuleCanFail) {
-  const std::string good = std::string(kLicence) + "\n#pragma once\n";
+  const std::string licence = repeated(kLicence, 1);  // not a constant: g++ 12 miscounts those
+  const std::string good = licence + "\n#pragma once\n";
   EXPECT_TRUE(form_faults(make_source("a.h", good)).empty());
   EXPECT_EQ(form_faults(make_source("a.h", "#pragma once\n")).size(), 1u);
-  EXPECT_EQ(form_faults(make_source("a.h", std::string(kLicence) + "\n")).size(), 1u);
+  EXPECT_EQ(form_faults(make_source("a.h", licence + "\n")).size(), 1u);
   EXPECT_EQ(form_faults(make_source("a.h", good + "//" + repeated("x", 99) + "\n")).size(), 1u);
   EXPECT_EQ(form_faults(make_source("a.h", good + "int\tx;\n")).size(), 1u);
   EXPECT_EQ(form_faults(make_source("a.h", good + "int x; \n")).size(), 1u);
