@@ -70,7 +70,7 @@ Result<void> DiskStore::start() {
   writer_ = std::make_unique<LogWriter>(*database_, *space_, options_, counters_, fatal_,
                                         positions_.last);
   state_ = std::make_unique<StateWriter>(*database_, *writer_, *space_, options_, counters_, fatal_,
-                                         positions_.applied, positions_.trimmed);
+                                         positions_.trimmed);
   readers_ = std::make_unique<Workers>(options_.reader_threads);
   return {};
 }
@@ -139,14 +139,17 @@ Result<void> DiskStore::replay(ShardId shard, LogIndex after, const RecordVisito
 }
 
 void DiskStore::report_gap(ShardId shard, LogIndex from, LogIndex to) const {
+  from = std::max(from, applied(shard) + 1);  // what was before is in the state
+  if (from > to) return;
   counters_.damaged_records.add(to + 1 - from);
   log_.write(LogLevel::error, "storage: shard " + std::to_string(shard.value) +
                                   ": the records from index " + std::to_string(from) + " to " +
                                   std::to_string(to) + " are missing or damaged");
 }
 
-void DiskStore::write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) {
-  state_->write(shard, applied, std::move(batch), std::move(done));
+void DiskStore::write_state(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch,
+                            Done done) {
+  state_->write(shard, applied, trim_to, std::move(batch), std::move(done));
 }
 
 void DiskStore::flush_state(Done done) { state_->flush(std::move(done)); }
