@@ -243,6 +243,7 @@ TEST_P(Restart, KeepsRetainedMessagesThatWaitInAQueueApart) {
   }
   restart();
   Client reader(*broker, "reader");
+  reader.was_sent(8);
   reader.connect(staying());
   std::map<std::string, int> got;
   for (const std::string& line : reader.got()) {
