@@ -52,6 +52,9 @@ class StateBatch {
   void erase(std::string_view key) { add(Kind::erase, key, {}); }
   // [from, to); an empty `to` is the shard's end.
   void erase_range(std::string_view from, std::string_view to) { add(Kind::erase_range, from, to); }
+  // Room for so many bytes() in all, if they are known.
+  void reserve(std::size_t bytes) { encoded_.reserve(bytes); }
+  static constexpr std::size_t kOverhead = 9;  // of a change, beside its key and value
   bool empty() const { return encoded_.empty(); }
   std::size_t bytes() const { return encoded_.size(); }
 

@@ -86,7 +86,7 @@ Result<void> DiskStore::start() {
   writer_ = std::make_unique<LogWriter>(*database_, *space_, options_, counters_, fatal_,
                                         positions_.last);
   state_ = std::make_unique<StateWriter>(*database_, *writer_, *space_, options_, counters_, fatal_,
-                                         positions_.applied, positions_.trimmed);
+                                         positions_.trimmed);
   readers_ = std::make_unique<Workers>(options_.reader_threads);
   return {};
 }
@@ -126,8 +126,9 @@ Result<void> DiskStore::replay(ShardId shard, LogIndex after, const RecordVisito
   return replay_log(*database_, positions_, shard, after, visit, counters_, log_);
 }
 
-void DiskStore::write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) {
-  state_->write(shard, applied, std::move(batch), std::move(done));
+void DiskStore::write_state(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch,
+                            Done done) {
+  state_->write(shard, applied, trim_to, std::move(batch), std::move(done));
 }
 
 void DiskStore::flush_state(Done done) { state_->flush(std::move(done)); }

@@ -32,7 +32,8 @@ class DiskStore final : public Store {
   Position last(ShardId shard) const override;
   LogIndex applied(ShardId shard) const override;
   Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const override;
-  void write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) override;
+  void write_state(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch,
+                   Done done) override;
   void flush_state(Done done) override;
   void read(std::function<void(const StateView&)> job) override;
   std::unique_ptr<StateView> view() const override;

@@ -96,17 +96,23 @@ Result<void> replay_log(Database& database, const Positions& positions, ShardId 
   options.readahead_size = 1 << 20;
   const std::unique_ptr<rocksdb::Iterator> it(database.db().NewIterator(options, database.log()));
   LogIndex expected = std::max(after, positions.trimmed_of(shard)) + 1;
+  // What was before is in the state.
+  const LogIndex applied = positions.applied_of(shard);
+  const auto missing = [&](LogIndex from, LogIndex to) {
+    from = std::max(from, applied + 1);
+    if (from <= to) report_gap(shard, from, to, counters, log);
+  };
   for (it->Seek(as_slice(as_text(log_key(shard, after + 1)))); it->Valid(); it->Next()) {
     const auto place = parse_log_key(as_text(it->key()));
     const auto value = parse_log_value(as_text(it->key()), as_text(it->value()));
     if (!place || !value) continue;  // the next one shows the gap
-    if (place->index > expected) report_gap(shard, expected, place->index - 1, counters, log);
+    if (place->index > expected) missing(expected, place->index - 1);
     expected = place->index + 1;
     visit(value->epoch, place->index, value->record);
   }
   if (!it->status().ok()) return as_error(it->status(), "the log can't be read");
   const LogIndex last = positions.last_of(shard).index;
-  if (last >= expected) report_gap(shard, expected, last, counters, log);
+  if (last >= expected) missing(expected, last);
   return {};
 }
 

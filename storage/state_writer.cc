@@ -4,6 +4,7 @@
 #include <rocksdb/metadata.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <limits>
@@ -50,7 +51,7 @@ void add(rocksdb::WriteBatch& out, rocksdb::ColumnFamilyHandle* family, ShardId 
 
 StateWriter::StateWriter(Database& database, LogWriter& writer, SpaceWatch& space,
                          const StoreOptions& options, StoreCounters& counters, Fatal& fatal,
-                         std::vector<LogIndex> applied, std::vector<LogIndex> trimmed)
+                         std::vector<LogIndex> trimmed)
     : database_(database),
       writer_(writer),
       space_(space),
@@ -58,17 +59,20 @@ StateWriter::StateWriter(Database& database, LogWriter& writer, SpaceWatch& spac
       fatal_(fatal),
       log_flush_bytes_(options.write_buffer_bytes / 4),
       log_compact_bytes_(options.write_buffer_bytes / 2),
-      applied_(std::move(applied)),
+      trim_to_(trimmed),
       trimmed_(std::move(trimmed)),
       flushing_(1),
       writing_(1) {}
 
 StateWriter::~StateWriter() { ending_.store(true); }
 
-void StateWriter::write(ShardId shard, LogIndex applied, StateBatch batch, Store::Done done) {
-  CHECK(shard.value < kShardEnd);
-  writing_.run([this, shard, applied, batch = std::move(batch), done = std::move(done)] {
-    done(write_now(shard, applied, batch));
+void StateWriter::write(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch,
+                        Store::Done done) {
+  CHECK(shard.value < kShardEnd && trim_to <= applied);
+  writing_.run([this, shard, applied, trim_to, batch = std::move(batch), done = std::move(done)] {
+    Result<void> written = write_now(shard, applied, batch);
+    if (written) set(trim_to_, shard.value, std::max(trim_to, at(trim_to_, shard.value)));
+    done(std::move(written));
   });
 }
 
@@ -87,7 +91,6 @@ Result<void> StateWriter::write_now(ShardId shard, LogIndex applied, const State
     if (ending_.load()) return as_error(status, "the state can't be written");
     if (!space_.recover().ok()) std::this_thread::sleep_for(kFullRetry);
   }
-  set(applied_, shard.value, applied);
   counters_.state_batches.add();
   counters_.state_bytes.add(out.GetDataSize());
   return {};
@@ -96,12 +99,12 @@ Result<void> StateWriter::write_now(ShardId shard, LogIndex applied, const State
 void StateWriter::flush(Store::Done done) {
   writing_.run([this, done = std::move(done)]() mutable {
     // What is written while the flush waits for its turn goes with it; that it counts less is safe.
-    flushing_.run([this, done = std::move(done), applied = applied_,
-                   bytes = counters_.untrimmed_bytes.value()] { done(flush_now(applied, bytes)); });
+    flushing_.run([this, done = std::move(done), trim_to = trim_to_,
+                   bytes = counters_.untrimmed_bytes.value()] { done(flush_now(trim_to, bytes)); });
   });
 }
 
-Result<void> StateWriter::flush_now(const std::vector<LogIndex>& applied, std::uint64_t log_bytes) {
+Result<void> StateWriter::flush_now(const std::vector<LogIndex>& trim_to, std::uint64_t log_bytes) {
   if (fatal_.raised()) return error(ErrorKind::io, "the store has failed");
   const auto start = Clock::now();
   const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.state());
@@ -109,16 +112,16 @@ Result<void> StateWriter::flush_now(const std::vector<LogIndex>& applied, std::u
   counters_.state_flushes.add();
   counters_.state_flush_ns.add(static_cast<std::uint64_t>((Clock::now() - start).count()));
   // Before the log's own memtable is flushed: what is deleted there is never written to a table.
-  if (auto trimmed = trim(applied, log_bytes); !trimmed) return trimmed;
+  if (auto trimmed = trim(trim_to, log_bytes); !trimmed) return trimmed;
   return flush_log_if_due();
 }
 
-Result<void> StateWriter::trim(const std::vector<LogIndex>& applied, std::uint64_t log_bytes) {
+Result<void> StateWriter::trim(const std::vector<LogIndex>& trim_to, std::uint64_t log_bytes) {
   std::vector<Trim> trims;
-  for (std::size_t i = 0; i < applied.size(); ++i) {
+  for (std::size_t i = 0; i < trim_to.size(); ++i) {
     const LogIndex done = at(trimmed_, i);
-    if (applied[i] <= done) continue;
-    trims.push_back({ShardId{static_cast<std::uint16_t>(i)}, done + 1, applied[i]});
+    if (trim_to[i] <= done) continue;
+    trims.push_back({ShardId{static_cast<std::uint16_t>(i)}, done + 1, trim_to[i]});
   }
   if (trims.empty()) return {};
   auto answer = std::make_shared<std::promise<Result<void>>>();
@@ -127,8 +130,8 @@ Result<void> StateWriter::trim(const std::vector<LogIndex>& applied, std::uint64
                [answer](Result<void> result) { answer->set_value(std::move(result)); });
   Result<void> result = answered.get();
   if (!result) return result;
-  for (std::size_t i = 0; i < applied.size(); ++i) {
-    if (applied[i] > at(trimmed_, i)) set(trimmed_, i, applied[i]);
+  for (std::size_t i = 0; i < trim_to.size(); ++i) {
+    if (trim_to[i] > at(trimmed_, i)) set(trimmed_, i, trim_to[i]);
   }
   return {};
 }

@@ -21,13 +21,12 @@ namespace roost::storage {
 
 class StateWriter {
  public:
-  // `applied`, `trimmed`: of each shard as of now, by shard number. All must outlive it.
+  // `trimmed`: of each shard as of now, by shard number. All must outlive it.
   StateWriter(Database& database, LogWriter& writer, SpaceWatch& space, const StoreOptions& options,
-              StoreCounters& counters, Fatal& fatal, std::vector<LogIndex> applied,
-              std::vector<LogIndex> trimmed);
+              StoreCounters& counters, Fatal& fatal, std::vector<LogIndex> trimmed);
   ~StateWriter();  // writes what was submitted, then ends
 
-  void write(ShardId shard, LogIndex applied, StateBatch batch, Store::Done done);
+  void write(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch, Store::Done done);
   void flush(Store::Done done);
   // The database's files as of one moment, their names without a folder. Blocks. Requires:
   // deletions of files are off.
@@ -35,8 +34,8 @@ class StateWriter {
 
  private:
   Result<void> write_now(ShardId shard, LogIndex applied, const StateBatch& batch);
-  Result<void> flush_now(const std::vector<LogIndex>& applied, std::uint64_t log_bytes);
-  Result<void> trim(const std::vector<LogIndex>& applied, std::uint64_t log_bytes);
+  Result<void> flush_now(const std::vector<LogIndex>& trim_to, std::uint64_t log_bytes);
+  Result<void> trim(const std::vector<LogIndex>& trim_to, std::uint64_t log_bytes);
   Result<void> flush_log_if_due();
   // Tables of the log are full of what was trimmed: RocksDB alone would keep them for long.
   void compact_log_if_due();
@@ -52,7 +51,7 @@ class StateWriter {
   const std::uint64_t log_compact_bytes_;  // of new tables: they are rewritten without the trimmed
   std::atomic<bool> ending_{false};
 
-  std::vector<LogIndex> applied_;  // the writing thread's
+  std::vector<LogIndex> trim_to_;  // the writing thread's
   std::vector<LogIndex> trimmed_;  // the flushing thread's, as the next
   std::uint64_t wal_bytes_at_log_flush_ = 0;
   std::uint64_t log_bytes_after_compaction_ = 0;

@@ -82,8 +82,9 @@ class StoreReading {
   // Of the last record of the shard, {0,0} if it never had one (trimmed ones count).
   virtual Position last(ShardId shard) const = 0;     // as of open()
   virtual LogIndex applied(ShardId shard) const = 0;  // of the state as of open()
-  // Before anything was appended: visits the shard's records after `after`, in index order. A gap
-  // (a damaged page) is said and counted by the store; the visitor sees the jump in `index`.
+  // Before anything was appended: visits the shard's records after `after` that weren't trimmed, in
+  // index order. A gap (a damaged page) behind applied() is said and counted by the store; the
+  // visitor sees the jump in `index`.
   virtual Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const = 0;
   // The calling thread reads; for start-up and tools, never on a core. Must not outlive the store.
   virtual std::unique_ptr<StateView> view() const = 0;
@@ -129,9 +130,12 @@ class Store : public StoreReading {
   // --- state ---
   // Written (not yet durable) atomically with `applied`; in submission order, on a thread of its
   // own so that it never waits in front of the log. Requires: records up to `applied` are appended.
-  virtual void write_state(ShardId shard, LogIndex applied, StateBatch batch, Done done) = 0;
+  // `trim_to`: the log up to there is not needed any more once this is durable; below `applied`
+  // where an earlier record is part of something that isn't applied yet.
+  virtual void write_state(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch,
+                           Done done) = 0;
   // Everything written before is durable when done(ok); the log of each shard is trimmed up to its
-  // durable applied index before that. Errors: resource_exhausted (nothing lost, try again).
+  // durable `trim_to` before that. Errors: resource_exhausted (nothing lost, try again).
   virtual void flush_state(Done done) = 0;
   // Runs on a reader thread.
   virtual void read(std::function<void(const StateView&)> job) = 0;

@@ -3,6 +3,7 @@
 #include "broker/client/client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/client/packet_lines.h"
 #include "broker/mqtt/decode.h"
@@ -68,12 +69,16 @@ void Client::read_more() {
 void Client::on_bytes(ByteView bytes) {
   const auto alive = alive_;
   in_.insert(in_.end(), bytes.begin(), bytes.end());
-  const std::vector<std::uint8_t> data = std::move(in_);
-  in_.clear();
+  if (in_.size() < wanted_) return;
+  std::vector<std::uint8_t> data = std::exchange(in_, {});
+  wanted_ = 0;
   ByteView rest = data;
   while (*alive && state_ != State::closed) {
     const auto result = mqtt::next_frame(rest, mqtt::kPacketSizeMax);
-    if (result.status == mqtt::FrameStatus::incomplete) break;
+    if (result.status == mqtt::FrameStatus::incomplete) {
+      wanted_ = result.wanted;
+      break;
+    }
     if (result.status != mqtt::FrameStatus::complete) return lose("malformed packet");
     const auto packet = mqtt::decode(
         result.frame, options_.version,
@@ -82,7 +87,12 @@ void Client::on_bytes(ByteView bytes) {
     handle(*packet);
     rest = rest.subspan(result.frame.size());
   }
-  if (*alive && state_ != State::closed) in_.assign(rest.begin(), rest.end());
+  if (!*alive || state_ == State::closed) return;
+  if (rest.size() == data.size()) {
+    in_ = std::move(data);  // the front of a large one isn't copied with every read
+  } else {
+    in_.assign(rest.begin(), rest.end());
+  }
 }
 
 void Client::send(const mqtt::Packet& packet) {
@@ -139,6 +149,7 @@ void Client::lose(const std::string& why) {
   stream_->close();
   stream_.reset();
   in_.clear();
+  wanted_ = 0;
   out_.clear();
   // The stream may still read from this memory; it ends with its operation.
   auto last = std::make_shared<std::vector<std::uint8_t>>(std::move(writing_));

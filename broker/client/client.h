@@ -121,6 +121,7 @@ class Client {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   std::vector<std::uint8_t> in_;
+  std::uint64_t wanted_ = 0;  // bytes of the packet in front of in_, once known
   std::vector<std::uint8_t> out_, writing_;
   std::vector<Ticket> written_next_, written_now_;  // QoS 0 in out_ and in writing_
 

@@ -92,10 +92,14 @@ bool ClientGate::on_session_frame(const mqtt::Frame& frame) {
     case PacketType::publish: {
       mqtt::Publish& publish = gates_.scratch_publish();
       const auto decoded = mqtt::decode_publish(frame, version_, listener_.limits, publish);
-      if (decoded) {
+      if (!decoded) {
+        session_->refuse(decoded.error().reason, decoded.error().what);
+      } else if (publish.payload.size() < routing::kBorrowedPayloadMin) [[likely]] {
         session_->handle(publish);
       } else {
-        session_->refuse(decoded.error().reason, decoded.error().what);
+        publish.payload_owner = connection_->share_offered();
+        session_->handle(publish);
+        publish.payload_owner = {};
       }
       break;
     }

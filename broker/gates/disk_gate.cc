@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/gates/disk_gate.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -9,6 +10,28 @@
 
 namespace roost::gates {
 
+namespace {
+
+// Of state that is written in one go ahead of the changes that name it.
+constexpr std::size_t kAheadBytes = 1024 * 1024;
+
+std::shared_ptr<storage::StateBatch> batch_of(const session::StateChanges& changes) {
+  auto batch = std::make_shared<storage::StateBatch>();
+  batch->reserve(changes.bytes + changes.changes.size() * storage::StateBatch::kOverhead);
+  for (const session::StateChanges::Change& one : changes.changes) {
+    if (!one.end.empty()) {
+      batch->erase_range(one.key, one.end);
+    } else if (one.value) {
+      batch->put(one.key, *one.value);
+    } else {
+      batch->erase(one.key);
+    }
+  }
+  return batch;
+}
+
+}  // namespace
+
 DiskGate::DiskGate(storage::Store& store, core::Core& core, session::SessionTable& table,
                    std::uint64_t epoch)
     : store_(store),
@@ -16,11 +39,17 @@ DiskGate::DiskGate(storage::Store& store, core::Core& core, session::SessionTabl
       table_(table),
       epoch_(epoch),
       last_(table.router().shard_count()),
-      batch_(std::make_shared<Batch>()) {
-  for (std::uint16_t id = 0; id < last_.size(); ++id) last_[id] = store.last(ShardId{id}).index;
+      batch_(std::make_shared<Batch>()),
+      stands_(last_.size()) {
+  for (std::uint16_t id = 0; id < last_.size(); ++id) {
+    last_[id] = store.last(ShardId{id}).index;
+    stands_[id].applied = store.applied(ShardId{id});
+  }
 }
 
 DiskGate::~DiskGate() = default;
+
+// --- log ---
 
 void DiskGate::append(ShardId shard, session::Record record, session::Door* door) {
   waiting_.push_back({shard, 0, std::move(record), door});
@@ -38,50 +67,75 @@ void DiskGate::on_turn_end() {
 }
 
 void DiskGate::add(Appended one) {
-  const auto large = held_.find(one.shard.value);
-  if (large != held_.end()) {
+  const auto large = large_.empty() ? large_.end() : large_.find(one.shard.value);
+  if (large != large_.end() && large->second.order.binds(one.record)) {
+    large->second.order.add(one.record);
     large->second.behind.push_back(std::move(one));
     return;
   }
   scratch_.clear();
   session::encode_record(one.record, table_.shard(one.shard).offset_ms(), scratch_);
   if (session::needs_parts(scratch_)) {
-    begin_large(std::move(one), std::exchange(scratch_, {}));
+    begin_large(std::move(one));
     return;
   }
   one.index = ++last_[one.shard.value];
-  bytes_.add(one.shard, epoch_, one.index, scratch_);
+  bytes_.add(one.shard, epoch_, one.index, scratch_.bytes);
   batch_->push_back(std::move(one));
 }
 
-void DiskGate::begin_large(Appended one, std::vector<std::uint8_t> bytes) {
+// One after the other in each shard: whoever joins the parts again knows one at a time.
+void DiskGate::begin_large(Appended one) {
   const std::uint16_t shard = one.shard.value;
-  Large& large = held_[shard];
-  large.record = std::move(one);
-  large.bytes = std::move(bytes);
-  large.splitter = std::make_unique<session::RecordSplitter>(large.bytes);
-  next_part(shard);
-}
-
-// The last part stands for the record; what waited behind it follows.
-void DiskGate::next_part(std::uint16_t shard) {
-  Large& large = held_.find(shard)->second;
-  storage::LogBatch bytes;
-  std::vector<std::uint8_t> part;
-  if (!large.splitter->next(part)) {
-    auto batch = std::make_shared<Batch>();
-    large.record.index = last_[shard];
-    batch->push_back(std::move(large.record));
-    std::deque<Appended> behind = std::move(large.behind);
-    held_.erase(shard);
-    commit(*batch);
-    waiting_.insert(waiting_.begin(), std::make_move_iterator(behind.begin()),
-                    std::make_move_iterator(behind.end()));
-    if (!waiting_.empty()) core_.at_turn_end(*this);
+  const auto [at, is_first] = large_.try_emplace(shard);
+  Large& large = at->second;
+  large.order.add(one.record);
+  if (!is_first) {
+    large.behind.push_back(std::move(one));
     return;
   }
-  bytes.add(ShardId{shard}, epoch_, ++last_[shard], part);
-  submit(std::move(bytes), std::make_shared<Batch>(), [this, shard] { next_part(shard); });
+  large.record = std::move(one);
+  large.splitter = std::make_unique<session::RecordSplitter>(std::exchange(scratch_, {}));
+  turns_.push_back(shard);
+  if (!is_part_in_flight_) next_part();
+}
+
+// What was appended before goes first; the shards' large records take turns.
+void DiskGate::next_part() {
+  submit();
+  const ShardId shard{turns_.front()};
+  turns_.pop_front();
+  Large& large = large_.find(shard.value)->second;
+  std::vector<std::uint8_t> part;
+  large.splitter->next(part);
+  const session::LogIndex index = ++last_[shard.value];
+  if (large.first == 0) large.first = index;
+  storage::LogBatch bytes;
+  bytes.add(shard, epoch_, index, part);
+  auto batch = std::make_shared<Batch>();
+  const bool is_last = large.splitter->done();
+  if (is_last) {
+    large.record.index = index;
+    batch->push_back(std::move(large.record));
+  } else {
+    turns_.push_back(shard.value);
+  }
+  is_part_in_flight_ = true;
+  submit(std::move(bytes), std::move(batch), [this, shard, is_last] {
+    is_part_in_flight_ = false;
+    if (is_last) end_large(shard);
+    if (!turns_.empty() && !is_part_in_flight_) next_part();
+  });
+}
+
+// The last part was committed. What waited behind comes before what is appended from now on.
+void DiskGate::end_large(ShardId shard) {
+  const auto at = large_.find(shard.value);
+  std::deque<Appended> behind = std::move(at->second.behind);
+  large_.erase(at);
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(behind.begin()),
+                  std::make_move_iterator(behind.end()));
+  if (!waiting_.empty()) core_.at_turn_end(*this);
 }
 
 void DiskGate::submit() {
@@ -108,35 +162,60 @@ void DiskGate::commit(Batch& batch) {
   for (Appended& one : batch) table_.on_committed(one.shard, one.index, one.record, one.door);
 }
 
+// --- state ---
+
 void DiskGate::write(ShardId shard, session::LogIndex applied, session::StateChanges changes,
                      core::Task done) {
-  auto batch = std::make_shared<storage::StateBatch>();
-  for (const session::StateChanges::Change& one : changes.changes) {
-    if (!one.end.empty()) {
-      batch->erase_range(one.key, one.end);
-    } else if (one.value) {
-      batch->put(one.key, *one.value);
-    } else {
-      batch->erase(one.key);
-    }
+  auto write = std::make_shared<Write>();
+  write->shard = shard;
+  write->stand = {applied, applied};
+  // The parts of a record that isn't whole yet stay in the log.
+  const auto large = large_.find(shard.value);
+  if (large != large_.end() && large->second.first != 0) {
+    write->stand.trim_to = std::min(applied, large->second.first - 1);
   }
-  write_again({shard, applied, std::move(batch), std::make_shared<core::Task>(std::move(done))});
+  write->changes = std::move(changes);
+  write->done = std::move(done);
+  write_next(write);
 }
 
-void DiskGate::write_again(Write write) {
-  store_.write_state(write.shard, write.applied, storage::StateBatch(*write.batch),
-                     [this, write](const Result<void>& written) {
-                       const bool is_written = written.has_value();
+// Until the last batch, which carries the applied index, the shard's state stays as it was.
+void DiskGate::write_next(const WritePtr& write) {
+  session::StateChanges ahead;
+  std::deque<session::BodySplitter>& bodies = write->changes.bodies;
+  while (!bodies.empty() && ahead.bytes < kAheadBytes) {
+    bodies.front().next(ahead);
+    if (bodies.front().done()) bodies.pop_front();
+  }
+  write->is_last = ahead.changes.empty();
+  write->batch = batch_of(write->is_last ? write->changes : ahead);
+  if (write->is_last) {
+    stands_[write->shard.value] = write->stand;
+    write->changes = {};
+  }
+  write_again(write);
+}
+
+void DiskGate::write_again(const WritePtr& write) {
+  const Stand stand = stands_[write->shard.value];
+  store_.write_state(write->shard, stand.applied, stand.trim_to, storage::StateBatch(*write->batch),
+                     [this, write](const Result<void>& result) {
+                       const bool is_written = result.has_value();
                        core_.post([this, write, is_written] {
-                         if (is_written) return (*write.done)();
+                         if (is_written) return written(write);
                          refused_.push_back(write);
                          core_.timers().arm(*this, core_.now_ms() + kRetryMs);
                        });
                      });
 }
 
+void DiskGate::written(const WritePtr& write) {
+  if (write->is_last) return write->done();
+  write_next(write);
+}
+
 void DiskGate::on_timer() {
-  for (Write& write : std::exchange(refused_, {})) write_again(std::move(write));
+  for (const WritePtr& write : std::exchange(refused_, {})) write_again(write);
 }
 
 namespace {
@@ -172,9 +251,10 @@ session::ShardStarted start_shard(const storage::StoreReading& store,
                                   const storage::StateView& view, session::SessionTable& table,
                                   ShardId shard, const Clock& clock) {
   const session::LogIndex applied = store.applied(shard);
+  // From the trim point on: a record that was being written in parts may have begun before.
   const auto scan = [&](const session::LogVisit& visit) {
     static_cast<void>(store
-                          .replay(shard, applied,
+                          .replay(shard, 0,
                                   [&](std::uint64_t, storage::LogIndex index, ByteView record) {
                                     visit(index, record);
                                   })

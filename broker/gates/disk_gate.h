@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a core's shards meet the node's store: records out as one batch a turn, committed ones
-// back in order; state changes and reads. A record over 1 MiB goes in parts, one at a time, so that
-// other shards' small ones don't wait behind it; its own shard's do.
+// back in order; state changes and reads. A record over 1 MiB goes in parts, one on its way at a
+// time, and small records pass it, those of its own shard too unless they belong behind it
+// (session/record_order.h). Bodies of the state go ahead in parts likewise.
 // Thread: core-bound.
 // Owner: the server's per-core wiring; must outlive the core's thread.
 #pragma once
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "broker/core/core.h"
+#include "broker/session/record_order.h"
 #include "broker/session/record_parts.h"
 #include "broker/session/session_table.h"
 #include "broker/session/shard_log.h"
@@ -32,7 +34,7 @@ class DiskGate final : public session::ShardLog,
   ~DiskGate() override;
 
   // Nothing is on its way to the log.
-  bool is_idle() const { return waiting_.empty() && in_flight_ == 0 && held_.empty(); }
+  bool is_idle() const { return waiting_.empty() && in_flight_ == 0 && large_.empty(); }
 
   // ShardLog
   void append(ShardId shard, session::Record record, session::Door* door) override;
@@ -56,30 +58,42 @@ class DiskGate final : public session::ShardLog,
     session::Door* door = nullptr;
   };
   using Batch = std::vector<Appended>;
-  // A large record on its way, and what its shard appended meanwhile.
+  // A shard's large record on its way, and what has to stay behind it.
   struct Large {
     Appended record;
-    std::vector<std::uint8_t> bytes;
     std::unique_ptr<session::RecordSplitter> splitter;
+    session::LogIndex first = 0;  // of its parts; 0: none was submitted yet
+    session::RecordOrder order;
     std::deque<Appended> behind;
   };
-  // A state write that a full disk refused.
+  // Where a shard's state on disk stands, with what was submitted.
+  struct Stand {
+    session::LogIndex applied = 0;
+    session::LogIndex trim_to = 0;
+  };
+  // State changes on their way: bodies first, then all the rest at once.
   struct Write {
     ShardId shard;
-    session::LogIndex applied = 0;
-    std::shared_ptr<storage::StateBatch> batch;
-    std::shared_ptr<core::Task> done;
+    Stand stand;
+    session::StateChanges changes;
+    std::shared_ptr<storage::StateBatch> batch;  // submitted, and not written yet
+    bool is_last = false;
+    core::Task done;
   };
+  using WritePtr = std::shared_ptr<Write>;
 
   void on_turn_end() override;
   void on_timer() override;
   void add(Appended one);
-  void begin_large(Appended one, std::vector<std::uint8_t> bytes);
-  void next_part(std::uint16_t shard);
+  void begin_large(Appended one);
+  void next_part();
+  void end_large(ShardId shard);
   void submit();
   void submit(storage::LogBatch bytes, std::shared_ptr<Batch> batch, core::Task then);
   void commit(Batch& batch);
-  void write_again(Write write);
+  void write_next(const WritePtr& write);
+  void write_again(const WritePtr& write);
+  void written(const WritePtr& write);
 
   storage::Store& store_;
   core::Core& core_;
@@ -89,10 +103,13 @@ class DiskGate final : public session::ShardLog,
   std::deque<Appended> waiting_;         // of this turn
   storage::LogBatch bytes_;
   std::shared_ptr<Batch> batch_;  // what is in bytes_
-  std::vector<std::uint8_t> scratch_;
-  std::size_t in_flight_ = 0;                      // batches
-  std::unordered_map<std::uint16_t, Large> held_;  // by shard
-  std::vector<Write> refused_;
+  session::PiecedBytes scratch_;
+  std::size_t in_flight_ = 0;                       // batches
+  std::unordered_map<std::uint16_t, Large> large_;  // by shard
+  std::deque<std::uint16_t> turns_;                 // shards whose next part is to go
+  bool is_part_in_flight_ = false;
+  std::vector<Stand> stands_;  // by shard
+  std::vector<WritePtr> refused_;
 };
 
 // At start-up, on any thread: the shard from its state and the records behind it.

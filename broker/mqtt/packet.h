@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/base/bytes.h"
+#include "broker/base/shared.h"
 #include "broker/mqtt/properties.h"
 #include "broker/mqtt/reason_code.h"
 #include "broker/mqtt/types.h"
@@ -49,6 +50,8 @@ struct Publish {
   bool dup = false;
   bool retain = false;
   ByteView payload = {};
+  // Large ones: keeps `payload` where it is beyond the call. Decoding leaves it alone.
+  SharedPtr<const SharedBlock> payload_owner = {};
   Properties properties = {};
 };
 

@@ -65,6 +65,11 @@ Connection::~Connection() {
   release_socket();
 }
 
+SharedPtr<const SharedBlock> Connection::share_offered() {
+  const bool in_place = call_ != nullptr && call_->offered.data() == remainder_.bytes().data();
+  return in_place ? remainder_.share() : SharedPtr<const SharedBlock>();
+}
+
 void Connection::pause_reading() {
   if (fd_ < 0 || reading_paused_ || closing_) return;
   reading_paused_ = true;
@@ -87,10 +92,6 @@ void Connection::close_because(CloseReason reason) {
   reading_paused_ = false;
   offer_pending_ = false;
   if (call_ == nullptr) remainder_.clear();  // else what is offered may be in it
-  if (filtered_) {
-    wrap_written();
-    filtered_->stack.end(core_, write_queue_);
-  }
   set_interest();
   core_.timers().arm(*this, core_.now_ms() + limits_.linger_ms);
   core_.at_turn_end(*this);
@@ -111,7 +112,7 @@ DetachedConnection Connection::detach(std::size_t consumed) {
   CHECK(consumed <= unread.size());
   to.unread.assign(unread.begin() + static_cast<std::ptrdiff_t>(consumed), unread.end());
   if (filtered_) {
-    wrap_written();
+    wrap_written(filtered_->to_wrap.size());
     to.filters = filtered_->stack.release();
   }
   if (!parked_) core_.unwatch(fd_, *this);

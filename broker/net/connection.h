@@ -58,9 +58,10 @@ class ConnectionEvents {
 };
 
 struct ConnectionLimits {
-  std::uint32_t write_high_bytes = 1024 * 1024;  // above: is_congested()
-  std::uint32_t write_low_bytes = 256 * 1024;    // at or under: on_drained()
-  std::uint32_t read_budget_bytes = 256 * 1024;  // per turn, then others get their turn
+  std::uint32_t write_high_bytes = 1024 * 1024;   // above: is_congested()
+  std::uint32_t write_low_bytes = 256 * 1024;     // at or under: on_drained()
+  std::uint32_t read_budget_bytes = 256 * 1024;   // per turn, then others get their turn
+  std::uint32_t write_budget_bytes = 256 * 1024;  // likewise
   std::uint32_t linger_ms = 2000;  // after close(): time for the peer to read and close
 };
 
@@ -103,6 +104,9 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool is_congested() const { return congested_; }
 
   // --- reading ---
+  // Inside on_bytes: who holds this keeps the bytes just offered as they are, without a copy. Null
+  // for all but a packet that was received in a buffer of its own (over 1 MB).
+  SharedPtr<const SharedBlock> share_offered();
   void pause_reading();
   void resume_reading();
 
@@ -137,6 +141,7 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   struct Filtered {
     FilterStack stack;
     WriteQueue to_wrap;  // application bytes; wrapped together at the turn's end
+    bool ended = false;  // after close(): the layers' last words are written
   };
 
   WriteQueue& queue_for(std::size_t size);
@@ -149,13 +154,14 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool offer(ByteView bytes);
   bool offer_again();
   bool flush();
-  bool send_queue();
+  void send_turn();
+  bool send_queue(std::size_t size_max);
   bool end_of_stream(int error);
   bool finish(CloseReason reason);
 
   std::ptrdiff_t receive(MutableByteView room, Reading& reading);
   void close_because(CloseReason reason);
-  void wrap_written();
+  void wrap_written(std::size_t size_max);
   void watch(std::uint32_t interest);
   void set_interest();
   void park();
@@ -172,7 +178,7 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool fin_sent_ : 1 = false;
   bool reading_paused_ : 1 = false;
   bool offer_pending_ : 1 = false;  // the remainder is to be offered again at the turn's end
-  bool kernel_full_ : 1 = false;    // waiting for EPOLLOUT
+  bool kernel_full_ : 1 = false;    // waiting for EPOLLOUT, or for the next turn
   bool write_broken_ : 1 = false;   // the peer takes nothing any more
   bool layer_closed_ : 1 = false;   // the peer ended TLS or WebSocket while reading was paused
   bool unwatchable_ : 1 = false;    // the kernel has no room in the epoll set

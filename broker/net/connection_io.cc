@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "broker/base/check.h"
 #include "broker/net/connection.h"
@@ -15,7 +17,8 @@ namespace roost::net {
 namespace {
 
 constexpr std::size_t kFilteredReadMax = 64 * 1024;
-constexpr std::size_t kSegmentsMax = 64;  // of one gather write
+constexpr std::size_t kSegmentsMax = 64;                // of one gather write
+constexpr std::size_t kLastWordsMax = 4 * 1024 * 1024;  // more than a kernel holds for one socket
 
 }  // namespace
 
@@ -164,8 +167,12 @@ bool Connection::end_of_stream(int error) {
   if (closing_) return finish(close_reason_);
   if (error != 0 || write_broken_) return finish(CloseReason::peer_reset);
   // Who half-closes may still listen: what waits leaves as far as the kernel takes it.
-  if (filtered_) wrap_written();
-  send_queue();
+  for (std::size_t left = kLastWordsMax; left > 0 && backlog() > 0;) {
+    const std::size_t now = std::min<std::size_t>(left, limits_.write_budget_bytes);
+    if (filtered_) wrap_written(now);
+    if (!send_queue(left)) break;
+    left -= now;
+  }
   return finish(CloseReason::peer_closed);
 }
 
@@ -190,16 +197,31 @@ WriteQueue& Connection::queue_for(std::size_t size) {
 }
 
 // The application's bytes become the wire's.
-void Connection::wrap_written() {
-  if (filtered_->to_wrap.empty()) return;
-  const FilterStatus status = filtered_->stack.to_wire(core_, filtered_->to_wrap, write_queue_);
-  if (status == FilterStatus::failed) close_because(CloseReason::transport_error);
+void Connection::wrap_written(std::size_t size_max) {
+  WriteQueue& to_wrap = filtered_->to_wrap;
+  if (to_wrap.empty()) return;
+  const FilterStatus status = filtered_->stack.to_wire(core_, to_wrap, size_max, write_queue_);
+  if (status != FilterStatus::failed) return;
+  to_wrap.clear();
+  close_because(CloseReason::transport_error);
+}
+
+// As much as one turn may do for one connection.
+void Connection::send_turn() {
+  const std::size_t budget = limits_.write_budget_bytes;
+  if (filtered_) {
+    if (write_queue_.size() < budget) wrap_written(budget - write_queue_.size());
+    if (closing_ && filtered_->to_wrap.empty() && !std::exchange(filtered_->ended, true)) {
+      filtered_->stack.end(core_, write_queue_);
+    }
+  }
+  if (!kernel_full_ && !write_queue_.empty()) kernel_full_ = !send_queue(budget);
+  if (filtered_ && !filtered_->to_wrap.empty()) kernel_full_ = true;
 }
 
 bool Connection::flush() {
-  if (filtered_) wrap_written();
-  if (!kernel_full_ && !write_queue_.empty()) kernel_full_ = !send_queue();
-  if (closing_ && write_queue_.empty() && !fin_sent_) {
+  send_turn();
+  if (closing_ && backlog() == 0 && !fin_sent_) {
     fin_sent_ = true;
     ::shutdown(fd_, SHUT_WR);
   }
@@ -215,11 +237,13 @@ bool Connection::flush() {
   return fd_ >= 0;
 }
 
-// False: the kernel took as much as it could, EPOLLOUT tells when it takes more.
-bool Connection::send_queue() {
+// False: there is more, but the kernel took as much as it could, or this was enough; EPOLLOUT says
+// when to go on.
+bool Connection::send_queue(std::size_t size_max) {
   while (!write_queue_.empty()) {
+    if (size_max == 0) return false;
     std::array<iovec, kSegmentsMax> segments;
-    const std::size_t count = write_queue_.gather(segments.data(), segments.size());
+    const std::size_t count = write_queue_.gather(segments.data(), segments.size(), size_max);
     std::size_t size = 0;
     for (std::size_t i = 0; i < count; ++i) size += segments[i].iov_len;
     msghdr message{};
@@ -236,11 +260,13 @@ bool Connection::send_queue() {
       // tells us, whatever the error was; the read side then ends the connection.
       write_broken_ = true;
       write_queue_.clear();
+      if (filtered_) filtered_->to_wrap.clear();
       ::shutdown(fd_, SHUT_RDWR);
       return true;
     }
     counters_.bytes_out.add(static_cast<std::uint64_t>(sent));
     write_queue_.consume(static_cast<std::size_t>(sent));
+    size_max -= static_cast<std::size_t>(sent);
     if (static_cast<std::size_t>(sent) < size) return false;
   }
   return true;

@@ -43,12 +43,13 @@ FilterStack::Read FilterStack::from_wire(core::Core& core, ByteView wire, WriteQ
   return read;
 }
 
-FilterStatus FilterStack::to_wire(core::Core& core, WriteQueue& app, WriteQueue& out) {
+FilterStatus FilterStack::to_wire(core::Core& core, WriteQueue& app, std::size_t size_max,
+                                  WriteQueue& out) {
   FilterOutput& written = emptied(core, kWritten);
   FilterStatus status = FilterStatus::ok;
-  while (!app.empty()) {
+  while (!app.empty() && size_max > 0) {
     std::array<iovec, 64> segments;
-    const std::size_t count = app.gather(segments.data(), segments.size());
+    const std::size_t count = app.gather(segments.data(), segments.size(), size_max);
     std::size_t size = 0;
     for (const iovec& segment : std::span(segments).first(count)) {
       const ByteView bytes(static_cast<const std::uint8_t*>(segment.iov_base), segment.iov_len);
@@ -56,6 +57,7 @@ FilterStatus FilterStack::to_wire(core::Core& core, WriteQueue& app, WriteQueue&
       size += bytes.size();
     }
     app.consume(size);
+    size_max -= size;
   }
   return std::max(status, wrap(core, filters_.size() - 1, written, out));
 }

@@ -32,8 +32,8 @@ class FilterStack {
   };
   // Answers (handshake, pong) go to `out`.
   Read from_wire(core::Core& core, ByteView wire, WriteQueue& out);
-  // Empties `app`.
-  FilterStatus to_wire(core::Core& core, WriteQueue& app, WriteQueue& out);
+  // Takes up to `size_max` bytes out of `app`.
+  FilterStatus to_wire(core::Core& core, WriteQueue& app, std::size_t size_max, WriteQueue& out);
   // Ends every layer politely, innermost first.
   void end(core::Core& core, WriteQueue& out);
 

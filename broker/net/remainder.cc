@@ -19,14 +19,19 @@ void Remainder::keep(ByteView rest, std::uint64_t wanted) {
   wanted_ = wanted > rest.size() ? static_cast<std::uint32_t>(wanted) : 0;
   const std::size_t capacity =
       std::max({rest.size(), kSmallest, std::min(std::size_t{wanted_}, kAnnouncedMax)});
+  if (rest.data() == data() && rest.size() == size_ && !is_shared_) {
+    if (capacity > capacity_) grow(capacity);
+    return;
+  }
   // Not in a buffer far too large either: that was another packet's.
-  if (capacity > capacity_ || capacity_ > kLarge + capacity) {
-    const auto old = std::exchange(data_, nullptr);  // `rest` may be in it
-    data_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
-    capacity_ = static_cast<std::uint32_t>(capacity);
-    std::memcpy(data_.get(), rest.data(), rest.size());
+  if (is_shared_ || capacity > capacity_ || capacity_ > kLarge + capacity) {
+    const auto old_small = std::exchange(small_, nullptr);  // `rest` may be in one of them
+    const auto old_large = std::exchange(large_, {});
+    make(capacity);
+    is_shared_ = false;
+    std::memcpy(data(), rest.data(), rest.size());
   } else {
-    std::memmove(data_.get(), rest.data(), rest.size());
+    std::memmove(data(), rest.data(), rest.size());
   }
   size_ = static_cast<std::uint32_t>(rest.size());
 }
@@ -35,13 +40,18 @@ void Remainder::append(ByteView more) {
   if (size_ + more.size() > capacity_) {
     grow(std::max(size_ + more.size(), larger_capacity()));
   }
-  std::memcpy(data_.get() + size_, more.data(), more.size());
+  std::memcpy(data() + size_, more.data(), more.size());
   added(more.size());
 }
 
 MutableByteView Remainder::room() {
   if (size_ == capacity_) grow(larger_capacity());
-  return {data_.get() + size_, capacity_ - size_};
+  return {data() + size_, capacity_ - size_};
+}
+
+SharedPtr<const SharedBlock> Remainder::share() {
+  is_shared_ = static_cast<bool>(large_);
+  return SharedPtr<const SharedBlock>::share(large_.get());
 }
 
 // Twice as much, but no more than the packet that is coming.
@@ -51,10 +61,28 @@ std::size_t Remainder::larger_capacity() const {
 }
 
 void Remainder::grow(std::size_t capacity) {
+  if (large_ && !is_shared_) {
+    CHECK(capacity <= std::numeric_limits<std::uint32_t>::max());
+    large_->grow(capacity);
+    capacity_ = static_cast<std::uint32_t>(capacity);
+    return;
+  }
+  const auto old_small = std::exchange(small_, nullptr);
+  const auto old_large = std::exchange(large_, {});
+  const std::uint8_t* const old = old_large ? old_large->data() : old_small.get();
+  make(capacity);
+  is_shared_ = false;
+  if (size_ > 0) std::memcpy(data(), old, size_);
+}
+
+// Requires: neither small_ nor large_.
+void Remainder::make(std::size_t capacity) {
   CHECK(capacity <= std::numeric_limits<std::uint32_t>::max());
-  auto data = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
-  if (size_ > 0) std::memcpy(data.get(), data_.get(), size_);
-  data_ = std::move(data);
+  if (capacity > kAnnouncedMax) {
+    large_ = SharedPtr<PacketBuffer>::adopt(new PacketBuffer(capacity));
+  } else {
+    small_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+  }
   capacity_ = static_cast<std::uint32_t>(capacity);
 }
 

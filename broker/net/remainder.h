@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "broker/base/bytes.h"
+#include "broker/net/packet_buffer.h"
 
 namespace roost::net {
 
@@ -20,7 +21,7 @@ class Remainder {
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  ByteView bytes() const { return {data_.get(), size_}; }
+  ByteView bytes() const { return {data(), size_}; }
   // Bytes below which nobody wants to see it; 0: any more will do.
   std::size_t wanted() const { return wanted_; }
   // Large ones are received in place; small ones are copied in front of the next read.
@@ -32,22 +33,30 @@ class Remainder {
   // Room behind the bytes to receive into, never empty; then added().
   MutableByteView room();
   void added(std::size_t size) { size_ += static_cast<std::uint32_t>(size); }
+  // Who holds it keeps bytes() as they are, beyond the next call. Null for all but large packets.
+  SharedPtr<const SharedBlock> share();
   void clear() {
-    data_.reset();
+    small_.reset();
+    large_ = {};
+    is_shared_ = false;
     size_ = capacity_ = wanted_ = 0;
   }
 
  private:
   static constexpr std::size_t kLarge = 16 * 1024;
   static constexpr std::size_t kSmallest = 64;
-  static constexpr std::size_t kAnnouncedMax = 1024 * 1024;
+  static constexpr std::size_t kAnnouncedMax = 1024 * 1024;  // above: a PacketBuffer
+  std::uint8_t* data() const { return large_ ? large_->data() : small_.get(); }
   std::size_t larger_capacity() const;
   void grow(std::size_t capacity);
+  void make(std::size_t capacity);
 
-  std::unique_ptr<std::uint8_t[]> data_;
+  std::unique_ptr<std::uint8_t[]> small_;
+  SharedPtr<PacketBuffer> large_;  // instead of small_
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
   std::uint32_t wanted_ = 0;
+  bool is_shared_ = false;  // large_ belongs to others as well
 };
 
 }  // namespace roost::net

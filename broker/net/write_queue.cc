@@ -31,10 +31,13 @@ void WriteQueue::append_shared(ByteView bytes, SharedPtr<const SharedBlock> owne
   size_ += bytes.size();
 }
 
-std::size_t WriteQueue::gather(iovec* out, std::size_t out_max) const {
+std::size_t WriteQueue::gather(iovec* out, std::size_t out_max, std::size_t bytes_max) const {
   std::size_t used = 0;
-  for (Block* block = first_; block != nullptr && used < out_max; block = block->next) {
-    out[used++] = {const_cast<std::uint8_t*>(block->front()), block->end - block->begin};
+  for (Block* block = first_; block != nullptr && used < out_max && bytes_max > 0;
+       block = block->next) {
+    const std::size_t size = std::min(block->end - block->begin, bytes_max);
+    out[used++] = {const_cast<std::uint8_t*>(block->front()), size};
+    bytes_max -= size;
   }
   return used;
 }

@@ -45,8 +45,8 @@ class WriteQueue {
   void append(ByteView bytes);
   void append_shared(ByteView bytes, SharedPtr<const SharedBlock> owner);
 
-  // Fills `out` from the front; returns how many entries were used.
-  std::size_t gather(iovec* out, std::size_t out_max) const;
+  // Fills `out` from the front, up to `bytes_max` in all; returns how many entries were used.
+  std::size_t gather(iovec* out, std::size_t out_max, std::size_t bytes_max = SIZE_MAX) const;
   // Drops `size` bytes from the front. Requires: size <= size().
   void consume(std::size_t size);
   void clear();

@@ -13,7 +13,9 @@ MessagePtr Message::make(const MessageParts& parts) {
   const std::size_t forwarded = parts.properties == nullptr
                                     ? parts.forwarded.size()
                                     : mqtt::forwarded_size(*parts.properties);
-  const std::size_t body = parts.topic.size() + forwarded + parts.payload.size();
+  const bool borrows = static_cast<bool>(parts.payload_owner);
+  const std::size_t body =
+      parts.topic.size() + forwarded + (borrows ? sizeof(Borrowed) : parts.payload.size());
   void* room = ::operator new(sizeof(Message) + body);
   auto* message = ::new (room) Message();
   message->payload_size_ = static_cast<std::uint32_t>(parts.payload.size());
@@ -26,6 +28,7 @@ MessagePtr Message::make(const MessageParts& parts) {
   message->topic_size_ = static_cast<std::uint16_t>(parts.topic.size());
   message->qos_ = parts.qos;
   message->retain_ = parts.retain;
+  message->borrows_ = borrows;
   auto* out = static_cast<std::uint8_t*>(room) + sizeof(Message);
   std::memcpy(out, parts.topic.data(), parts.topic.size());
   out += parts.topic.size();
@@ -40,8 +43,20 @@ MessagePtr Message::make(const MessageParts& parts) {
     std::memcpy(out, bytes.data(), forwarded);
     out += forwarded;
   }
-  if (!parts.payload.empty()) std::memcpy(out, parts.payload.data(), parts.payload.size());
+  if (borrows) {
+    parts.payload_owner->add_ref();
+    const Borrowed borrowed{parts.payload.data(), parts.payload_owner.get()};
+    std::memcpy(out, &borrowed, sizeof borrowed);
+  } else if (!parts.payload.empty()) {
+    std::memcpy(out, parts.payload.data(), parts.payload.size());
+  }
   return MessagePtr::adopt(message);
+}
+
+Message::Borrowed Message::borrowed() const {
+  Borrowed found;
+  std::memcpy(&found, body() + topic_size_ + forwarded_size_, sizeof found);
+  return found;
 }
 
 std::uint32_t Message::remaining_s(SteadyMs now_ms) const {
@@ -54,6 +69,7 @@ std::size_t Message::memory_size() const {
 }
 
 void Message::destroy() const {
+  if (borrows_) borrowed().owner->release();
   this->~Message();
   ::operator delete(const_cast<Message*>(this));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A published message as the broker keeps it: immutable, one allocation, shared by everybody who
-// waits for it. The only copy of the payload that is made on its way. DESIGN section 6.
+// waits for it. The only copy of the payload that is made on its way; a large one stays in the
+// buffer that it was received in. DESIGN section 6.
 // Thread: immutable; may cross cores.
 #pragma once
 
@@ -15,10 +16,15 @@
 
 namespace roost::routing {
 
+// Payloads from here on are worth being borrowed instead of copied.
+inline constexpr std::size_t kBorrowedPayloadMin = std::size_t{1} << 20;
+
 // What a message is made of. Views are copied by Message::make.
 struct MessageParts {
   std::string_view topic;  // a valid topic name
   ByteView payload;
+  // Not null: the payload isn't copied; this keeps it.
+  SharedPtr<const SharedBlock> payload_owner;
   mqtt::Qos qos = mqtt::Qos::at_most_once;
   bool retain = false;
   // Who published, for No Local: hash64(client id); 0: nobody's own (wills, HTTP).
@@ -40,7 +46,10 @@ class Message final : public SharedBlock {
 
   std::string_view topic() const { return as_text({body(), topic_size_}); }
   ByteView forwarded() const { return {body() + topic_size_, forwarded_size_}; }  // wire form
-  ByteView payload() const { return {body() + topic_size_ + forwarded_size_, payload_size_}; }
+  ByteView payload() const {
+    const std::uint8_t* const behind = body() + topic_size_ + forwarded_size_;
+    return {borrows_ ? borrowed().payload : behind, payload_size_};
+  }
   mqtt::Qos qos() const { return qos_; }
   bool retain() const { return retain_; }
   std::uint64_t origin() const { return origin_; }
@@ -69,6 +78,12 @@ class Message final : public SharedBlock {
   Message() = default;
   void destroy() const override;
   const std::uint8_t* body() const { return reinterpret_cast<const std::uint8_t*>(this + 1); }
+  // Stands in the body instead of the payload.
+  struct Borrowed {
+    const std::uint8_t* payload;
+    const SharedBlock* owner;
+  };
+  Borrowed borrowed() const;
 
   std::uint32_t payload_size_ = 0;
   std::uint32_t forwarded_size_ = 0;
@@ -80,6 +95,7 @@ class Message final : public SharedBlock {
   mqtt::Qos qos_ = mqtt::Qos::at_most_once;
   bool retain_ : 1 = false;
   bool expires_ : 1 = false;
+  bool borrows_ : 1 = false;
 };
 
 using MessagePtr = SharedPtr<const Message>;

@@ -67,8 +67,9 @@ void ShardState::set_limits(StartedRecord limits) {
 }
 
 std::size_t ShardState::expire_retained(SteadyMs now_ms, std::size_t budget) {
-  return retained_.expire(now_ms, budget,
-                          [this](std::string_view topic) { retained_dirty_.emplace(topic); });
+  return retained_.expire(now_ms, budget, [this](std::string_view topic) {
+    retained_dirty_.try_emplace(std::string(topic), 0);
+  });
 }
 
 bool ShardState::is_repeat(const std::optional<Source>& source, LogIndex StoredSeen::*kind) {
@@ -119,7 +120,7 @@ void ShardState::apply_one(const GatheredRecord& record) {
 void ShardState::apply_one(const RetainedRecord& record) {
   if (is_repeat(record.source, &StoredSeen::retained)) return;
   keep(record.message);
-  retained_dirty_.emplace(record.message->topic());
+  retained_dirty_.insert_or_assign(std::string(record.message->topic()), applied_);
 }
 
 void ShardState::keep(const routing::MessagePtr& message) {

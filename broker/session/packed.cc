@@ -65,8 +65,13 @@ void PackedWriter::message(const routing::MessagePtr& pointer) {
   if (flags & kExpires) at = put_number(at, *message.expiry_s());
   at = put_number(at, message.payload().size());
   out_.insert(out_.end(), head.data(), at);
-  for (const ByteView part : {as_bytes(message.topic()), message.forwarded(), message.payload()}) {
-    out_.insert(out_.end(), part.begin(), part.end());
+  const auto put = [this](ByteView part) { out_.insert(out_.end(), part.begin(), part.end()); };
+  put(as_bytes(message.topic()));
+  put(message.forwarded());
+  if (pieces_ == nullptr || message.payload().size() < PiecedBytes::kPieceMin) [[likely]] {
+    put(message.payload());
+  } else {
+    pieces_->push_back({out_.size(), message.payload()});
   }
 }
 

@@ -20,6 +20,7 @@
 #include "broker/base/check.h"
 #include "broker/base/clock.h"
 #include "broker/routing/message.h"
+#include "broker/session/pieced_bytes.h"
 
 namespace roost::session {
 
@@ -39,6 +40,9 @@ class PackedWriter {
   // Appends to `out`. Shard time = steady time of this process + `shard_offset_ms`.
   PackedWriter(std::vector<std::uint8_t>& out, SteadyMs shard_offset_ms)
       : out_(out), shard_offset_ms_(shard_offset_ms) {}
+  // Large payloads become pieces.
+  PackedWriter(PiecedBytes& out, SteadyMs shard_offset_ms)
+      : out_(out.bytes), shard_offset_ms_(shard_offset_ms), pieces_(&out.pieces) {}
 
   void byte(std::uint8_t value) { out_.push_back(value); }
   void flag(bool value) { byte(value ? 1 : 0); }
@@ -92,6 +96,7 @@ class PackedWriter {
 
   std::vector<std::uint8_t>& out_;
   SteadyMs shard_offset_ms_;
+  std::vector<PiecedBytes::Piece>* pieces_ = nullptr;
 };
 
 // Can't run past its bytes. The first fault sticks: from then on it reads zeros and nothing, so a

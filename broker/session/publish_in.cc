@@ -111,6 +111,7 @@ routing::MessagePtr Session::message_of(const mqtt::Publish& publish) const {
   routing::MessageParts parts;
   parts.topic = publish.topic;
   parts.payload = publish.payload;
+  parts.payload_owner = publish.payload_owner;
   parts.qos = publish.qos;
   parts.retain = publish.retain;
   parts.origin = origin;

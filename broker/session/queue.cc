@@ -19,6 +19,7 @@ namespace {
 // How much of a long queue is held for a client that reads slowly.
 constexpr std::size_t kAheadMax = 2048;
 constexpr std::size_t kAheadMin = 512;
+constexpr std::size_t kAheadBytes = 1024 * 1024;  // above: no more from disk
 constexpr std::size_t kPageMessages = 1024;
 constexpr std::size_t kPageBytes = 1024 * 1024;
 
@@ -108,7 +109,10 @@ void Session::queued(const StoredSession::Fresh& fresh) {
 
 // Its shard had to make room.
 void Session::dropped(std::uint64_t sequence) {
-  if (Outgoing::Entry* entry = out_.find_waiting(sequence)) entry->queued.message = {};
+  Outgoing::Entry* entry = out_.find_waiting(sequence);
+  if (entry == nullptr) return;
+  left_ahead(entry->queued);
+  entry->queued.message = {};
 }
 
 // --- out ---
@@ -118,7 +122,7 @@ void Session::on_drained() { pump(); }
 // From the queue to the client as far as window and socket allow.
 void Session::pump() {
   while (link_ != nullptr && !is_opening()) {
-    if (out_.waiting() < kAheadMin && !caught_up_) load_more();
+    if (!caught_up_ && wants_more()) load_more();
     if (out_.waiting() == 0 || link_->is_congested()) break;
     if (drop_next_if_stale()) continue;
     const Outgoing::Entry& next = out_.next_waiting();
@@ -138,10 +142,19 @@ void Session::pump() {
   if (out_.waiting() == 0) replaying_ = false;
 }
 
+bool Session::wants_more() const {
+  return out_.waiting() == 0 || (out_.waiting() < kAheadMin && ahead_bytes_ < kAheadBytes);
+}
+
 // The next one enters the window and is sent.
 void Session::enter_next() {
   const bool is_pubrel = !out_.next_waiting().queued.message;
-  if (!is_durable()) left_queue(out_.next_waiting().queued);
+  const QueueEntry& next = out_.next_waiting().queued;
+  if (is_durable()) {
+    left_ahead(next);
+  } else {
+    left_queue(next);
+  }
   const std::size_t index = out_.enter();
   table_.counters().queued.sub();
   table_.counters().in_flight.add();
@@ -160,7 +173,10 @@ void Session::enter_next() {
 QueueEntry Session::skip_next() {
   const std::uint64_t sequence = out_.next_waiting().sequence;
   QueueEntry entry = out_.skip();
-  if (is_durable() && sequence != Outgoing::kUnnumbered) return entry;
+  if (is_durable() && sequence != Outgoing::kUnnumbered) {
+    left_ahead(entry);
+    return entry;
+  }
   left_queue(entry);
   table_.counters().queued.sub();
   return entry;
@@ -206,7 +222,12 @@ void Session::load_more() {
   }
 }
 
+void Session::left_ahead(const QueueEntry& entry) {
+  if (entry.message) ahead_bytes_ -= entry.message->memory_size();
+}
+
 void Session::load(std::uint64_t sequence, QueueEntry entry) {
+  if (entry.message) ahead_bytes_ += entry.message->memory_size();
   Outgoing::Entry next;
   next.queued = std::move(entry);
   next.sequence = sequence;

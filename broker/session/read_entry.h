@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One entry of a queue from disk, with its body wherever that stands.
+// What stands on disk of a message: a body by itself, an entry of a queue with its body wherever
+// that stands.
 // Thread: any thread (pure).
 #pragma once
 
@@ -9,6 +10,9 @@
 #include "broker/session/stored.h"
 
 namespace roost::session {
+
+// The body under a log index; null: it can't be read.
+routing::MessagePtr read_body(const StateReader& reader, LogIndex index, std::int64_t offset_ms);
 
 // None: it, or its body, can't be read.
 std::optional<StoredEntry> read_entry(const StateReader& reader, ByteView value,

@@ -64,6 +64,11 @@ Unexpected<Error> corrupt(RecordType type, const char* what) {
                                        (name == nullptr ? "unknown" : name) + "): " + what);
 }
 
+void encode(const Record& record, PackedWriter writer) {
+  writer.byte(static_cast<std::uint8_t>(type_of(record)));
+  std::visit([&writer](const auto& each) { fields(writer, each); }, record);
+}
+
 }  // namespace
 
 RecordType type_of(const Record& record) { return kTypes[record.index()].type; }
@@ -75,9 +80,11 @@ const char* name_of(RecordType type) {
 }
 
 void encode_record(const Record& record, SteadyMs shard_offset_ms, std::vector<std::uint8_t>& out) {
-  PackedWriter writer(out, shard_offset_ms);
-  writer.byte(static_cast<std::uint8_t>(type_of(record)));
-  std::visit([&writer](const auto& each) { fields(writer, each); }, record);
+  encode(record, PackedWriter(out, shard_offset_ms));
+}
+
+void encode_record(const Record& record, SteadyMs shard_offset_ms, PiecedBytes& out) {
+  encode(record, PackedWriter(out, shard_offset_ms));
 }
 
 Result<Record> decode_record(ByteView bytes, SteadyMs shard_offset_ms) {

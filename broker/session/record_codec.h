@@ -11,6 +11,7 @@
 #include "broker/base/bytes.h"
 #include "broker/base/clock.h"
 #include "broker/base/result.h"
+#include "broker/session/pieced_bytes.h"
 #include "broker/session/record.h"
 
 namespace roost::session {
@@ -44,6 +45,8 @@ const char* name_of(RecordType type);
 // steady time in memory and shard time in their bytes; the records' own times are shard time.
 // Requires: messages are not null (a will may be absent); texts up to 65 535 bytes.
 void encode_record(const Record& record, SteadyMs shard_offset_ms, std::vector<std::uint8_t>& out);
+// The same; large payloads stay where they are, in the record's messages.
+void encode_record(const Record& record, SteadyMs shard_offset_ms, PiecedBytes& out);
 
 // Errors: corrupt, naming the type: cut off, bytes behind its end, a type or value that this
 // version doesn't know, a part (to be joined first). Texts are checked for their length only.

@@ -21,21 +21,22 @@ constexpr std::size_t kPayloadMax = kRecordPartMax - kHeadSizeMax;
 
 bool is_part(ByteView entry) { return !entry.empty() && entry[0] == kType; }
 
-RecordSplitter::RecordSplitter(ByteView record) : record_(record) {
-  CHECK(!record.empty() && record.size() <= kRecordSizeMax);
+RecordSplitter::RecordSplitter(PiecedBytes record)
+    : record_(std::move(record)), size_(record_.size()) {
+  CHECK(size_ > 0 && size_ <= kRecordSizeMax);
 }
 
-bool RecordSplitter::next(std::vector<std::uint8_t>& out) {
-  if (offset_ == record_.size()) return false;
-  const ByteView part = record_.subspan(offset_, std::min(kPayloadMax, record_.size() - offset_));
-  out.reserve(out.size() + kHeadSizeMax + part.size());
+void RecordSplitter::next(std::vector<std::uint8_t>& out) {
+  CHECK(!done());
+  const std::size_t part = std::min(kPayloadMax, size_ - offset_);
+  out.reserve(out.size() + kHeadSizeMax + part);
   PackedWriter writer(out, 0);
   writer.byte(kType);
-  writer.number(record_.size());
+  writer.number(size_);
   writer.number(offset_);
-  writer.bytes(part);
-  offset_ += part.size();
-  return true;
+  writer.number(part);
+  record_.copy(offset_, part, out);
+  offset_ += part;
 }
 
 Result<std::optional<std::vector<std::uint8_t>>> RecordJoiner::add(ByteView part) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A large encoded record as several log entries of at most 1 MiB, so that it doesn't hold up the
-// small ones of other shards. A part: the byte RecordType::part, size of the whole, offset of
-// this part, its bytes.
+// A large encoded record as several log entries of at most 1 MiB, so that it doesn't hold up small
+// ones; those may stand between its parts. The last part is the record's place in the order. A
+// part: the byte RecordType::part, size of the whole, offset of this part, its bytes.
 // Thread: core-bound.
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "broker/base/bytes.h"
 #include "broker/base/result.h"
+#include "broker/session/pieced_bytes.h"
 
 namespace roost::session {
 
@@ -20,19 +21,23 @@ inline constexpr std::size_t kRecordPartMax = std::size_t{1} << 20;
 // What a joiner takes: any PUBLISH that MQTT can carry, and as much around it.
 inline constexpr std::size_t kRecordSizeMax = std::size_t{512} << 20;
 
-inline bool needs_parts(ByteView record) { return record.size() > kRecordPartMax; }
+inline bool needs_parts(const PiecedBytes& record) {
+  return !record.pieces.empty() || record.bytes.size() > kRecordPartMax;
+}
 bool is_part(ByteView entry);
 
-// Cuts an encoded record that stays where it is meanwhile.
+// Cuts an encoded record; its pieces stay where they are meanwhile.
 // Requires: not empty, up to kRecordSizeMax.
 class RecordSplitter {
  public:
-  explicit RecordSplitter(ByteView record);
-  // Appends the next part to `out`; false: that was all.
-  bool next(std::vector<std::uint8_t>& out);
+  explicit RecordSplitter(PiecedBytes record);
+  bool done() const { return offset_ == size_; }
+  // Appends the next part to `out`. Requires: !done().
+  void next(std::vector<std::uint8_t>& out);
 
  private:
-  ByteView record_;
+  PiecedBytes record_;
+  std::size_t size_;
   std::size_t offset_ = 0;
 };
 

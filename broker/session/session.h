@@ -173,6 +173,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void send_or_enqueue(QueueEntry entry);
   void push(QueueEntry entry);
   void left_queue(const QueueEntry& entry);
+  void left_ahead(const QueueEntry& entry);
+  bool wants_more() const;
   void enter_next();
   QueueEntry skip_next();
   bool drop_next_if_stale();
@@ -236,6 +238,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   Outgoing out_;
   std::uint32_t open_here_ = 0;    // QoS 1/2 sent, unfinished
   std::uint64_t queue_bytes_ = 0;  // volatile: of what waits
+  std::uint64_t ahead_bytes_ = 0;  // durable: of what is loaded and waits
   std::uint64_t load_next_ = 0;    // durable: the sequence to load next
   std::uint64_t sent_before_ = 0;  // durable: sent, perhaps, on an earlier connection
   std::uint64_t sent_end_ = 0;     // durable: behind the last one sent

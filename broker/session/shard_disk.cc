@@ -14,9 +14,6 @@ namespace roost::session {
 
 namespace {
 
-// A larger body stands by itself even if one session only wants it: pages of a queue stay small.
-constexpr std::size_t kInlineMax = 64 * 1024;
-
 template <typename... Arguments>
 std::vector<std::uint8_t> value_of(const Arguments&... arguments) {
   std::vector<std::uint8_t> bytes;
@@ -51,8 +48,10 @@ struct ShardState::Written {
   };
   std::vector<One> sessions;
   LogIndex applied = 0;
-  std::unordered_map<LogIndex, std::uint32_t> wanted;  // bodies: by how many new entries
-  std::unordered_set<LogIndex> references;             // whose count changed
+  std::unordered_map<const routing::Message*, std::uint32_t> wanted;  // by how many new entries
+  std::unordered_map<LogIndex, const routing::Message*> apart;        // bodies by themselves
+  std::unordered_set<LogIndex> references;                            // whose count changed
+  std::vector<LogIndex> ahead;                                        // bodies that are new
 };
 
 void ShardState::checkpoint(ShardDisk& disk, core::Task done) {
@@ -104,7 +103,10 @@ void ShardState::write_changes(ShardDisk& disk, Resolved& resolved, core::Task d
   auto written = std::make_shared<Written>();
   written->applied = applied_;
   write_sessions(changes, *written);
+  write_retained(changes, *written);
+  write_forwards(changes, *written);
   write_finished(changes, resolved, *written);
+  write_references(changes, *written);
   write_rest(changes);
   for (const Resolved::HandedOn& one : resolved.handed_on) {
     if (table_.is_leading()) table_.share_return(one.share, one.message, {});
@@ -123,7 +125,7 @@ void ShardState::write_sessions(StateChanges& changes, Written& written) {
   }
   for (const StoredSession* session : dirty_) {
     for (std::size_t i = 0; i < session->fresh.size(); ++i)
-      ++written.wanted[session->fresh[i].index];
+      ++written.wanted[session->fresh[i].entry.message.get()];
   }
   for (StoredSession* session : std::exchange(dirty_, {})) {
     write_session(*session, changes, written);
@@ -153,23 +155,16 @@ void ShardState::write_session(StoredSession& session, StateChanges& changes, Wr
   written.sessions.push_back({session.client_id, session.number, session.next_sequence});
 }
 
-// One session only: the body stands in the entry. Several: once, under its log index.
+// One session only: the body stands in the entry. Several want it, or it is large: once, under its
+// log index, if no other message of that record has it already.
 void ShardState::write_entry(const StoredSession& session, const StoredSession::Fresh& fresh,
                              StateChanges& changes, Written& written) {
   if (!fresh.entry.message) return;
   StoredEntry entry{fresh.index, fresh.entry.clone()};
-  const bool is_inline =
-      written.wanted[fresh.index] == 1 && fresh.entry.message->memory_size() <= kInlineMax;
-  if (!is_inline) {
-    if (references_[fresh.index]++ == 0) {
-      std::vector<std::uint8_t> body;
-      encode_message(fresh.entry.message, offset_ms_, body);
-      for (std::uint16_t part = 0; part < body_parts(body); ++part) {
-        const ByteView bytes = body_part(body, part);
-        changes.put(body_key(fresh.index, part), {bytes.begin(), bytes.end()});
-      }
-    }
-    written.references.insert(fresh.index);
+  const routing::Message* const message = fresh.entry.message.get();
+  const bool is_apart = written.wanted[message] > 1 || message->memory_size() > kInlineBodyMax;
+  if (is_apart && written.apart.try_emplace(fresh.index, message).first->second == message) {
+    add_reference(fresh.index, fresh.entry.message, changes, written);
     entry.entry.message = {};
   }
   changes.put(entry_key(session.number, fresh.sequence), value_of(entry, offset_ms_));
@@ -185,21 +180,7 @@ void ShardState::write_finished(StateChanges& changes, const Resolved& resolved,
     if (one.is_noted) changes.erase(state_key(StateKind::sweep, one.number));
   }
   for (const LogIndex index : resolved.released) {
-    const auto at = references_.find(index);
-    if (at == references_.end()) continue;
-    --at->second;
-    written.references.insert(index);
-  }
-  for (const LogIndex index : written.references) {
-    const auto at = references_.find(index);
-    if (at->second > 0) {
-      changes.put(state_key(StateKind::references, index), number_value(at->second));
-      continue;
-    }
-    references_.erase(at);
-    changes.erase(state_key(StateKind::references, index));
-    const std::string body = state_key(StateKind::body, index);
-    changes.erase_range(body, next_key(body));
+    drop_reference(index, written);
   }
   // What finished meanwhile is looked up next time; a crash doesn't forget it.
   for (Erasure& one : erasures_) {
@@ -212,24 +193,83 @@ void ShardState::write_finished(StateChanges& changes, const Resolved& resolved,
   }
 }
 
-void ShardState::write_rest(StateChanges& changes) {
-  for (const std::string& topic : std::exchange(retained_dirty_, {})) {
-    const routing::MessagePtr message = retained_.find(topic);
-    if (message) {
-      changes.put(state_key(StateKind::retained, topic),
-                  value_of(StoredBody{0, message}, offset_ms_));  // the same whenever it is written
-    } else {
-      changes.erase(state_key(StateKind::retained, topic));
+void ShardState::write_retained(StateChanges& changes, Written& written) {
+  for (const auto& [topic, index] : std::exchange(retained_dirty_, {})) {
+    if (const auto older = retained_bodies_.find(topic); older != retained_bodies_.end()) {
+      drop_reference(older->second, written);
+      retained_bodies_.erase(older);
     }
+    StoredBody body{index, retained_.find(topic)};
+    if (!body.message) {
+      changes.erase(state_key(StateKind::retained, topic));
+      continue;
+    }
+    if (body.message->memory_size() > kInlineBodyMax) {
+      add_reference(index, std::exchange(body.message, {}), changes, written);
+      retained_bodies_.emplace(topic, index);
+    }
+    changes.put(state_key(StateKind::retained, topic), value_of(body, offset_ms_));
   }
+}
+
+// Wills, of which one record may bring several, are never large.
+void ShardState::write_forwards(StateChanges& changes, Written& written) {
   for (Forward& one : forwards_) {
     if (std::exchange(one.is_written, true)) continue;
-    changes.put(state_key(StateKind::to_forward, one.index),
-                value_of(StoredBody{one.index, one.message}, offset_ms_));
+    StoredBody body{one.index, one.message};
+    if (one.message->payload().size() >= PiecedBytes::kPieceMin) {
+      add_reference(one.index >> kForwardBits, std::exchange(body.message, {}), changes, written);
+    }
+    changes.put(state_key(StateKind::to_forward, one.index), value_of(body, offset_ms_));
   }
   for (const LogIndex index : std::exchange(forwards_gone_, {})) {
     changes.erase(state_key(StateKind::to_forward, index));
+    drop_reference(index >> kForwardBits, written);
   }
+}
+
+void ShardState::add_reference(LogIndex index, const routing::MessagePtr& message,
+                               StateChanges& changes, Written& written) {
+  if (references_[index]++ == 0) {
+    changes.bodies.emplace_back(index, message, offset_ms_);
+    written.ahead.push_back(index);
+  }
+  written.references.insert(index);
+}
+
+// If there is one.
+void ShardState::drop_reference(LogIndex index, Written& written) {
+  const auto at = references_.find(index);
+  if (at == references_.end()) return;
+  --at->second;
+  written.references.insert(index);
+}
+
+void ShardState::write_references(StateChanges& changes, const Written& written) {
+  const auto erase_body = [&changes](LogIndex index) {
+    const std::string body = state_key(StateKind::body, index);
+    changes.erase_range(body, next_key(body));
+  };
+  for (const LogIndex index : written.references) {
+    const auto at = references_.find(index);
+    if (at->second > 0) {
+      changes.put(state_key(StateKind::references, index), number_value(at->second));
+      continue;
+    }
+    references_.erase(at);
+    changes.erase(state_key(StateKind::references, index));
+    erase_body(index);
+  }
+  for (const LogIndex index : written.ahead) {
+    changes.erase(state_key(StateKind::body_ahead, index));
+  }
+  for (const LogIndex index : std::exchange(bodies_ahead_, {})) {
+    changes.erase(state_key(StateKind::body_ahead, index));
+    if (!references_.contains(index)) erase_body(index);
+  }
+}
+
+void ShardState::write_rest(StateChanges& changes) {
   if (std::exchange(limits_dirty_, false)) {
     std::vector<std::uint8_t> bytes;
     encode_limits(limits_, bytes);

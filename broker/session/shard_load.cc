@@ -26,12 +26,8 @@ void for_all(const StateReader& reader, StateKind kind, Visit&& visit) {
 
 }  // namespace
 
-std::optional<StoredEntry> read_entry(const StateReader& reader, ByteView value,
-                                      std::int64_t offset_ms) {
-  auto entry = decode_entry(value, offset_ms);
-  if (!entry) return std::nullopt;
-  if (entry->entry.message) return std::move(*entry);
-  const std::string body = state_key(StateKind::body, entry->index);
+routing::MessagePtr read_body(const StateReader& reader, LogIndex index, std::int64_t offset_ms) {
+  const std::string body = state_key(StateKind::body, index);
   BodyJoiner joiner;
   bool is_whole = true;
   reader.scan(body, next_key(body), [&](std::string_view text, ByteView part) {
@@ -39,11 +35,18 @@ std::optional<StoredEntry> read_entry(const StateReader& reader, ByteView value,
     is_whole = key && joiner.add(key->part, part).has_value();
     return is_whole;
   });
-  if (!is_whole) return std::nullopt;
+  if (!is_whole) return {};
   auto message = joiner.finish(offset_ms);
-  if (!message) return std::nullopt;
-  entry->entry.message = std::move(*message);
-  return std::move(*entry);
+  return message ? std::move(*message) : routing::MessagePtr();
+}
+
+std::optional<StoredEntry> read_entry(const StateReader& reader, ByteView value,
+                                      std::int64_t offset_ms) {
+  auto entry = decode_entry(value, offset_ms);
+  if (!entry) return std::nullopt;
+  routing::MessagePtr& message = entry->entry.message;
+  if (!message) message = read_body(reader, entry->index, offset_ms);
+  return message ? std::optional(std::move(*entry)) : std::nullopt;
 }
 
 void ShardState::load(const StateReader& reader, LogIndex applied) {
@@ -54,15 +57,24 @@ void ShardState::load(const StateReader& reader, LogIndex applied) {
   for_all(reader, StateKind::references, [&](const StateKey& key, ByteView value) {
     if (const auto count = decode_reference_count(value)) references_[key.number] = *count;
   });
-  for_all(reader, StateKind::retained, [&](const StateKey&, ByteView value) {
+  for_all(reader, StateKind::body_ahead,
+          [&](const StateKey& key, ByteView) { bodies_ahead_.push_back(key.number); });
+  for_all(reader, StateKind::retained, [&](const StateKey& key, ByteView value) {
     auto body = decode_body(value, offset_ms_);
-    if (!body || !body->message) return;
+    if (!body) return;
+    if (!body->message) {
+      retained_bodies_.emplace(key.name, body->index);
+      body->message = read_body(reader, body->index, offset_ms_);
+    }
+    if (!body->message) return;
     retained_.set(std::move(body->message));
     table_.counters().retained.add();
   });
   for_all(reader, StateKind::to_forward, [&](const StateKey& key, ByteView value) {
     auto body = decode_body(value, offset_ms_);
-    if (body && body->message) forwards_.push_back({key.number, body->message, false, true});
+    if (!body) return;
+    if (!body->message) body->message = read_body(reader, key.number >> kForwardBits, offset_ms_);
+    if (body->message) forwards_.push_back({key.number, body->message, false, true});
   });
   for_all(reader, StateKind::seen, [&](const StateKey& key, ByteView value) {
     if (const auto seen = decode_seen(value)) seen_[static_cast<std::uint16_t>(key.number)] = *seen;

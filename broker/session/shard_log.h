@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "broker/base/ids.h"
 #include "broker/core/task.h"
 #include "broker/routing/publication.h"
+#include "broker/session/body_parts.h"
 #include "broker/session/record.h"
 
 namespace roost::session {
@@ -27,7 +29,8 @@ struct Door {
   core::Task then;             // runs when none is left
 };
 
-// Told of every committed record, in index order per shard and in append order per core.
+// Told of every committed record, in index order per shard. That is the order of append() where
+// anybody may rely on it (record_order.h).
 class Committed {
  public:
   virtual void on_committed(ShardId shard, LogIndex index, const Record& record, Door* door) = 0;
@@ -56,8 +59,10 @@ struct StateChanges {
     std::optional<std::vector<std::uint8_t>> value;  // none: erased
     std::string end;                                 // not empty: [key, end) is erased
   };
+  // Written before all else, in parts: nobody reads them until `changes` name them.
+  std::deque<BodySplitter> bodies;
   std::vector<Change> changes;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // of `changes`
 
   void put(std::string key, std::vector<std::uint8_t> value) {
     bytes += key.size() + value.size();

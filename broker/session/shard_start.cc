@@ -56,6 +56,7 @@ ShardStarted start_shard(SessionTable& table, ShardId id, const StateReader& sta
     if (started.unreadable++ == 0) started.first_fault = error.message;
   };
   const auto apply = [&](LogIndex index, ByteView bytes) {
+    if (index <= applied) return;
     const auto record = decode_record(bytes, shard.offset_ms());
     if (!record) return fault(record.error());
     table.replay(id, index, *record);
@@ -64,7 +65,9 @@ ShardStarted start_shard(SessionTable& table, ShardId id, const StateReader& sta
   log([&](LogIndex index, ByteView bytes) {
     if (!is_part(bytes)) return apply(index, bytes);
     const auto whole = joiner.add(bytes);
-    if (!whole) return fault(whole.error());
+    // Of a record that is in the state the first parts may be trimmed.
+    if (!whole && index > applied) fault(whole.error());
+    if (!whole) return;
     if (*whole) apply(index, **whole);
   });
   return started;

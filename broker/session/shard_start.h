@@ -18,7 +18,8 @@ struct ShardStarted {
   std::string first_fault;       // what was wrong with the first of them
 };
 
-// Visits the shard's log records behind `applied` in index order; called twice.
+// Visits the shard's log in index order; called twice. Records up to `applied` are passed over, but
+// for the parts of one that ends behind it.
 using LogVisit = std::function<void(LogIndex index, ByteView record)>;
 using LogScan = std::function<void(const LogVisit& visit)>;
 

@@ -151,7 +151,13 @@ class ShardState final : private routing::PublicationWaiter {
   void write_entry(const StoredSession& session, const StoredSession::Fresh& fresh,
                    StateChanges& changes, Written& written);
   void write_finished(StateChanges& changes, const Resolved& resolved, Written& written);
+  void write_retained(StateChanges& changes, Written& written);
+  void write_forwards(StateChanges& changes, Written& written);
+  void write_references(StateChanges& changes, const Written& written);
   void write_rest(StateChanges& changes);
+  void add_reference(LogIndex index, const routing::MessagePtr& message, StateChanges& changes,
+                     Written& written);
+  void drop_reference(LogIndex index, Written& written);
   void written_down(const Written& written);
 
   // shard_load.cc
@@ -180,13 +186,16 @@ class ShardState final : private routing::PublicationWaiter {
 
   // What differs from the disk.
   std::unordered_set<StoredSession*> dirty_;
-  std::vector<std::string> ended_;  // client ids
-  std::unordered_set<std::string> retained_dirty_;
+  std::vector<std::string> ended_;                            // client ids
+  std::unordered_map<std::string, LogIndex> retained_dirty_;  // topic -> the record that did it
   std::vector<Erasure> erasures_;
   std::vector<Sweep> sweeps_;
   std::vector<LogIndex> forwards_gone_;
   bool limits_dirty_ = false, seen_dirty_ = false;
-  std::unordered_map<LogIndex, std::uint32_t> references_;  // of bodies that several want
+  // Of bodies that stand by themselves: how many want them.
+  std::unordered_map<LogIndex, std::uint32_t> references_;
+  std::unordered_map<std::string, LogIndex> retained_bodies_;  // topic -> the body it has there
+  std::vector<LogIndex> bodies_ahead_;  // written before the last process ended; perhaps nobody's
   bool writing_ = false;
 };
 

@@ -255,17 +255,9 @@ void encode_message(const routing::MessagePtr& message, SteadyMs shard_offset_ms
                     std::vector<std::uint8_t>& out) {
   write(message, shard_offset_ms, out);
 }
-
-std::uint16_t body_parts(ByteView body) {
-  const std::size_t parts = (body.size() + kBodyPartMax - 1) / kBodyPartMax;
-  CHECK(parts <= std::numeric_limits<std::uint16_t>::max());
-  return static_cast<std::uint16_t>(parts);
-}
-
-ByteView body_part(ByteView body, std::uint16_t part) {
-  CHECK(part < body_parts(body));
-  const std::size_t offset = part * kBodyPartMax;
-  return body.subspan(offset, std::min(kBodyPartMax, body.size() - offset));
+void encode_message(const routing::MessagePtr& message, SteadyMs shard_offset_ms,
+                    PiecedBytes& out) {
+  PackedWriter(out, shard_offset_ms).message(message);
 }
 
 Result<void> BodyJoiner::add(std::uint16_t part, ByteView bytes) {

@@ -12,6 +12,7 @@
 #include "broker/base/bytes.h"
 #include "broker/base/clock.h"
 #include "broker/base/result.h"
+#include "broker/session/pieced_bytes.h"
 #include "broker/session/stored.h"
 
 namespace roost::session {
@@ -75,14 +76,15 @@ Result<void> check_form_version(ByteView bytes);
 
 // --- bodies ---
 
+// A larger one stands by itself even if one session only wants it: pages of a queue stay small.
+inline constexpr std::size_t kInlineBodyMax = std::size_t{64} << 10;
 inline constexpr std::size_t kBodyPartMax = std::size_t{1} << 20;  // bytes of one value
 
 // A message by itself. Requires: not null. Its bytes are stored in parts of kBodyPartMax, the last
-// one shorter: body_part(bytes, n) under body_key(index, n) for n < body_parts(bytes).
+// one shorter, each under its body_key (body_parts.h).
 void encode_message(const routing::MessagePtr& message, SteadyMs shard_offset_ms,
                     std::vector<std::uint8_t>& out);
-std::uint16_t body_parts(ByteView body);
-ByteView body_part(ByteView body, std::uint16_t part);
+void encode_message(const routing::MessagePtr& message, SteadyMs shard_offset_ms, PiecedBytes& out);
 
 // Takes a body's parts as a scan of its keys gives them.
 class BodyJoiner {

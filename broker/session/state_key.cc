@@ -24,6 +24,7 @@ Shape shape_of(StateKind kind) {
     case StateKind::references:
     case StateKind::to_forward:
     case StateKind::sweep:
+    case StateKind::body_ahead:
       return Shape::number;
     case StateKind::seen:
       return Shape::shard;

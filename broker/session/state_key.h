@@ -30,6 +30,7 @@ enum class StateKind : char {
   clock = 'C',         // -> StoredClock
   limits = 'L',        // -> the limits of StartedRecord
   next_session = 'N',  // -> the number that the next session gets
+  body_ahead = 'P',    // + log index: parts of that body are there, its references perhaps not yet
   form_version = 'V',  // -> kStateFormVersion
 };
 
@@ -50,8 +51,8 @@ struct StateKey {
 std::string state_key(StateKind kind);
 // header, filters, will (client id); retained (topic).
 std::string state_key(StateKind kind, std::string_view name);
-// references, to_forward (log index); sweep (session number); of entry and body, the prefix of all
-// keys of that session or message.
+// references, to_forward, body_ahead (log index); sweep (session number); of entry and body, the
+// prefix of all keys of that session or message.
 std::string state_key(StateKind kind, std::uint64_t number);
 std::string entry_key(std::uint64_t session_number, std::uint64_t sequence);
 std::string erasure_key(std::uint64_t session_number, std::uint64_t sequence);

@@ -9,6 +9,7 @@
 #include "broker/mqtt/topic.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
+#include "broker/session/state_codec.h"
 #include "broker/session/will.h"
 
 namespace roost::session {
@@ -204,6 +205,11 @@ void Session::gathered(std::vector<Kept> kept,
   release_older(kept, held_before);
   GatheredRecord record{client_id_, generation_, {}, false};
   std::size_t bytes = 0;
+  const auto append = [&] {
+    if (record.entries.empty()) return;
+    table_.append(client_id_, std::exchange(record, {client_id_, generation_, {}, false}));
+    bytes = 0;
+  };
   for (Kept& one : kept) {
     const mqtt::SubscriptionOptions& wanted = options[one.filter];
     const bool own = one.message->origin() == origin && origin != 0;
@@ -214,11 +220,13 @@ void Session::gathered(std::vector<Kept> kept,
       replaying_ = true;
       continue;
     }
-    bytes += one.message->memory_size();
+    // A body that stands by itself is named by its record: it is alone in it.
+    const std::size_t size = one.message->memory_size();
+    const bool is_apart = size > kInlineBodyMax;
+    if (is_apart) append();
+    bytes += size;
     record.entries.push_back({std::move(one.message), id, qos});
-    if (bytes < kRecordBytes) continue;
-    table_.append(client_id_, std::exchange(record, {client_id_, generation_, {}, false}));
-    bytes = 0;
+    if (is_apart || bytes >= kRecordBytes) append();
   }
   if (!is_durable()) {
     gather_done();

@@ -91,7 +91,7 @@ void append_to_store(benchmark::State& state) {
     if (records - trimmed < kTrimEvery) continue;
     trimmed = records;
     window.drain();
-    store->write_state(ShardId{1}, records, StateBatch(), [](Result<void>) {});
+    store->write_state(ShardId{1}, records, records, StateBatch(), [](Result<void>) {});
     store->flush_state([](Result<void> result) { CHECK(result); });
   }
   window.drain();

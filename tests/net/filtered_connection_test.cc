@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -248,6 +249,24 @@ TEST(FilteredConnection, WrapsEachTurnsBytesTogether) {
   stage.turn();
   EXPECT_EQ(stage.peer.receive(), "\x82\x07one,two");
   EXPECT_EQ(stage.counters.writes.value(), 1U);
+}
+
+TEST(FilteredConnection, WrapsALargeBacklogPieceByPieceAndThenSaysGoodbye) {
+  WebSocketStage stage;
+  constexpr std::size_t kSize = 3'000'000, kBudget = 256 * 1024;
+  stage.client.connection->write(as_bytes(std::string(kSize, 'x')));
+  stage.client.connection->close();
+  std::string got;
+  std::uint64_t sent = 0;
+  for (int i = 0; i < 1'000 && !stage.peer.at_end(); ++i) {
+    stage.turn();
+    EXPECT_LE(stage.counters.bytes_out.value() - sent, kBudget);
+    EXPECT_LE(kSize - (stage.client.connection->backlog() + got.size()), 2 * kBudget);
+    sent = stage.counters.bytes_out.value();
+    got += stage.peer.receive();
+  }
+  EXPECT_EQ(std::count(got.begin(), got.end(), 'x'), static_cast<std::ptrdiff_t>(kSize));
+  EXPECT_THAT(got, testing::EndsWith("\x88\x02\x03\xE8"));
 }
 
 TEST(FilteredConnection, AnswersAPingInTheSameTurn) {

@@ -91,6 +91,21 @@ TEST(WriteQueue, GathersNoMoreThanItIsAskedFor) {
   EXPECT_EQ(alive, 0);
 }
 
+TEST(WriteQueue, GathersNoMoreBytesThanItIsAskedFor) {
+  WriteQueue queue;
+  int alive = 0;
+  queue.append(as_bytes("head"));
+  auto text = SharedPtr<const Text>::adopt(new Text("shared payload", alive));
+  queue.append_shared(text->bytes(), SharedPtr<const SharedBlock>::share(text.get()));
+  queue.append(as_bytes("tail"));
+  std::array<iovec, 4> segments;
+  ASSERT_EQ(queue.gather(segments.data(), 4, 10), 2U);
+  EXPECT_EQ(segments[1].iov_len, 6U);
+  EXPECT_EQ(queue.gather(segments.data(), 4, 4), 1U);
+  EXPECT_EQ(queue.gather(segments.data(), 4, 0), 0U);
+  EXPECT_EQ(queue.gather(segments.data(), 4, 100), 3U);
+}
+
 TEST(WriteQueue, MovesWithEverythingInIt) {
   WriteQueue first;
   first.append(as_bytes("cargo"));

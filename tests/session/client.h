@@ -64,6 +64,10 @@ class Client {
   // What came since the last call of either; `got` as lines.
   std::vector<mqtt::Packet> take();
   Lines got();
+  // Another object of this client was sent the ids up to `last`: they come again, DUP set.
+  void was_sent(mqtt::PacketId last) {
+    for (mqtt::PacketId id = 1; id <= last; ++id) seen_.insert(id);
+  }
   // Acknowledges all that comes until nothing comes any more; the PUBLISHes' lines.
   Lines finish_all();
 

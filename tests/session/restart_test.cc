@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A broker ends without a word, another begins on what its disk holds: with all of it in the log,
 // with all of it in the state, and half and half.
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -224,6 +225,100 @@ TEST_P(Restart, EndedSessionsStayEnded) {
   lamp.connect(staying());
   EXPECT_THAT(lamp.got(), ElementsAre("CONNACK 00 present"));
   EXPECT_EQ(broker->sum(&SessionCounters::subscriptions), 0U);
+}
+
+// Each has its own body, although one record brought them all.
+TEST_P(Restart, KeepsRetainedMessagesThatWaitInAQueueApart) {
+  const std::string large(100'000, 'L'), larger(70'000, 'M');
+  {
+    Client source(*broker, "source", Hello());
+    source.publish(Pub("s/a", "A", kQos1).retained());
+    source.publish(Pub("s/b", "B", kQos1).retained());
+    source.publish(Pub("s/large", large, kQos1).retained());
+    source.publish(Pub("s/larger", larger, kQos1).retained());
+    Client reader(*broker, "reader", staying());
+    reader.subscribe({Sub("s/#", kQos1), Sub("s/+", kQos1)});
+    half_way();
+    reader.vanish();
+  }
+  restart();
+  Client reader(*broker, "reader");
+  reader.was_sent(8);
+  reader.connect(staying());
+  std::map<std::string, int> got;
+  for (const std::string& line : reader.got()) {
+    if (line.find('=') != line.npos) ++got[line.substr(0, line.find(' '))];
+  }
+  const std::map<std::string, int> wanted{
+      {"s/a=A", 2}, {"s/b=B", 2}, {"s/large=<100000", 2}, {"s/larger=<70000", 2}};
+  EXPECT_EQ(got, wanted);
+}
+
+std::size_t count_keys(const Remains& remains, char kind) {
+  std::size_t count = 0;
+  for (const auto& [id, shard] : remains.shards) {
+    for (const auto& [key, value] : shard.state) count += key[0] == kind;
+  }
+  return count;
+}
+
+// The bodies of a checkpoint are on disk, and nothing that names them.
+TEST(Checkpoint, CutOffBehindItsBodiesLeavesNothingBehind) {
+  const std::string large(100'000, 'L');
+  auto broker = std::make_unique<support::Broker>(1);
+  const Hello staying = Hello().resume().expiry(1000);
+  {
+    Client reader(*broker, "reader", staying);
+    reader.subscribe(Sub("t", kQos1));
+    reader.disconnect();
+    Client source(*broker, "source", Hello());
+    source.publish(Pub("t", large, kQos1));
+    source.publish(Pub("kept", large, kQos1).retained());
+  }
+  broker->disk(CoreId{0}).write_only_ahead();
+  broker->checkpoint();
+  Remains remains = broker->crash();
+  EXPECT_EQ(count_keys(remains, 'P'), 1U) << "one shard's: its checkpoint never ends";
+  EXPECT_GT(count_keys(remains, 'M'), 0U);
+  ManualClock clock = broker->clock();
+  broker = std::make_unique<support::Broker>(1, std::move(remains), clock);
+  {
+    Client source(*broker, "source", Hello());
+    source.publish(Pub("kept", "", kQos1).retained());
+    Client reader(*broker, "reader");
+    reader.connect(staying);
+    EXPECT_THAT(reader.finish_all(), ElementsAre("t=<100000 B> q1 #1"));
+  }
+  broker->checkpoint();
+  remains = broker->crash();
+  EXPECT_EQ(count_keys(remains, 'P'), 0U);
+  EXPECT_EQ(count_keys(remains, 'M'), 0U);
+  EXPECT_EQ(count_keys(remains, 'R'), 0U);
+}
+
+TEST_P(Restart, FansOutALargeQos2MessageThatWasOnItsWay) {
+  const std::string far = broker->id_on(1, "far"), publisher = broker->id_on(0, "pub");
+  const std::string large(1'100'000, 'L');
+  {
+    Client reader(*broker, far, staying());
+    reader.subscribe(Sub("t", kQos2));
+    reader.disconnect();
+    Client source(*broker, publisher, staying());
+    broker->disk(CoreId{1}).hold();
+    source.publish(Pub("t", large, kQos2).id(7));
+    EXPECT_THAT(source.got(), ElementsAre("PUBREC 7"));
+    source.vanish();
+  }
+  half_way();
+  restart();
+  EXPECT_EQ(broker->queued(far), 1U);
+  broker->checkpoint();
+  Client reader(*broker, far);
+  reader.connect(staying());
+  EXPECT_THAT(reader.finish_all(), ElementsAre("t=<1100000 B> q2 #1"));
+  broker->checkpoint();
+  broker->checkpoint();
+  EXPECT_EQ(count_keys(broker->crash(), 'M'), 0U);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <functional>
 
+#include "broker/session/shard_log.h"
+#include "broker/session/state_key.h"
 #include "tests/session/random_records.h"
 #include "tests/session/record_text.h"
 #include "tests/support/wire_cases.h"
@@ -305,15 +307,21 @@ TEST_P(Bodies, AreStoredInPartsAndJoined) {
   const MessagePtr message = Message::make(parts);
   Bytes bytes;
   encode_message(message, kOffset, bytes);
+  StateChanges changes;
+  BodySplitter splitter(7, message, kOffset);
+  while (!splitter.done()) splitter.next(changes);
+  EXPECT_EQ(changes.changes.front().key, state_key(StateKind::body_ahead, 7));
   BodyJoiner joiner;
-  std::size_t size = 0;
-  for (std::uint16_t part = 0; part < body_parts(bytes); ++part) {
-    const ByteView each = body_part(bytes, part);
+  Bytes stored;
+  for (std::size_t i = 1; i < changes.changes.size(); ++i) {
+    const auto part = static_cast<std::uint16_t>(i - 1);
+    const Bytes& each = *changes.changes[i].value;
+    EXPECT_EQ(changes.changes[i].key, body_key(7, part));
     EXPECT_LE(each.size(), kBodyPartMax);
-    size += each.size();
+    stored.insert(stored.end(), each.begin(), each.end());
     ASSERT_TRUE(joiner.add(part, each));
   }
-  EXPECT_EQ(size, bytes.size());
+  EXPECT_TRUE(stored == bytes);
   const auto joined = joiner.finish(kOffset);
   ASSERT_TRUE(joined) << joined.error().message;
   EXPECT_TRUE(text_of(*joined) == text_of(message));

@@ -189,7 +189,7 @@ class Lives {
     if (below(4) == 0) batch.erase_range("slot", "slou");
     for (const auto& [key, value] : state_of(shard, until)) batch.put(key, as_bytes(value));
     shard.applied = until;
-    store_->write_state(ShardId{i}, until, std::move(batch), [](Result<void>) {});
+    store_->write_state(ShardId{i}, until, until, std::move(batch), [](Result<void>) {});
   }
 
   void flush(bool wait) {

@@ -76,8 +76,8 @@ void StoreFixture::write_state(ShardId shard, LogIndex applied, const State& put
 }
 
 void StoreFixture::write_state(ShardId shard, LogIndex applied, StateBatch batch) {
-  const auto written =
-      wait_for([&](auto done) { store_->write_state(shard, applied, std::move(batch), done); });
+  const auto written = wait_for(
+      [&](auto done) { store_->write_state(shard, applied, applied, std::move(batch), done); });
   ASSERT_TRUE(written) << written.error().message;
 }
 

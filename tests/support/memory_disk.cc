@@ -41,6 +41,22 @@ void MemoryDisk::commit_all() {
 void MemoryDisk::write(ShardId id, session::LogIndex applied, session::StateChanges changes,
                        core::Task done) {
   Remains::Shard& shard = remains_.shards[id.value];
+  const bool has_bodies = !changes.bodies.empty();
+  for (session::BodySplitter& body : changes.bodies) {
+    session::StateChanges ahead;
+    while (!body.done()) body.next(ahead);
+    write_down(shard, ahead);
+  }
+  if (only_ahead_ && has_bodies) return;
+  write_down(shard, changes);
+  shard.applied = applied;
+  if (!remains_.keeps_log) {
+    std::erase_if(shard.log, [&](const auto& record) { return record.first <= applied; });
+  }
+  core_.post(std::move(done));
+}
+
+void MemoryDisk::write_down(Remains::Shard& shard, session::StateChanges& changes) {
   for (session::StateChanges::Change& one : changes.changes) {
     if (!one.end.empty()) {
       shard.state.erase(shard.state.lower_bound(one.key), shard.state.lower_bound(one.end));
@@ -50,10 +66,6 @@ void MemoryDisk::write(ShardId id, session::LogIndex applied, session::StateChan
       shard.state.erase(one.key);
     }
   }
-  shard.applied = applied;
-  if (!remains_.keeps_log)
-    std::erase_if(shard.log, [&](const auto& record) { return record.first <= applied; });
-  core_.post(std::move(done));
 }
 
 void MemoryDisk::read(ShardId id, Job job) {

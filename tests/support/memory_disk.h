@@ -40,6 +40,8 @@ class MemoryDisk final : public session::ShardLog,
   void hold() { held_ = true; }
   void let_go();
   void set_full(bool full) { full_ = full; }
+  // Checkpoints end, never to be done, when the bodies are written and nothing names them yet.
+  void write_only_ahead() { only_ahead_ = true; }
   std::size_t appended() const { return appended_; }
   // How many records of each kind were appended, by Record index.
   std::size_t appended(std::size_t kind) const { return kinds_[kind]; }
@@ -64,6 +66,7 @@ class MemoryDisk final : public session::ShardLog,
   };
   void on_turn_end() override;
   void commit_all();
+  static void write_down(Remains::Shard& shard, session::StateChanges& changes);
 
   Remains& remains_;
   core::Core& core_;
@@ -72,6 +75,7 @@ class MemoryDisk final : public session::ShardLog,
   std::deque<Appended> waiting_;
   bool held_ = false;
   bool full_ = false;
+  bool only_ahead_ = false;
   std::size_t appended_ = 0;
   std::size_t kinds_[std::variant_size_v<session::Record>] = {};
 };

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Large messages and many retained ones, over a restart: every byte, each once, bounded memory."""
 
+import filecmp
 import hashlib
 import os
+import subprocess
 import time
 
 from harness import wire
@@ -54,6 +56,26 @@ class Large(DurableCase):
 
     def test_sixty_four_megabytes(self):
         self.sizes([64 * MIB], 1)
+
+    def test_sixty_four_megabytes_through_websocket_and_tls(self):
+        certificates = self.certificates()
+        server = self.broker({"ws": {**LISTENER, "protocol": "ws"},
+                              "tls": {**LISTENER, **certificates.listener()}})
+        ways = {"ws": ["--ws"], "tls": ["--cafile", certificates.ca]}
+        payload = os.path.join(self.folder, "payload")
+        with open(payload, "wb") as out:
+            out.write(os.urandom(MIB) * 64)
+        for name, way in ways.items():
+            way += ["-h", "127.0.0.1", "-p", server.ports[name], "-q", 1, "-t", f"big/{name}"]
+            done = self.roost_command("pub", *way, "-r", "-f", payload, seconds=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.crash(server)
+        for way in ways.values():
+            received = os.path.join(self.folder, "received")
+            with open(received, "wb") as out:
+                command = [self.broker_path, "sub", *way, "-C", 1, "-N"]
+                subprocess.run([str(word) for word in command], stdout=out, timeout=60, check=True)
+            self.assertTrue(filecmp.cmp(payload, received, shallow=False))
 
     def test_a_crash_in_the_middle_of_one(self):
         """Half of a large message is none: no message, no harm."""

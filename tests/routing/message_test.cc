@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/routing/message.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace roost::routing {
+namespace {
+
+class Packet final : public SharedBlock {
+ public:
+  explicit Packet(bool& gone) : gone_(gone) {}
+  ~Packet() override { gone_ = true; }
+  const std::string payload = "the payload";
+
+ private:
+  bool& gone_;
+};
+
+TEST(Message, BorrowsAPayloadForAsLongAsItLives) {
+  bool gone = false;
+  auto packet = SharedPtr<const Packet>::adopt(new Packet(gone));
+  const std::string forwarded = "forwarded";
+  MessageParts parts;
+  parts.topic = "camera/1";
+  parts.payload = as_bytes(packet->payload);
+  parts.payload_owner = SharedPtr<const SharedBlock>::share(packet.get());
+  parts.forwarded = as_bytes(forwarded);
+  MessagePtr message = Message::make(parts);
+  const std::uint8_t* const where = parts.payload.data();
+  parts = {};
+  packet = {};
+  EXPECT_FALSE(gone);
+  EXPECT_EQ(message->payload().data(), where) << "it was copied";
+  EXPECT_EQ(as_text(message->payload()), "the payload");
+  EXPECT_EQ(message->topic(), "camera/1");
+  EXPECT_EQ(as_text(message->forwarded()), "forwarded");
+  EXPECT_EQ(message->memory_size(), sizeof(Message) + 8 + 9 + 11);
+  message = {};
+  EXPECT_TRUE(gone);
+}
+
+TEST(Message, CopiesAPayloadThatNobodyKeeps) {
+  std::string payload = "payload";
+  MessageParts parts;
+  parts.topic = "t";
+  parts.payload = as_bytes(payload);
+  const MessagePtr message = Message::make(parts);
+  payload = "other";
+  EXPECT_EQ(as_text(message->payload()), "payload");
+}
+
+}  // namespace
+}  // namespace roost::routing
