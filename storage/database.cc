@@ -73,6 +73,13 @@ class DatabaseSetup::Listener final : public rocksdb::EventListener {
   void OnTableFileCreated(const rocksdb::TableFileCreationInfo& info) override {
     const std::lock_guard lock(mutex_);
     counters_.table_bytes.add(info.file_size);
+    if (info.reason == rocksdb::TableFileCreationReason::kCompaction) {
+      counters_.compaction_bytes.add(info.file_size);
+    } else if (info.cf_name == kLogFamily) {
+      counters_.log_table_bytes.add(info.file_size);
+    } else {
+      counters_.state_table_bytes.add(info.file_size);
+    }
   }
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     const std::lock_guard lock(mutex_);
@@ -95,7 +102,7 @@ class DatabaseSetup::Listener final : public rocksdb::EventListener {
 
  private:
   mutable std::mutex mutex_;
-  StoreCounters& counters_;  // table_bytes is guarded by mutex_
+  StoreCounters& counters_;  // those of tables are guarded by mutex_
   std::string damage_;       // guarded by mutex_, as the next
   std::function<void()> when_full_;
 };
