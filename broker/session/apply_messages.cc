@@ -83,9 +83,12 @@ bool ShardState::is_repeat(const std::optional<Source>& source, LogIndex StoredS
 void ShardState::apply_one(const PublishedRecord& record) {
   if (is_repeat(record.source, &StoredSeen::published)) return;
   saw_time(record.message->received_ms() + offset_ms_);
+  std::size_t sessions = 0;
   table_.stored_matcher().run(tree_, *record.message, [&](StoredSession& session, Match& match) {
     deliver(session, record.message, match);
+    ++sessions;
   });
+  if (sessions > 1) several_.push_back(applied_);
 }
 
 void ShardState::apply_one(const AssignedRecord& record) {
@@ -107,6 +110,7 @@ void ShardState::apply_one(const GatheredRecord& record) {
   StoredSession* session = current(record.client_id, record.generation);
   if (session == nullptr || session->rare == nullptr || session->rare->gathers_open == 0) return;
   StoredSession::Rare& rare = *session->rare;
+  gathered_.push_back(applied_);
   for (const GatheredRecord::Entry& entry : record.entries) {
     if (rare.live_topics.contains(hash64(entry.message->topic()))) continue;
     enqueue(*session, QueueEntry{entry.message, entry.subscription_id, entry.qos, true, nullptr});

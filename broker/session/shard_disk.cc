@@ -51,8 +51,7 @@ struct ShardState::Written {
   };
   std::vector<One> sessions;
   LogIndex applied = 0;
-  std::unordered_map<LogIndex, std::uint32_t> wanted;  // bodies: by how many new entries
-  std::unordered_set<LogIndex> references;             // whose count changed
+  std::unordered_set<LogIndex> references;  // whose count changed
 };
 
 void ShardState::checkpoint(ShardDisk& disk, core::Task done) {
@@ -121,13 +120,11 @@ void ShardState::write_sessions(StateChanges& changes, Written& written) {
     changes.erase(state_key(StateKind::filters, client_id));
     changes.erase(state_key(StateKind::will, client_id));
   }
-  for (const StoredSession* session : dirty_) {
-    for (std::size_t i = 0; i < session->fresh.size(); ++i)
-      ++written.wanted[session->fresh[i].index];
-  }
   for (StoredSession* session : std::exchange(dirty_, {})) {
     write_session(*session, changes, written);
   }
+  several_.clear();
+  gathered_.clear();
 }
 
 void ShardState::write_session(StoredSession& session, StateChanges& changes, Written& written) {
@@ -153,14 +150,19 @@ void ShardState::write_session(StoredSession& session, StateChanges& changes, Wr
   written.sessions.push_back({session.client_id, session.number, session.next_sequence});
 }
 
-// One session only: the body stands in the entry. Several: once, under its log index.
+// One session only: the body stands in the entry. Several: once, under its log index, which is
+// therefore no name for one of several bodies of the same record.
+bool ShardState::is_inline(const StoredSession::Fresh& fresh) const {
+  if (std::binary_search(gathered_.begin(), gathered_.end(), fresh.index)) return true;
+  return fresh.entry.message->memory_size() <= kInlineMax &&
+         !std::binary_search(several_.begin(), several_.end(), fresh.index);
+}
+
 void ShardState::write_entry(const StoredSession& session, const StoredSession::Fresh& fresh,
                              StateChanges& changes, Written& written) {
   if (!fresh.entry.message) return;
   StoredEntry entry{fresh.index, fresh.entry.clone()};
-  const bool is_inline =
-      written.wanted[fresh.index] == 1 && fresh.entry.message->memory_size() <= kInlineMax;
-  if (!is_inline) {
+  if (!is_inline(fresh)) {
     if (references_[fresh.index]++ == 0) {
       std::vector<std::uint8_t> body;
       encode_message(fresh.entry.message, offset_ms_, body);

@@ -150,6 +150,7 @@ class ShardState final : private routing::PublicationWaiter {
   void write_session(StoredSession& session, StateChanges& changes, Written& written);
   void write_entry(const StoredSession& session, const StoredSession::Fresh& fresh,
                    StateChanges& changes, Written& written);
+  bool is_inline(const StoredSession::Fresh& fresh) const;
   void write_finished(StateChanges& changes, const Resolved& resolved, Written& written);
   void write_rest(StateChanges& changes);
   void written_down(const Written& written);
@@ -186,6 +187,9 @@ class ShardState final : private routing::PublicationWaiter {
   std::vector<Sweep> sweeps_;
   std::vector<LogIndex> forwards_gone_;
   bool limits_dirty_ = false, seen_dirty_ = false;
+  // Since the last checkpoint, rising: records that several sessions want, and those that brought
+  // one session several messages.
+  std::vector<LogIndex> several_, gathered_;
   std::unordered_map<LogIndex, std::uint32_t> references_;  // of bodies that several want
   bool writing_ = false;
 };
