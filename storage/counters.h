@@ -30,8 +30,9 @@ struct StoreCounters {
   Counter salvaged_records;  // taken out of damaged files
   Counter damaged_reads;     // of the state that met a damaged page
 
-  // Everything that went to files of the database: write-ahead log, tables.
-  Counter wal_bytes, table_bytes;
+  // Everything that went to files of the database: write-ahead log, tables. Of the tables: those
+  // of the log, of the state, and what compactions wrote again.
+  Counter wal_bytes, table_bytes, log_table_bytes, state_table_bytes, compaction_bytes;
 };
 
 }  // namespace roost::storage

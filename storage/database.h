@@ -54,10 +54,13 @@ class DatabaseSetup {
   std::uint64_t cached_bytes() const { return cache_->GetUsage(); }
   // The oldest write-ahead log that the last open() still had a use for.
   std::uint64_t first_log_number() const;
+  // Records go behind the last one of their shard without a search. Requires: recovery is over.
+  void expect_rising_keys(bool expected) const;
 
  private:
   class Listener;
   class LogNumbers;
+  class RisingKeys;
 
   std::uint64_t write_buffer_bytes_;
   std::shared_ptr<PatientFiles> files_;
@@ -65,6 +68,7 @@ class DatabaseSetup {
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<Listener> listener_;
   std::unique_ptr<LogNumbers> log_numbers_;
+  std::shared_ptr<RisingKeys> rising_keys_;
   rocksdb::DBOptions db_options_;
 };
 
@@ -80,7 +84,7 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Tables don't change before this, save by flushes.
+  // Recovery is over. Tables don't change before this, save by flushes.
   rocksdb::Status start_compactions();
 
   rocksdb::DB& db() { return *db_; }

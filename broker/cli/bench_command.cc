@@ -19,7 +19,8 @@ constexpr const char* kFooter =
     "--count\n"
     "wildcard filters), verify (every message of every publisher accounted for at every\n"
     "subscriber), connect (--count connections, then held for --idle-seconds), retained (--count\n"
-    "retained topics, replayed), offline (sessions filled with --count messages while away).\n\n"
+    "retained topics, replayed), offline (sessions filled with --count messages while away by a\n"
+    "publisher each, or by one publisher for all).\n\n"
     "A publisher has at most --window messages on the way: not yet acknowledged, or not yet\n"
     "arrived at all subscribers. With --rate, messages leave on a schedule instead and latency\n"
     "counts from the scheduled time. CPU per delivery is user + system time of all threads of\n"
@@ -64,7 +65,10 @@ void add_load_arguments(Arguments& arguments, bench::Options& options, std::uint
   arguments.option("--reconnect-every", options.reconnect_ms,
                    "verify: cut a random connection every N ms, persistent sessions");
   arguments.option("--seed", options.seed, "verify: which connections are cut");
-  arguments.flag("--keep", options.keep, "retained: leave the topics there");
+  arguments.flag("--persistent", options.persistent,
+                 "Subscribers' sessions outlive their connections");
+  arguments.flag("--keep", options.keep,
+                 "retained: leave the topics there; offline: leave the queues full");
 }
 
 void add_run_arguments(Arguments& arguments, bench::Options& options) {

@@ -114,6 +114,10 @@ class Core final : private Watcher {
   // Runs `task` in a turn of this core, in order of posting per poster. Never blocks, never drops.
   // Inside a turn of another core it leaves in one batch with that turn's other posts at its end.
   void post(Task task);
+  // The same from a thread that is no core's: where this core sleeps, its turn is run here, and
+  // those of sleeping cores that it posts to. For little work whose sender has nothing to do that
+  // is more urgent.
+  void post_and_run(Task task);
   // Mail waiting, for back-pressure: who posts much asks first.
   std::size_t mail_waiting() const { return mail_waiting_.load(std::memory_order_relaxed); }
 
@@ -160,6 +164,7 @@ class Core final : private Watcher {
   void add_turn_end(TurnEnd& work);
   void prepare_sleep();
 
+  void add_mail(Task task);
   void put_mail(std::vector<Task>& tasks);
   void put_in_outbox(Core& target, Task task);
   void empty_outboxes(std::vector<Core*>& posted_to);

@@ -17,13 +17,27 @@ void Core::post(Task task) {
     from->put_in_outbox(*this, std::move(task));
     return;
   }
-  {
-    const std::lock_guard lock(mail_lock_);
-    mail_.push_back(std::move(task));
-    mail_waiting_.store(mail_.size());
-  }
+  add_mail(std::move(task));
   // This core itself looks at its mail before it sleeps.
   if (from == nullptr && claim_sleeper()) wake();
+}
+
+void Core::post_and_run(Task task) {
+  DCHECK(current() == nullptr);
+  add_mail(std::move(task));
+  if (!claim_sleeper()) return;
+  std::vector<Core*> posted_to{this};
+  for (std::size_t i = 0; i < posted_to.size(); ++i) {
+    Core& target = *posted_to[i];
+    if (i > 0 && !target.claim_sleeper()) continue;
+    if (i >= kBorrowedTurnsMax || !target.run_borrowed(posted_to)) target.wake();
+  }
+}
+
+void Core::add_mail(Task task) {
+  const std::lock_guard lock(mail_lock_);
+  mail_.push_back(std::move(task));
+  mail_waiting_.store(mail_.size());
 }
 
 // Leaves `tasks` empty.

@@ -50,6 +50,7 @@ class DiskGate final : public session::ShardLog,
  private:
   static constexpr SteadyMs kRetryMs = 500;  // after a full disk
   static constexpr std::size_t kBatchBytes = 512 * 1024;
+  static constexpr std::size_t kCommitHereMax = 8;  // records: cheaper than waking the core
 
   struct Appended {
     ShardId shard;

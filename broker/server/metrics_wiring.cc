@@ -269,6 +269,9 @@ constexpr StoreRow kStoreCounters[] = {
     {"roost_store_damaged_reads_total", "Reads that met a damaged page.", &T::damaged_reads},
     {"roost_store_wal_bytes_total", "Bytes written to the write-ahead log.", &T::wal_bytes},
     {"roost_store_table_bytes_total", "Bytes written to tables.", &T::table_bytes},
+    {"roost_store_log_table_bytes_total", "Of them, of the log.", &T::log_table_bytes},
+    {"roost_store_state_table_bytes_total", "Of them, of the state.", &T::state_table_bytes},
+    {"roost_store_compaction_bytes_total", "Of them, written again.", &T::compaction_bytes},
 };
 constexpr StoreRow kStoreGauges[] = {
     {"roost_store_sync_seconds_max", "Longest group commit.", &T::sync_ns_max, 1e-9},

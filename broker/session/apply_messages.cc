@@ -84,9 +84,12 @@ bool ShardState::is_repeat(const std::optional<Source>& source, LogIndex StoredS
 void ShardState::apply_one(const PublishedRecord& record) {
   if (is_repeat(record.source, &StoredSeen::published)) return;
   saw_time(record.message->received_ms() + offset_ms_);
+  std::size_t sessions = 0;
   table_.stored_matcher().run(tree_, *record.message, [&](StoredSession& session, Match& match) {
     deliver(session, record.message, match);
+    ++sessions;
   });
+  if (sessions > 1) several_.push_back(applied_);
 }
 
 void ShardState::apply_one(const AssignedRecord& record) {

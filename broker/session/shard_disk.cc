@@ -48,10 +48,9 @@ struct ShardState::Written {
   };
   std::vector<One> sessions;
   LogIndex applied = 0;
-  std::unordered_map<const routing::Message*, std::uint32_t> wanted;  // by how many new entries
-  std::unordered_map<LogIndex, const routing::Message*> apart;        // bodies by themselves
-  std::unordered_set<LogIndex> references;                            // whose count changed
-  std::vector<LogIndex> ahead;                                        // bodies that are new
+  std::unordered_map<LogIndex, const routing::Message*> apart;  // bodies by themselves
+  std::unordered_set<LogIndex> references;                      // whose count changed
+  std::vector<LogIndex> ahead;                                  // bodies that are new
 };
 
 void ShardState::checkpoint(ShardDisk& disk, core::Task done) {
@@ -123,13 +122,10 @@ void ShardState::write_sessions(StateChanges& changes, Written& written) {
     changes.erase(state_key(StateKind::filters, client_id));
     changes.erase(state_key(StateKind::will, client_id));
   }
-  for (const StoredSession* session : dirty_) {
-    for (std::size_t i = 0; i < session->fresh.size(); ++i)
-      ++written.wanted[session->fresh[i].entry.message.get()];
-  }
   for (StoredSession* session : std::exchange(dirty_, {})) {
     write_session(*session, changes, written);
   }
+  several_.clear();
 }
 
 void ShardState::write_session(StoredSession& session, StateChanges& changes, Written& written) {
@@ -157,13 +153,18 @@ void ShardState::write_session(StoredSession& session, StateChanges& changes, Wr
 
 // One session only: the body stands in the entry. Several want it, or it is large: once, under its
 // log index, if no other message of that record has it already.
+bool ShardState::is_apart(const StoredSession::Fresh& fresh, Written& written) const {
+  const routing::Message* const message = fresh.entry.message.get();
+  return (message->memory_size() > kInlineBodyMax ||
+          std::binary_search(several_.begin(), several_.end(), fresh.index)) &&
+         written.apart.try_emplace(fresh.index, message).first->second == message;
+}
+
 void ShardState::write_entry(const StoredSession& session, const StoredSession::Fresh& fresh,
                              StateChanges& changes, Written& written) {
   if (!fresh.entry.message) return;
   StoredEntry entry{fresh.index, fresh.entry.clone()};
-  const routing::Message* const message = fresh.entry.message.get();
-  const bool is_apart = written.wanted[message] > 1 || message->memory_size() > kInlineBodyMax;
-  if (is_apart && written.apart.try_emplace(fresh.index, message).first->second == message) {
+  if (is_apart(fresh, written)) {
     add_reference(fresh.index, fresh.entry.message, changes, written);
     entry.entry.message = {};
   }

@@ -150,6 +150,7 @@ class ShardState final : private routing::PublicationWaiter {
   void write_session(StoredSession& session, StateChanges& changes, Written& written);
   void write_entry(const StoredSession& session, const StoredSession::Fresh& fresh,
                    StateChanges& changes, Written& written);
+  bool is_apart(const StoredSession::Fresh& fresh, Written& written) const;
   void write_finished(StateChanges& changes, const Resolved& resolved, Written& written);
   void write_retained(StateChanges& changes, Written& written);
   void write_forwards(StateChanges& changes, Written& written);
@@ -192,6 +193,8 @@ class ShardState final : private routing::PublicationWaiter {
   std::vector<Sweep> sweeps_;
   std::vector<LogIndex> forwards_gone_;
   bool limits_dirty_ = false, seen_dirty_ = false;
+  // Records since the last checkpoint, rising, that several sessions want.
+  std::vector<LogIndex> several_;
   // Of bodies that stand by themselves: how many want them.
   std::unordered_map<LogIndex, std::uint32_t> references_;
   std::unordered_map<std::string, LogIndex> retained_bodies_;  // topic -> the body it has there

@@ -1,28 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the store takes beside RocksDB alone with the same batches, and beside a bare fdatasync.
-// Records of 100 B; `records/s` is what counts, `B/record` what went to the disk. The folder is
-// ROOST_BENCH_DIR or the current one. Run: storage_bench --benchmark_filter=Append
+// Records of ROOST_BENCH_RECORD bytes (100); `records/s` is what counts, `B/record` what went to
+// the disk. The folder is ROOST_BENCH_DIR or the current one; ROOST_BENCH_BATCH is one more size of
+// batches. Run: storage_bench --benchmark_filter=Append
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "broker/base/check.h"
+#include "broker/base/hash.h"
 #include "storage/store.h"
 
 namespace roost::storage {
 namespace {
 
-constexpr std::size_t kRecordBytes = 100;
+// A number of the environment, or else `fallback`.
+std::int64_t number_of(const char* name, std::int64_t fallback) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? fallback : std::atoll(text);
+}
+
+const auto kRecordBytes = static_cast<std::size_t>(number_of("ROOST_BENCH_RECORD", 100));
 constexpr std::size_t kTrimEvery = 400'000;  // records: the state is flushed, the log trimmed
+
+// What no compression makes smaller, once at least.
+std::string noise(std::size_t size) {
+  std::string bytes;
+  for (std::uint64_t word = 1; bytes.size() < size;
+       bytes.push_back(static_cast<char>(word >> 56))) {
+    word = mix64(word);
+  }
+  return bytes;
+}
 
 class Folder {
  public:
@@ -75,7 +96,7 @@ void append_to_store(benchmark::State& state) {
   StoreOptions options;
   options.path = folder.path() + "/data";
   auto store = Store::open(options, log).value();
-  const std::string record(kRecordBytes, 'r');
+  const std::string record = noise(kRecordBytes);
   const auto size = static_cast<std::size_t>(state.range(0));
   const auto most = static_cast<std::size_t>(state.range(1));
   Window window;
@@ -111,13 +132,13 @@ void append_to_rocksdb(benchmark::State& state) {
   rocksdb::DB* opened = nullptr;
   CHECK(rocksdb::DB::Open(options, folder.path() + "/data", &opened).ok());
   const std::unique_ptr<rocksdb::DB> db(opened);
-  const std::string record(kRecordBytes, 'r');
+  const std::string record = noise(kRecordBytes);
   rocksdb::WriteOptions write;
   write.sync = true;
   std::size_t records = 0;
   for (auto _ : state) {
     rocksdb::WriteBatch batch;
-    for (int64_t i = 0; i < state.range(0); ++i) {
+    for (std::int64_t i = 0; i < state.range(0); ++i) {
       char key[16];
       std::snprintf(key, sizeof key, "%010zx", ++records);
       CHECK(batch.Put(rocksdb::Slice(key, 10), record).ok());
@@ -142,15 +163,25 @@ void bare_fdatasync(benchmark::State& state) {
   report(state, records);
 }
 
+std::vector<std::int64_t> batch_sizes() {
+  std::vector<std::int64_t> sizes = {1, 10, 100};
+  const std::int64_t one_more = number_of("ROOST_BENCH_BATCH", 1);
+  if (std::find(sizes.begin(), sizes.end(), one_more) == sizes.end()) sizes.push_back(one_more);
+  return sizes;
+}
+
+void of_each_size(benchmark::internal::Benchmark* benchmark) {
+  for (const std::int64_t size : batch_sizes()) benchmark->Arg(size);
+}
+
+void of_each_size_one_open(benchmark::internal::Benchmark* benchmark) {
+  for (const std::int64_t size : batch_sizes()) benchmark->Args({size, 1});
+}
+
 // One after another, each waiting: what a lonely publisher feels.
-BENCHMARK(bare_fdatasync)->Name("Append/fdatasync")->Arg(1)->Arg(10)->Arg(100)->UseRealTime();
-BENCHMARK(append_to_rocksdb)->Name("Append/rocksdb")->Arg(1)->Arg(10)->Arg(100)->UseRealTime();
-BENCHMARK(append_to_store)
-    ->Name("Append/store")
-    ->Args({1, 1})
-    ->Args({10, 1})
-    ->Args({100, 1})
-    ->UseRealTime();
+BENCHMARK(bare_fdatasync)->Name("Append/fdatasync")->Apply(of_each_size)->UseRealTime();
+BENCHMARK(append_to_rocksdb)->Name("Append/rocksdb")->Apply(of_each_size)->UseRealTime();
+BENCHMARK(append_to_store)->Name("Append/store")->Apply(of_each_size_one_open)->UseRealTime();
 // Many cores' batches in flight: what group commit makes of them.
 BENCHMARK(append_to_store)
     ->Name("Append/store_in_flight")

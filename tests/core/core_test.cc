@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "broker/core/cores.h"
@@ -190,6 +192,49 @@ TEST(Core, ReadsTheClockOncePerTurn) {
   core.post([&] { wall = core.wall_ms(); });
   core.run_once(0);
   EXPECT_EQ(wall, clock.wall_ms());
+}
+
+// Whoever isn't a core runs the turn of one that sleeps; one that is awake does it itself.
+TEST(Core, RunsASleepersTurnWhereTheMailComesFrom) {
+  SystemClock clock;
+  Core core(CoreId{0}, clock);
+  core.start();
+  std::atomic<int> runs{0};
+  int posted = 0;
+  while (core.counters().borrowed_turns.value() == 0) {
+    core.post_and_run([&] { ++runs; });
+    ++posted;
+    while (runs < posted) std::this_thread::yield();
+  }
+  const auto here = std::this_thread::get_id();
+  bool was_here = false;
+  while (!was_here) {
+    core.post_and_run([&] {
+      was_here = std::this_thread::get_id() == here && core.is_current();
+      ++runs;
+    });
+    ++posted;
+    while (runs < posted) std::this_thread::yield();
+  }
+  core.stop();
+  EXPECT_EQ(runs, posted);
+  EXPECT_EQ(Core::current(), nullptr);
+}
+
+// What a borrowed turn posts to another sleeper is run there and then as well, or by its thread.
+TEST(Core, WhatABorrowedTurnPostsArrives) {
+  SystemClock clock;
+  Core first(CoreId{0}, clock), second(CoreId{1}, clock);
+  first.start();
+  second.start();
+  std::atomic<int> runs{0};
+  for (int i = 0; i < 1'000; ++i) {
+    first.post_and_run([&] { second.post([&] { first.post([&] { ++runs; }); }); });
+  }
+  while (runs < 1'000) std::this_thread::yield();
+  first.stop();
+  second.stop();
+  EXPECT_EQ(runs, 1'000);
 }
 
 TEST(Core, DestroysMailThatWasNeverRun) {

@@ -154,6 +154,28 @@ TEST_P(Restart, KeepsRetainedMessagesAndTheirClearing) {
   EXPECT_THAT(reader.got(), UnorderedElementsAre("SUBACK 1 00", "a=1 retain", "c=3 retain"));
 }
 
+// One record brought them all; each has a body of its own.
+TEST_P(Restart, WhatWasGatheredKeepsItsBodies) {
+  {
+    Client source(*broker, "source", Hello());
+    for (int i = 1; i <= 4; ++i) {
+      const std::string topic = "keep/" + std::to_string(i);
+      source.publish(Pub(topic, std::to_string(i), kQos1).retained());
+    }
+    Client lamp(*broker, "lamp", staying());
+    lamp.stop_reading(1);  // SUBACK
+    lamp.subscribe(Sub("keep/#", kQos1));
+    half_way();
+    lamp.vanish();
+  }
+  restart();
+  Client back(*broker, "lamp");
+  back.connect(staying());
+  Lines bodies;
+  for (const std::string& line : back.finish_all()) bodies.push_back(line.substr(0, 8));
+  EXPECT_THAT(bodies, UnorderedElementsAre("keep/1=1", "keep/2=2", "keep/3=3", "keep/4=4"));
+}
+
 TEST_P(Restart, PublishesTheWillOfWhoWasConnected) {
   {
     Client watcher(*broker, "watcher", staying());

@@ -102,6 +102,10 @@ Plan make_plan(const Options& options) {
     case Mode::wildcards:
       add_wildcards(options, plan);
       break;
+    case Mode::offline:
+      options.publishers == 1 ? add_all_to_all(options, root, plan)
+                              : add_pairs(options, root, plan);
+      break;
     default:
       add_pairs(options, root, plan);
       break;

@@ -42,9 +42,11 @@ class OfflineRun {
   bool fill();
   void drain();
   void forget();
+  bool come_back(Report& report);
 
   Tally& tally() { return *flow_.tallies[0]; }
-  std::uint64_t wanted() const { return options_.count * options_.subscribers; }
+  std::uint64_t to_fill() const { return options_.count * options_.publishers; }
+  std::uint64_t to_drain() const { return options_.count * options_.subscribers; }
 
   const Options options_;
   Loop loop_;
@@ -87,7 +89,7 @@ bool OfflineRun::fill() {
   }
   return drive_.until(
       "filling", kPatienceSeconds, [&] { return tally().completed.value(); },
-      [&] { return tally().completed.value() >= wanted(); },
+      [&] { return tally().completed.value() >= to_fill(); },
       [&] {
         for (const auto& publisher : publishers_) {
           if (!publisher->finished()) publisher->fill();
@@ -99,7 +101,7 @@ void OfflineRun::drain() {
   for (const auto& subscriber : subscribers_) subscriber->open(false);
   drive_.until(
       "draining", options_.drain_seconds, [&] { return tally().delivered.value(); },
-      [&] { return tally().delivered.value() >= wanted(); });
+      [&] { return tally().delivered.value() >= to_drain(); });
 }
 
 void OfflineRun::forget() {
@@ -122,6 +124,23 @@ Result<int> OfflineRun::run(Report& report) {
   const bool filled = fill();
   const double fill_s = static_cast<double>(clock_ns() - fill_ns) / 1e9;
   const auto after = meter_.sample();
+  const auto completed = static_cast<double>(tally().completed.value());
+  report.count("sessions", "sessions", options_.subscribers);
+  report.count("messages", "messages per session", options_.count);
+  report.number("filled_per_s", "acknowledged per second", completed / fill_s, 0);
+  if (before && after) {
+    report.number("fill_cpu_us", "broker CPU per message stored",
+                  static_cast<double>(cpu_between_ns(*before, *after)) / 1e3 / completed, 3, "us");
+  }
+  add_growth(report, "message", before, after, tally().completed.value());
+  if (!options_.keep) return come_back(report) && filled ? 0 : 1;
+  for (const auto& publisher : publishers_) publisher->close();
+  loop_.flush();
+  return filled ? 0 : 1;
+}
+
+// False: something is missing.
+bool OfflineRun::come_back(Report& report) {
   meter_.begin();
   drain();
   meter_.end();
@@ -132,25 +151,16 @@ Result<int> OfflineRun::run(Report& report) {
   const std::uint64_t sessions_gone = tally().sessions_gone.value();
   forget();
 
-  const auto completed = static_cast<double>(tally().completed.value());
   const std::uint64_t delivered = tally().delivered.value();
-  report.count("sessions", "sessions", options_.subscribers);
-  report.count("messages", "messages per session", options_.count);
-  report.number("filled_per_s", "acknowledged per second", completed / fill_s, 0);
   report.number("drained_per_s", "drained per second",
                 static_cast<double>(delivered) / meter_.window_seconds(), 0);
-  if (before && after) {
-    report.number("fill_cpu_us", "broker CPU per message stored",
-                  static_cast<double>(cpu_between_ns(*before, *after)) / 1e3 / completed, 3, "us");
-  }
   meter_.add_cpu(report, delivered);
-  add_growth(report, "message", before, after, tally().completed.value());
   report.count("delivered", "delivered", delivered);
   report.count("lost", "acknowledged and lost", lost);
   report.count("duplicated", "duplicated", tally().duplicates.value());
   report.count("reordered", "reordered", tally().reordered.value());
   report.count("sessions_gone", "sessions forgotten", sessions_gone);
-  return filled && lost == 0 && sessions_gone == 0 ? 0 : 1;
+  return lost == 0 && sessions_gone == 0;
 }
 
 }  // namespace

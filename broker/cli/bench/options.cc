@@ -83,7 +83,8 @@ Result<void> set_defaults(Options& options) {
   if (options.mode == Mode::fan_in && options.subscribers != 1) {
     return error(ErrorKind::invalid_argument, "fan-in has one subscriber");
   }
-  if (is_paired(options.mode) && options.publishers != options.subscribers) {
+  const bool is_one_to_all = options.mode == Mode::offline && options.publishers == 1;
+  if (is_paired(options.mode) && !is_one_to_all && options.publishers != options.subscribers) {
     return error(ErrorKind::invalid_argument, "as many publishers as subscribers, please");
   }
   if (options.mode == Mode::fan_out && options.publishers != 1) {

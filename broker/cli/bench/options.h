@@ -60,8 +60,9 @@ struct Options {
   std::uint32_t sources = 0;        // connect: how many 127.0.0.x addresses to come from
   std::uint32_t reconnect_ms = 0;   // verify: cut a random connection this often
   std::uint64_t seed = 1;
-  int pid = 0;        // the broker's, for its CPU and memory
-  bool keep = false;  // retained: leave the topics there
+  int pid = 0;              // the broker's, for its CPU and memory
+  bool keep = false;        // retained: leave the topics there; offline: leave the queues full
+  bool persistent = false;  // subscribers' sessions outlive their connections
   bool json = false;
   bool quiet = false;
 };

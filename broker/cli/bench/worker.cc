@@ -81,7 +81,8 @@ void Worker::open_some() {
   const bool clean = flow_.options.reconnect_ms == 0;
   const std::size_t all = subscribers_.size() + publishers_.size();
   while (opened_ < all && opened_ - tally_.ready.value() < kOpeningAtOnce) {
-    link_at(opened_++).open(clean);
+    const bool is_subscriber = opened_ < subscribers_.size();
+    link_at(opened_++).open(clean && !(is_subscriber && flow_.options.persistent));
   }
 }
 
