@@ -13,9 +13,9 @@ namespace roost::storage {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kFullRetry = std::chrono::milliseconds(100);
+constexpr auto kAtOnce = std::chrono::microseconds(100);
+constexpr std::size_t kLittle = 8;  // batches
 
 void set_max(Counter& counter, std::uint64_t value) {
   if (value > counter.value()) counter.set(value);
@@ -62,6 +62,7 @@ void LogWriter::submit(Item item) {
     was_empty = waiting_.empty();
     counters_.pending_bytes.add(item.bytes());
     waiting_.push_back(std::move(item));
+    has_waiting_.store(true, std::memory_order_relaxed);
   }
   if (was_empty) submitted_.notify_one();
 }
@@ -74,6 +75,7 @@ void LogWriter::run() {
     space_.look_if_due(0);
     if (space_.low()) refuse_inessential(items);
     if (!items.empty()) write(items);
+    answered_at_ = Clock::now();
   }
 }
 
@@ -81,9 +83,12 @@ LogWriter::Items LogWriter::take() {
   if (next_taken_ == taken_.size()) {
     taken_.clear();
     next_taken_ = 0;
+    linger();
     std::unique_lock lock(mutex_);
     submitted_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
     taken_.swap(waiting_);
+    has_waiting_.store(false, std::memory_order_relaxed);
+    is_asked_at_once_ = taken_.size() <= kLittle && Clock::now() - answered_at_ < kAtOnce;
   }
   std::size_t end = next_taken_;
   for (std::size_t bytes = 0; end < taken_.size() && bytes < batch_bytes_max_; ++end) {
@@ -94,6 +99,15 @@ LogWriter::Items LogWriter::take() {
   Items items(std::make_move_iterator(first), std::make_move_iterator(last));
   next_taken_ = end;
   return items;
+}
+
+// One client with one message in flight: its next comes sooner than a sleeping thread wakes.
+void LogWriter::linger() {
+  if (!is_asked_at_once_) return;
+  const auto end = Clock::now() + kAtOnce;
+  while (!has_waiting_.load(std::memory_order_relaxed) && Clock::now() < end) {
+    std::this_thread::yield();
+  }
 }
 
 void LogWriter::write(Items& items) {

@@ -7,6 +7,8 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -51,10 +53,14 @@ class LogWriter {
   };
   using Items = std::vector<Item>;
 
+  using Clock = std::chrono::steady_clock;
+
   void submit(Item item);
   void run();
   // What one write takes, as much as there is under batch_bytes_max; empty: the end.
   Items take();
+  // Stays awake for a moment where the next batch is likely to come at once.
+  void linger();
   void write(Items& items);
   void add(const Item& item);
   rocksdb::Status write_batch();
@@ -78,6 +84,7 @@ class LogWriter {
   std::condition_variable submitted_;
   Items waiting_;        // guarded by mutex_
   bool ending_ = false;  // guarded by mutex_
+  std::atomic<bool> has_waiting_{false};
 
   // The writer's thread only.
   Items taken_;                 // swapped out whole
@@ -87,6 +94,8 @@ class LogWriter {
   std::vector<std::pair<ShardId, Position>>
       written_;  // by batch_: becomes last_ when it is durable
   std::uint64_t trimmed_in_batch_ = 0;
+  Clock::time_point answered_at_;
+  bool is_asked_at_once_ = false;  // little came right after the last answer: so will the next
   std::thread thread_;
 };
 
