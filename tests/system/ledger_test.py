@@ -75,6 +75,17 @@ class Ledger(unittest.TestCase):
         self.receive(0, 2, 1, 3)
         self.assertIn("1 out of order: [(('p', 1), 'after', 2)]", self.found())
 
+    def test_published_again_for_a_filter_that_came_later(self):
+        self.wish.on = [[28, None]]
+        self.wish.off = [[0, 5]]
+        self.publisher.sent[1].times = 2
+        self.receive(0, 2, 1, 3)
+        self.assertEqual(self.found(), "")
+        self.wish.on = [[2, None]]  # sure when it was sent first
+        self.assertIn("1 out of order", self.found())
+        self.wish.on, self.publisher.sent[1].times = [[28, None]], 1
+        self.assertIn("1 out of order", self.found())
+
     def test_from_nowhere(self):
         self.receive(0, 1, 2, 3, 4)
         self.receive(0, publisher="q")
