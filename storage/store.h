@@ -108,7 +108,8 @@ class Store {
   virtual void flush_state(Done done) = 0;
   // Runs on a reader thread.
   virtual void read(std::function<void(const StateView&)> job) = 0;
-  // The calling thread reads; for start-up and tools, never on a core. Must not outlive the store.
+  // The calling thread reads, past the cache; for start-up and tools, never on a core. Must not
+  // outlive the store.
   virtual std::unique_ptr<StateView> view() const = 0;
 
   // A consistent copy of the running store (hard links where possible) in a new directory, which
