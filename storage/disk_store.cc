@@ -134,11 +134,11 @@ void DiskStore::write_state(ShardId shard, LogIndex applied, LogIndex trim_to, S
 void DiskStore::flush_state(Done done) { state_->flush(std::move(done)); }
 
 void DiskStore::read(std::function<void(const StateView&)> job) {
-  readers_->run([this, job = std::move(job)] { job(DatabaseView(*database_, damage_)); });
+  readers_->run([this, job = std::move(job)] { job(DatabaseView(*database_, damage_, true)); });
 }
 
 std::unique_ptr<StateView> DiskStore::view() const {
-  return std::make_unique<DatabaseView>(*database_, damage_);
+  return std::make_unique<DatabaseView>(*database_, damage_, false);
 }
 
 Result<std::unique_ptr<Snapshot>> DiskStore::snapshot() {

@@ -17,8 +17,11 @@ void DamageReport::met(std::string_view what) {
   remember_();
 }
 
-DatabaseView::DatabaseView(Database& database, DamageReport& damage)
-    : database_(database), damage_(damage), snapshot_(database.db().GetSnapshot()) {}
+DatabaseView::DatabaseView(Database& database, DamageReport& damage, bool fills_cache)
+    : database_(database),
+      damage_(damage),
+      fills_cache_(fills_cache),
+      snapshot_(database.db().GetSnapshot()) {}
 
 DatabaseView::~DatabaseView() { database_.db().ReleaseSnapshot(snapshot_); }
 
@@ -41,6 +44,7 @@ Result<void> DatabaseView::scan(
   const rocksdb::Slice bound(end);
   rocksdb::ReadOptions options;
   options.snapshot = snapshot_;
+  options.fill_cache = fills_cache_;
   options.iterate_upper_bound = &bound;
   const MakeIterator make = [&] {
     return std::unique_ptr<rocksdb::Iterator>(

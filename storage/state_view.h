@@ -30,7 +30,8 @@ class DamageReport {
 
 class DatabaseView final : public StateView {
  public:
-  DatabaseView(Database& database, DamageReport& damage);
+  // `fills_cache`: what is read may be wanted again soon.
+  DatabaseView(Database& database, DamageReport& damage, bool fills_cache);
   ~DatabaseView() override;
 
   Result<std::optional<std::string>> get(ShardId shard, std::string_view key) const override;
@@ -41,6 +42,7 @@ class DatabaseView final : public StateView {
  private:
   Database& database_;
   DamageReport& damage_;
+  const bool fills_cache_;
   const rocksdb::Snapshot* snapshot_;
 };
 

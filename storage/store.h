@@ -86,7 +86,8 @@ class StoreReading {
   // index order. A gap (a damaged page) behind applied() is said and counted by the store; the
   // visitor sees the jump in `index`.
   virtual Result<void> replay(ShardId shard, LogIndex after, const RecordVisitor& visit) const = 0;
-  // The calling thread reads; for start-up and tools, never on a core. Must not outlive the store.
+  // The calling thread reads, past the cache; for start-up and tools, never on a core. Must not
+  // outlive the store.
   virtual std::unique_ptr<StateView> view() const = 0;
 };
 

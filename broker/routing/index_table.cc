@@ -34,8 +34,9 @@ void IndexTable::insert(std::uint64_t hash, std::uint32_t index) {
 
 std::uint32_t IndexTable::slot_of(std::uint64_t hash, std::uint32_t index) const {
   CHECK(size_ > 0);
-  std::uint32_t at = tag_of(hash) & mask_;
-  while (slots_[at].index != index) {
+  const std::uint32_t tag = tag_of(hash);
+  std::uint32_t at = tag & mask_;
+  while (slots_[at].index != index || slots_[at].tag != tag) {
     CHECK(slots_[at].index != kNoIndex);
     at = (at + 1) & mask_;
   }

@@ -29,7 +29,7 @@ class IndexTable {
     }
   }
 
-  // Requires: not in the table.
+  // Requires: not in the table with this hash.
   void insert(std::uint64_t hash, std::uint32_t index);
   // Requires: in the table with this hash.
   void erase(std::uint64_t hash, std::uint32_t index);

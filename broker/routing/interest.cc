@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/routing/interest.h"
 
+#include <bit>
 #include <new>
 
 #include "broker/base/check.h"
+#include "broker/routing/index_table.h"
 #include "broker/routing/interest_key.h"
+#include "broker/routing/pool.h"
 #include "broker/routing/repeat_counts.h"
 
 namespace roost::routing {
@@ -15,7 +18,9 @@ namespace {
 constexpr std::uint32_t kUsed = std::uint32_t{1} << 31;
 static_assert(kFrontMax < 31);
 
-std::size_t shared_bucket(std::uint64_t hash) { return hash % SharedInterest::kBuckets; }
+std::uint32_t shared_bucket(std::uint64_t hash) {
+  return static_cast<std::uint32_t>(hash % SharedInterest::kBuckets);
+}
 
 std::uint64_t* zero_words(std::size_t count) {
   void* words = std::calloc(count, sizeof(std::uint64_t));
@@ -46,7 +51,9 @@ std::uint64_t SharedInterest::candidates(std::string_view topic) const {
 }
 
 InterestWriter::InterestWriter(SharedInterest& shared, unsigned bit)
-    : shared_(shared), mask_(std::uint64_t{1} << bit), repeats_(std::make_unique<RepeatCounts>()) {
+    : shared_(shared),
+      mask_(std::uint64_t{1} << bit),
+      repeats_(std::make_unique<RepeatCounts<std::uint32_t>>()) {
   DCHECK(bit < 64);
 }
 
@@ -59,7 +66,7 @@ void InterestWriter::add(std::string_view filter) {
   if ((shared_.depths_.load(std::memory_order_relaxed) & depth_bits) != depth_bits) {
     shared_.depths_.fetch_or(depth_bits, std::memory_order_relaxed);
   }
-  const std::size_t at = shared_bucket(key.hash);
+  const std::uint32_t at = shared_bucket(key.hash);
   const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);
   if ((bucket.load(std::memory_order_relaxed) & mask_) != 0) {
     repeats_->add(at);
@@ -69,56 +76,92 @@ void InterestWriter::add(std::string_view filter) {
 }
 
 void InterestWriter::remove(std::string_view filter) {
-  const std::size_t at = shared_bucket(filter_key(filter).hash);
+  const std::uint32_t at = shared_bucket(filter_key(filter).hash);
   if (repeats_->remove(at)) return;
   const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);
   const std::uint64_t before = bucket.fetch_and(~mask_, std::memory_order_relaxed);
   CHECK((before & mask_) != 0);
 }
 
+// Eight bytes a front: the upper half of its hash, which tells filters apart well enough (a
+// collision only says yes too often), and whose it is: nearly always one slot's.
 struct SlotInterest::Table {
-  // 32 bits of hash are enough to tell filters apart; a collision only says yes too often.
-  static std::uint32_t key(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  static constexpr std::uint32_t kSlots = 64;
   static std::uint64_t repeat_key(std::uint64_t hash, unsigned slot) {
-    return std::uint64_t{key(hash)} << 6 | slot;
+    return hash >> 32 << 6 | slot;
   }
 
-  boost::unordered_flat_map<std::uint32_t, std::uint64_t, KeyedHash> masks;
-  RepeatCounts repeats;
+  std::uint64_t mask_of(std::uint32_t index) const {
+    return index <= kSlots ? std::uint64_t{1} << (index - 1) : several[index - kSlots];
+  }
+  std::uint32_t find(std::uint64_t hash) const {
+    return fronts.find(hash, [](std::uint32_t) { return true; });
+  }
+  // The front's slots were those of `index`; from now on they are `mask`.
+  void change(std::uint64_t hash, std::uint32_t index, std::uint64_t mask);
+
+  IndexTable fronts;  // -> slot + 1, or kSlots + where its mask stands
+  Pool<std::uint64_t> several;
+  RepeatCounts<std::uint64_t> repeats;
   std::uint32_t depths = 0;  // as in SharedInterest
 };
+
+void SlotInterest::Table::change(std::uint64_t hash, std::uint32_t index, std::uint64_t mask) {
+  const bool is_one = std::has_single_bit(mask);
+  if (index > kSlots && !is_one && mask != 0) {
+    several[index - kSlots] = mask;
+    return;
+  }
+  if (mask == 0) {
+    fronts.erase(hash, index);
+  } else {
+    const std::uint32_t to = is_one ? static_cast<std::uint32_t>(std::countr_zero(mask)) + 1
+                                    : kSlots + several.add(mask);
+    if (index == kNoIndex) {
+      fronts.insert(hash, to);
+    } else {
+      fronts.replace(hash, index, to);
+    }
+  }
+  if (index > kSlots) several.remove(index - kSlots);
+}
 
 SlotInterest::SlotInterest() = default;
 SlotInterest::~SlotInterest() = default;
 
 void SlotInterest::add(std::string_view filter, unsigned slot) {
-  DCHECK(slot < 64);
+  DCHECK(slot < Table::kSlots);
   if (table_ == nullptr) table_ = std::make_unique<Table>();
   const FilterKey key = filter_key(filter);
   table_->depths |= key.depth_bit;
-  std::uint64_t& mask = table_->masks[Table::key(key.hash)];
+  const std::uint32_t index = table_->find(key.hash);
+  const std::uint64_t mask = index == kNoIndex ? 0 : table_->mask_of(index);
   const std::uint64_t bit = std::uint64_t{1} << slot;
-  if ((mask & bit) != 0) table_->repeats.add(Table::repeat_key(key.hash, slot));
-  mask |= bit;
+  if ((mask & bit) != 0) {
+    table_->repeats.add(Table::repeat_key(key.hash, slot));
+  } else {
+    table_->change(key.hash, index, mask | bit);
+  }
 }
 
 void SlotInterest::remove(std::string_view filter, unsigned slot) {
-  DCHECK(slot < 64 && table_ != nullptr);
+  DCHECK(slot < Table::kSlots && table_ != nullptr);
   const std::uint64_t hash = filter_key(filter).hash;
   if (table_->repeats.remove(Table::repeat_key(hash, slot))) return;
-  const auto at = table_->masks.find(Table::key(hash));
+  const std::uint32_t index = table_->find(hash);
+  CHECK(index != kNoIndex);
+  const std::uint64_t mask = table_->mask_of(index);
   const std::uint64_t bit = std::uint64_t{1} << slot;
-  CHECK(at != table_->masks.end() && (at->second & bit) != 0);
-  at->second &= ~bit;
-  if (at->second == 0) table_->masks.erase(at);
+  CHECK((mask & bit) != 0);
+  table_->change(hash, index, mask & ~bit);
 }
 
 std::uint64_t SlotInterest::candidates(std::string_view topic) const {
-  if (table_ == nullptr || table_->masks.empty()) return 0;
+  if (table_ == nullptr || table_->fronts.size() == 0) return 0;
   std::uint64_t bits = 0;
   for_topic_keys(topic, table_->depths, [&](std::uint64_t hash) {
-    const auto at = table_->masks.find(Table::key(hash));
-    if (at != table_->masks.end()) bits |= at->second;
+    const std::uint32_t index = table_->find(hash);
+    if (index != kNoIndex) bits |= table_->mask_of(index);
   });
   return bits;
 }

@@ -14,6 +14,7 @@
 
 namespace roost::routing {
 
+template <typename Key>
 class RepeatCounts;
 
 // Thread: each bit has one writer (its core); reading from any thread.
@@ -53,7 +54,8 @@ class InterestWriter {
  private:
   SharedInterest& shared_;
   std::uint64_t mask_;
-  std::unique_ptr<RepeatCounts> repeats_;  // by bucket; beyond the one that the bit stands for
+  // By bucket; beyond the one that the bit stands for.
+  std::unique_ptr<RepeatCounts<std::uint32_t>> repeats_;
 };
 
 // The same without sharing: slots are a core's own shards. Thread: core-bound.

@@ -15,12 +15,13 @@ struct KeyedHash {
   std::size_t operator()(std::uint64_t key) const { return table_hash(key, process_key()); }
 };
 
+template <typename Key>
 class RepeatCounts {
  public:
-  void add(std::uint64_t key) { ++counts_[key]; }
+  void add(Key key) { ++counts_[key]; }
 
   // True: one repeat less. False: there was none, it is the bit's turn.
-  bool remove(std::uint64_t key) {
+  bool remove(Key key) {
     const auto at = counts_.find(key);
     if (at == counts_.end()) return false;
     if (--at->second == 0) counts_.erase(at);
@@ -28,7 +29,7 @@ class RepeatCounts {
   }
 
  private:
-  boost::unordered_flat_map<std::uint64_t, std::uint32_t, KeyedHash> counts_;
+  boost::unordered_flat_map<Key, std::uint32_t, KeyedHash> counts_;
 };
 
 }  // namespace roost::routing

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/server/node_store.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -92,6 +94,7 @@ void NodeStore::start_shards(const Clock& clock, std::uint16_t shard_count) {
     threads.emplace_back([&, shard_count] { start_shards_of(end, clock, shard_count); });
   }
   for (std::thread& thread : threads) thread.join();
+  ::malloc_trim(0);  // what decoding and recovery took is given back once, before anybody waits
   std::uint64_t sessions = 0;
   for (const End& end : ends_) sessions += end.table->counters().sessions_durable.value();
   log_.write(LogLevel::info, "replayed " + std::to_string(counters_.replayed.value()) +

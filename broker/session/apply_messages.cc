@@ -15,7 +15,7 @@ ShardState::~ShardState() = default;
 
 StoredSession* ShardState::find(std::string_view client_id) const {
   const auto at = sessions_.find(client_id);
-  return at == sessions_.end() ? nullptr : at->second.get();
+  return at == sessions_.end() ? nullptr : at->get();
 }
 
 bool ShardState::stores(std::string_view topic) const {
@@ -36,7 +36,8 @@ void ShardState::saw_time(ShardMs now_ms, WallMs wall_ms) {
 }
 
 void ShardState::mark_dirty(StoredSession& session) {
-  if (std::exchange(session.is_dirty, true)) return;
+  if (session.is_dirty) return;
+  session.is_dirty = true;
   dirty_.insert(&session);
 }
 
@@ -46,7 +47,7 @@ void ShardState::apply_one(const StartedRecord& record) {
   set_limits(record);
   limits_dirty_ = true;
   std::vector<StoredSession*> attached;
-  for (const auto& [id, session] : sessions_) {
+  for (const auto& session : sessions_) {
     if (session->attached) attached.push_back(session.get());
   }
   std::sort(attached.begin(), attached.end(), [](const StoredSession* a, const StoredSession* b) {

@@ -27,11 +27,10 @@ StoredSession* ShardState::current(std::string_view client_id, const Generation&
 }
 
 StoredSession& ShardState::begin_session(std::string_view client_id) {
-  auto made = std::make_unique<StoredSession>(client_id, next_number_++);
-  StoredSession& session = *made;
-  const bool added = sessions_.emplace(session.client_id, std::move(made)).second;
+  const auto [at, added] =
+      sessions_.insert(std::make_unique<StoredSession>(client_id, next_number_++));
   CHECK(added);
-  return session;
+  return **at;
 }
 
 void ShardState::apply_one(const AttachedRecord& record) {
@@ -52,7 +51,6 @@ void ShardState::apply_one(const AttachedRecord& record) {
   if (session != nullptr) {
     session->generation = record.generation;
     session->attached = true;
-    session->is_ending = false;
     session->expiry_s = record.expiry_s;
     session->expires_at_ms = kNever;
     session->receive_maximum = record.receive_maximum;
@@ -60,6 +58,7 @@ void ShardState::apply_one(const AttachedRecord& record) {
       session->rare->will.reset();  // an old one that waits: its session goes on [MQTT-3.1.3-9]
       session->rare->newest.clear();
     }
+    note_due(*session);
     if (record.will) {
       session->make_rare().will = std::make_unique<StoredWill>(
           StoredWill{record.will->message, record.generation, record.will->delay_s, kNever});
@@ -120,7 +119,6 @@ void ShardState::apply_one(const EndedRecord& record) {
 void ShardState::apply_one(const WillFiredRecord& record) {
   StoredSession* session = current(record.client_id, record.generation);
   if (session == nullptr || session->attached || session->will() == nullptr) return;
-  session->is_ending = false;
   fire_will(*session);
   note_due(*session);
 }
@@ -150,9 +148,10 @@ void ShardState::end_session(StoredSession& session) {
   if (session.disk_end > session.oldest || writing_) {
     sweeps_.push_back({session.number, session.oldest, session.next_sequence});
   }
-  ended_.push_back(session.client_id);
+  ended_.emplace_back(session.client_id());
   dirty_.erase(&session);
-  sessions_.erase(session.client_id);
+  due_.set(session, kNever);
+  sessions_.erase(sessions_.find(session.client_id()));
 }
 
 void ShardState::remove_filter(StoredSession& session, std::string_view text) {
@@ -164,7 +163,7 @@ void ShardState::remove_filter(StoredSession& session, std::string_view text) {
     return;
   }
   table_.counters().shared_subscriptions.sub();
-  if (table_.is_leading()) table_.share_leave(session.client_id, *filter);
+  if (table_.is_leading()) table_.share_leave(session.client_id(), *filter);
 }
 
 void ShardState::apply_one(const SubscribedRecord& record) {

@@ -18,7 +18,7 @@ using mqtt::ProtocolVersion;
 using mqtt::ReasonCode;
 
 Session::Session(SessionTable& table, std::string_view client_id, Generation generation)
-    : origin(hash64(client_id)), table_(table), client_id_(client_id), generation_(generation) {}
+    : origin_(hash64(client_id)), table_(table), client_id_(client_id), generation_(generation) {}
 
 Session::~Session() = default;
 
@@ -73,7 +73,7 @@ AttachedRecord Session::attached_record(const mqtt::Connect& connect, bool durab
   record.durable = durable;
   record.expiry_s = expiry_s_;
   record.receive_maximum = receive_maximum_;
-  record.will = will_of(connect, origin);
+  record.will = will_of(connect, origin_);
   return record;
 }
 

@@ -22,8 +22,8 @@ struct Subscription {
 
 class FilterList {
  public:
-  bool empty() const { return size_ == 0; }
-  std::size_t size() const { return size_; }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const;
   bool contains(std::string_view filter) const { return find(filter).has_value(); }
   std::optional<Subscription> find(std::string_view filter) const;
   // True: it is new.
@@ -38,7 +38,7 @@ class FilterList {
         visit(std::string_view(filter), subscription);
       return;
     }
-    for (std::size_t at = 0; at < packed_.size();) {
+    for (std::size_t at = 0; at < packed_size();) {
       const Item item = item_at(at);
       visit(item.filter, item.subscription);
       at = item.end;
@@ -53,13 +53,14 @@ class FilterList {
     Subscription subscription;
     std::size_t begin = 0, end = 0;
   };
+  std::size_t packed_size() const;  // bytes of the items
   Item item_at(std::size_t begin) const;
   std::optional<Item> packed_item(std::string_view filter) const;
-  void append(std::string_view filter, const Subscription& subscription);
+  // Without one item; behind the others a new one of `added_size` bytes, whose place is returned.
+  char* repack(const Item& without, std::size_t added_size);
 
-  std::string packed_;  // size u16, options, id, filter; each
+  std::unique_ptr<char[]> packed_;  // size of the items, count; then each: subscription, size, text
   std::unique_ptr<Many> many_;
-  std::uint32_t size_ = 0;
 };
 
 }  // namespace roost::session

@@ -53,30 +53,26 @@ void ShardState::note_forwarded() {
 }
 
 ShardMs ShardState::run_due(ShardMs now_ms) {
-  while (!due_.empty() && due_.begin()->first <= now_ms) {
-    const std::string client_id = std::move(due_.begin()->second);
-    due_.erase(due_.begin());
-    StoredSession* session = find(client_id);
-    if (session == nullptr || session->attached || session->is_ending) continue;
-    if (session->expires_at_ms <= now_ms) {
-      session->is_ending = true;
+  while (due_.next_ms() <= now_ms) {
+    StoredSession& session = due_.next();
+    due_.set(session, kNever);  // until that record is applied
+    const std::string client_id(session.client_id());
+    if (session.expires_at_ms <= now_ms) {
       table_.append(id_, EndedRecord{client_id, EndedRecord::Why::expired}, nullptr);
-    } else if (session->will() != nullptr && session->will()->due_ms <= now_ms) {
-      session->is_ending = true;
-      table_.append(id_, WillFiredRecord{client_id, session->generation}, nullptr);
     } else {
-      note_due(*session);
+      table_.append(id_, WillFiredRecord{client_id, session.generation}, nullptr);
     }
   }
-  return due_.empty() ? kNever : due_.begin()->first;
+  return due_.next_ms();
 }
 
-void ShardState::note_due(const StoredSession& session) {
-  ShardMs due_ms = session.expires_at_ms;
-  if (session.will() != nullptr) due_ms = std::min(due_ms, session.will()->due_ms);
-  if (session.attached || due_ms == kNever) return;
-  due_.emplace(due_ms, session.client_id);
-  table_.due_at(due_ms - offset_ms_);
+void ShardState::note_due(StoredSession& session) {
+  ShardMs due_ms = session.attached ? kNever : session.expires_at_ms;
+  if (!session.attached && session.will() != nullptr) {
+    due_ms = std::min(due_ms, session.will()->due_ms);
+  }
+  due_.set(session, due_ms);
+  if (due_ms != kNever) table_.due_at(due_ms - offset_ms_);
 }
 
 }  // namespace roost::session

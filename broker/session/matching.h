@@ -24,7 +24,7 @@ struct Match {
 };
 
 // Finds who of a tree wants a message; overlapping filters of one owner give one match. An Owner
-// has origin, match_serial and match_index. Reused from publish to publish.
+// has origin(), match_serial and match_index. Reused from publish to publish.
 template <typename Owner>
 class Matcher {
  public:
@@ -51,7 +51,7 @@ class Matcher {
   void collect(const routing::Subscriber& subscriber, const routing::Message& message) {
     auto* owner = static_cast<Owner*>(subscriber.owner);
     const mqtt::SubscriptionOptions options = subscriber.options;
-    if (options.no_local && message.origin() == owner->origin) return;  // [MQTT-3.8.3-3]
+    if (options.no_local && message.origin() == owner->origin()) return;  // [MQTT-3.8.3-3]
     if (owner->match_serial != serial_) {
       owner->match_serial = serial_;
       owner->match_index = static_cast<std::uint32_t>(targets_.size());

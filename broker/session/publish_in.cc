@@ -114,7 +114,7 @@ routing::MessagePtr Session::message_of(const mqtt::Publish& publish) const {
   parts.payload_owner = publish.payload_owner;
   parts.qos = publish.qos;
   parts.retain = publish.retain;
-  parts.origin = origin;
+  parts.origin = origin_;
   parts.sequence = table_.router().next_number();
   parts.received_ms = now_ms();
   if (version_ == mqtt::ProtocolVersion::v5) {

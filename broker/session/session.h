@@ -55,6 +55,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
 
   const std::string& client_id() const { return client_id_; }
   const Generation& generation() const { return generation_; }
+  std::uint64_t origin() const { return origin_; }  // hash64(client id), for No Local
   bool is_durable() const { return stored_ != nullptr && stored_->durable; }
   bool is_connected() const { return link_ != nullptr; }
   // CONNACK waits for the shard's log: nothing may be handled yet.
@@ -110,7 +111,6 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void append_acks();
 
   // Duplicate merging while matching, as Matcher wants them.
-  const std::uint64_t origin;  // hash64(client id), for No Local
   std::uint32_t match_serial = 0;
   std::uint32_t match_index = 0;
 
@@ -204,6 +204,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void send_packet(const mqtt::Packet& packet);
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode reason);
 
+  const std::uint64_t origin_;
   SessionTable& table_;
   const std::string client_id_;
   const Generation generation_;

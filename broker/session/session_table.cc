@@ -158,14 +158,14 @@ void SessionTable::index_add(StoredSession& session, std::string_view filter,
                              const Subscription& subscription, routing::TopicTree& tree) {
   if (!tree.insert(filter, {&session, subscription.id, subscription.options})) return;
   durable_interest_.add(filter);
-  shard_interest_.add(filter, shard_of(session.client_id).value % 64U);
+  shard_interest_.add(filter, shard_of(session.client_id()).value % 64U);
 }
 
 void SessionTable::index_remove(StoredSession& session, std::string_view filter,
                                 routing::TopicTree& tree) {
   if (!tree.erase(filter, &session)) return;
   durable_interest_.remove(filter);
-  shard_interest_.remove(filter, shard_of(session.client_id).value % 64U);
+  shard_interest_.remove(filter, shard_of(session.client_id()).value % 64U);
 }
 
 // --- records ---

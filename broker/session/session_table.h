@@ -202,6 +202,7 @@ class SessionTable final : public routing::LocalDelivery,
   void append_assigned(const routing::ShareMember& member, const std::string& key,
                        Handing& handing);
   void rejoin_groups();
+  void rejoin_groups_of(const StoredSession& session);
 
   core::Core& core_;
   core::Cores& cores_;

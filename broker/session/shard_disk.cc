@@ -130,25 +130,28 @@ void ShardState::write_sessions(StateChanges& changes, Written& written) {
 
 void ShardState::write_session(StoredSession& session, StateChanges& changes, Written& written) {
   session.is_dirty = false;
-  changes.put(state_key(StateKind::header, session.client_id), value_of(session.header()));
-  if (std::exchange(session.filters_dirty, false)) {
+  if (!session.attached) session.shrink_rare();
+  changes.put(state_key(StateKind::header, session.client_id()), value_of(session.header()));
+  if (session.filters_dirty) {
+    session.filters_dirty = false;
     StoredFilters filters;
     session.filters.for_each([&](std::string_view filter, const Subscription& subscription) {
       filters.push_back({std::string(filter), subscription.options, subscription.id});
     });
-    changes.put(state_key(StateKind::filters, session.client_id), value_of(filters));
+    changes.put(state_key(StateKind::filters, session.client_id()), value_of(filters));
   }
   if (session.will() != nullptr) {
-    changes.put(state_key(StateKind::will, session.client_id),
+    changes.put(state_key(StateKind::will, session.client_id()),
                 value_of(*session.will(), offset_ms_));
   } else if (session.has_will_on_disk) {
-    changes.erase(state_key(StateKind::will, session.client_id));
+    changes.erase(state_key(StateKind::will, session.client_id()));
   }
   session.has_will_on_disk = session.will() != nullptr;
   for (std::size_t i = 0; i < session.fresh.size(); ++i) {
     write_entry(session, session.fresh[i], changes, written);
   }
-  written.sessions.push_back({session.client_id, session.number, session.next_sequence});
+  written.sessions.push_back(
+      {std::string(session.client_id()), session.number, session.next_sequence});
 }
 
 // One session only: the body stands in the entry. Several want it, or it is large: once, under its

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From disk into an empty shard. A value that can't be read is said to be missing by who reads.
+#include <algorithm>
 #include <utility>
 
 #include "broker/base/check.h"
@@ -161,11 +162,15 @@ void ShardState::load_session(std::string_view client_id, StoredHeader header) {
   counters.queued.add(session.queued);
   counters.queued_bytes.add(session.queued_bytes);
   if (session.durable) counters.sessions_durable.add();
-  sessions_.emplace(session.client_id, std::move(made));
+  sessions_.insert(std::move(made));
 }
 
 void ShardState::begin_leading() {
-  for (const auto& [id, session] : sessions_) note_due(*session);
+  const auto is_due = [](const auto& session) {
+    return !session->attached && session->expires_at_ms != kNever;
+  };
+  due_.reserve(static_cast<std::size_t>(std::count_if(sessions_.begin(), sessions_.end(), is_due)));
+  for (const auto& session : sessions_) note_due(*session);
 }
 
 }  // namespace roost::session

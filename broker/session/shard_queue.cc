@@ -104,7 +104,7 @@ void ShardState::hand_on_fresh(const StoredSession& session) {
     if (fresh.entry.qos == mqtt::Qos::exactly_once && was_sent) continue;
     ++handed_on;
     if (!table_.is_leading()) continue;
-    table_.share_return(fresh.entry.extra->share, fresh.entry.message, session.client_id);
+    table_.share_return(fresh.entry.extra->share, fresh.entry.message, session.client_id());
   }
   if (table_.is_leading()) {
     const std::uint64_t received = session.rare == nullptr ? 0 : session.rare->received.size();

@@ -8,8 +8,8 @@
 // Owner: SessionTable of the shard's core.
 #pragma once
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +20,7 @@
 #include "broker/routing/publication.h"
 #include "broker/routing/retained.h"
 #include "broker/routing/topic_tree.h"
+#include "broker/session/due_sessions.h"
 #include "broker/session/matching.h"
 #include "broker/session/shard_log.h"
 #include "broker/session/stored_session.h"
@@ -50,7 +51,7 @@ class ShardState final : private routing::PublicationWaiter {
   std::size_t expire_retained(SteadyMs now_ms, std::size_t budget);
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (const auto& [id, session] : sessions_) visit(*session);
+    for (const auto& session : sessions_) visit(*session);
   }
 
   // --- time ---
@@ -130,7 +131,7 @@ class ShardState final : private routing::PublicationWaiter {
   void hand_on_fresh(const StoredSession& session);
   void remove_filter(StoredSession& session, std::string_view filter);
   void mark_dirty(StoredSession& session);
-  void note_due(const StoredSession& session);
+  void note_due(StoredSession& session);
 
   // shard_queue.cc
   void deliver(StoredSession& session, const routing::MessagePtr& message, Match& match);
@@ -170,7 +171,7 @@ class ShardState final : private routing::PublicationWaiter {
   SessionTable& table_;
   LogIndex applied_ = 0;
   LogIndex written_ = 0;  // the state on disk
-  std::unordered_map<std::string_view, std::unique_ptr<StoredSession>> sessions_;
+  boost::unordered_flat_set<std::unique_ptr<StoredSession>, ByClientId, ByClientId> sessions_;
   routing::TopicTree tree_;  // owners: StoredSession
   routing::RetainedStore retained_;
   std::uint64_t next_number_ = 1;
@@ -183,7 +184,7 @@ class ShardState final : private routing::PublicationWaiter {
   std::int64_t offset_ms_ = 0;
   ShardMs time_ms_ = 0;
   WallMs wall_ms_ = 0;
-  std::multimap<ShardMs, std::string> due_;  // client ids; leader's, looked at again when due
+  DueSessions due_;
 
   // What differs from the disk.
   std::unordered_set<StoredSession*> dirty_;

@@ -78,16 +78,29 @@ void SessionTable::share_return(std::string_view group_key, const routing::Messa
 void SessionTable::rejoin_groups() {
   for (const auto& shard : shards_) {
     if (shard == nullptr) continue;
+    std::vector<const StoredSession*> members;
     shard->for_each([&](const StoredSession& session) {
-      session.filters.for_each([&](std::string_view text, const Subscription& subscription) {
-        const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
-        if (!filter || !filter->is_shared()) return;
-        share_join(
-            {session.client_id, core_.id(), false, subscription.id, subscription.options, true},
-            *filter, {});
+      bool shares = false;
+      session.filters.for_each([&](std::string_view text, const Subscription&) {
+        shares = shares || text.starts_with("$share/");
       });
+      if (shares) members.push_back(&session);
     });
+    std::sort(members.begin(), members.end(), [](const StoredSession* a, const StoredSession* b) {
+      return a->number < b->number;  // no order of a hash table: a run from one seed repeats
+    });
+    for (const StoredSession* session : members) rejoin_groups_of(*session);
   }
+}
+
+void SessionTable::rejoin_groups_of(const StoredSession& session) {
+  session.filters.for_each([&](std::string_view text, const Subscription& subscription) {
+    const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+    if (!filter || !filter->is_shared()) return;
+    share_join({std::string(session.client_id()), core_.id(), false, subscription.id,
+                subscription.options, true},
+               *filter, {});
+  });
 }
 
 // Counted where the last member left meanwhile.

@@ -4,17 +4,27 @@
 #include <algorithm>
 
 #include "broker/base/check.h"
-#include "broker/base/hash.h"
 #include "broker/session/outgoing.h"
 
 namespace roost::session {
 
 StoredSession::StoredSession(std::string_view id, std::uint64_t its_number)
-    : client_id(id), origin(hash64(id)), number(its_number) {}
+    : number(its_number), client_id_(decltype(client_id_)::make(id)) {}
+
+StoredSession::~StoredSession() { client_id_.release(); }
 
 StoredSession::Rare& StoredSession::make_rare() {
   if (rare == nullptr) rare = std::make_unique<Rare>();
   return *rare;
+}
+
+void StoredSession::shrink_rare() {
+  if (rare == nullptr) return;
+  const bool is_empty = rare->finished.empty() && rare->received.empty() &&
+                        rare->awaiting_release.empty() && rare->will == nullptr &&
+                        rare->gathers_open == 0 && rare->live_topics.empty() &&
+                        rare->newest.empty();
+  if (is_empty) rare.reset();
 }
 
 bool StoredSession::was_received(std::uint64_t sequence) const {

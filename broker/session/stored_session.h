@@ -7,12 +7,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "broker/base/hash.h"
+#include "broker/routing/short_text.h"
+#include "broker/routing/table_hash.h"
 #include "broker/session/filter_list.h"
 #include "broker/session/queue_entry.h"
 #include "broker/session/record.h"
@@ -45,9 +47,10 @@ struct StoredSession {
   };
 
   StoredSession(std::string_view id, std::uint64_t its_number);
+  ~StoredSession();
+  StoredSession(const StoredSession&) = delete;
+  StoredSession& operator=(const StoredSession&) = delete;
 
-  const std::string client_id;
-  const std::uint64_t origin;  // hash64(client id), for No Local
   const std::uint64_t number;  // names it within its shard's keys
   // Duplicate merging while matching: the serial of the publish seen last.
   std::uint32_t match_serial = 0;
@@ -61,19 +64,23 @@ struct StoredSession {
   ShardMs expires_at_ms = kNever;
   std::uint32_t queued = 0;  // unfinished messages
   std::uint32_t expiry_s = 0;
+  std::uint32_t due_place = 0;  // in DueSessions; 0: none
   std::uint16_t receive_maximum = 0;
-  bool durable = true;  // false: only a clean session's will stands here
-  bool attached = false;
-  bool is_dirty = false;  // differs from what is on disk
-  bool filters_dirty = false;
-  bool has_will_on_disk = false;
-  bool is_ending = false;   // leader: the record that ends it is on its way
+  bool durable : 1 = true;  // false: only a clean session's will stands here
+  bool attached : 1 = false;
+  bool is_dirty : 1 = false;  // differs from what is on disk
+  bool filters_dirty : 1 = false;
+  bool has_will_on_disk : 1 = false;
   Session* live = nullptr;  // its client, on this node
   FilterList filters;
   Ring<Fresh> fresh;  // rising; sequences from disk_end on
   std::unique_ptr<Rare> rare;
 
+  std::string_view client_id() const { return client_id_.view(); }
+  std::uint64_t origin() const { return hash64(client_id()); }  // for No Local
   Rare& make_rare();
+  // Gives it back if nothing stands in it.
+  void shrink_rare();
   bool is_unfinished(std::uint64_t sequence) const {
     return sequence >= oldest && sequence < next_sequence &&
            (rare == nullptr || !rare->finished.contains(sequence));
@@ -90,6 +97,32 @@ struct StoredSession {
   void finish(std::uint64_t sequence);
   // What is written of it.
   StoredHeader header() const;
+
+ private:
+  // Most ids stand here, beside the rest.
+  routing::ShortText<28> client_id_;
+};
+
+// Of a million sleeping sessions each is no larger than this; one filter of theirs costs a block of
+// 48 bytes more, and its entry in the topic tree. README.md
+static_assert(sizeof(StoredSession) == 168);
+
+// For a table of sessions that is searched by client id.
+struct ByClientId {
+  using is_transparent = void;
+  using is_avalanching = void;
+  using Owned = std::unique_ptr<StoredSession>;
+
+  static std::string_view id(std::string_view client_id) { return client_id; }
+  static std::string_view id(const Owned& session) { return session->client_id(); }
+  template <typename Key>
+  std::size_t operator()(const Key& key) const {
+    return routing::table_hash(id(key), routing::process_key());
+  }
+  template <typename Left, typename Right>
+  bool operator()(const Left& left, const Right& right) const {
+    return id(left) == id(right);
+  }
 };
 
 }  // namespace roost::session

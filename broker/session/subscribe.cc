@@ -212,7 +212,7 @@ void Session::gathered(std::vector<Kept> kept,
   };
   for (Kept& one : kept) {
     const mqtt::SubscriptionOptions& wanted = options[one.filter];
-    const bool own = one.message->origin() == origin && origin != 0;
+    const bool own = one.message->origin() == origin_ && origin_ != 0;
     if ((wanted.no_local || bridge_) && own) continue;
     const Qos qos = std::min(one.message->qos(), wanted.qos);
     if (!is_durable() || qos == Qos::at_most_once) {

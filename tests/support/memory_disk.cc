@@ -72,12 +72,14 @@ void MemoryDisk::read(ShardId id, Job job) {
   core_.post([this, id, job = std::move(job)] {
     const RemainsReader reader(remains_.shards[id.value]);
     core_.post(job(reader));
+    values_read_ += reader.values_read();
   });
 }
 
 std::optional<std::string> RemainsReader::get(std::string_view key) const {
   const auto at = shard_.state.find(std::string(key));
   if (at == shard_.state.end()) return std::nullopt;
+  ++values_read_;
   return std::string(as_text(at->second));
 }
 
@@ -86,6 +88,7 @@ void RemainsReader::scan(std::string_view from, std::string_view to,
   auto at = shard_.state.lower_bound(std::string(from));
   const auto end = to.empty() ? shard_.state.end() : shard_.state.lower_bound(std::string(to));
   for (; at != end; ++at) {
+    ++values_read_;
     if (!visit(at->first, at->second)) return;
   }
 }

@@ -45,6 +45,8 @@ class MemoryDisk final : public session::ShardLog,
   std::size_t appended() const { return appended_; }
   // How many records of each kind were appended, by Record index.
   std::size_t appended(std::size_t kind) const { return kinds_[kind]; }
+  // How many values were read while the broker ran, one by one or in scans.
+  std::size_t values_read() const { return values_read_; }
 
   // ShardLog
   void append(ShardId shard, session::Record record, session::Door* door) override;
@@ -77,6 +79,7 @@ class MemoryDisk final : public session::ShardLog,
   bool full_ = false;
   bool only_ahead_ = false;
   std::size_t appended_ = 0;
+  std::size_t values_read_ = 0;
   std::size_t kinds_[std::variant_size_v<session::Record>] = {};
 };
 
@@ -84,12 +87,14 @@ class MemoryDisk final : public session::ShardLog,
 class RemainsReader final : public session::StateReader {
  public:
   explicit RemainsReader(const Remains::Shard& shard) : shard_(shard) {}
+  std::size_t values_read() const { return values_read_; }
   std::optional<std::string> get(std::string_view key) const override;
   void scan(std::string_view from, std::string_view to,
             const std::function<bool(std::string_view, ByteView)>& visit) const override;
 
  private:
   const Remains::Shard& shard_;
+  mutable std::size_t values_read_ = 0;
 };
 
 }  // namespace roost::support
