@@ -60,7 +60,7 @@ class DiskReader final : public ReadOnlyStore {
     return replay_log(*database_, positions_, shard, after, visit, counters_, log_);
   }
   std::unique_ptr<StateView> view() const override {
-    return std::make_unique<DatabaseView>(*database_, damage_);
+    return std::make_unique<DatabaseView>(*database_, damage_, false);
   }
 
  private:

@@ -101,7 +101,7 @@ class Reader {
       shard.subscriptions += one.filters.size();
       shard.queued += one.queued;
       shard.queued_bytes += one.queued_bytes;
-      if (options.session ? one.client_id == *options.session : options.sessions) {
+      if (options.session ? one.client_id() == *options.session : options.sessions) {
         found.sessions.push_back(session_of(one, id));
       }
     });
@@ -115,7 +115,7 @@ class Reader {
 
   InspectedSession session_of(const session::StoredSession& one, ShardId shard) const {
     InspectedSession session;
-    session.client_id = one.client_id;
+    session.client_id = one.client_id();
     session.shard = shard.value;
     session.was_connected = one.attached;
     session.expiry_s = one.expiry_s;

@@ -37,7 +37,7 @@ bool StaleQueues::is_long(const StoredSession& session) const {
 
 void StaleQueues::note(const StoredSession& session) {
   if (session.attached || !is_long(session)) return;
-  looks_.try_emplace(session.client_id, Look{session.generation});
+  looks_.try_emplace(std::string(session.client_id()), Look{session.generation});
 }
 
 void StaleQueues::tick() {

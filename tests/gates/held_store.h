@@ -95,7 +95,10 @@ class HeldStore final : public storage::Store {
   std::unique_ptr<storage::StateView> view() const override {
     return std::make_unique<View>(*this);
   }
-  Result<void> checkpoint(const std::string&) override { return {}; }
+  Result<std::unique_ptr<storage::Snapshot>> snapshot() override {
+    return Unexpected(Error{ErrorKind::io, "not in this test"});
+  }
+  std::uint64_t cached_bytes() const override { return 0; }
   const std::string& uuid() const override { return uuid_; }
   const storage::StoreCounters& counters() const override { return counters_; }
 
