@@ -3,12 +3,12 @@
 #include "storage/store.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/table.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <fstream>
 #include <future>
 #include <mutex>
@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "broker/base/check.h"
+#include "storage/database.h"
 #include "tests/storage/store_fixture.h"
 
 namespace roost::storage {
@@ -286,35 +287,26 @@ TEST_F(StoreTest, TablesOfATrimmedLogGoAway) {
   EXPECT_LT(size_of_files(".sst") + size_of_files(".log"), 1u << 20);
 }
 
-// Tables of this process that are open for reading, of the database in `folder`.
-std::size_t open_tables(const std::string& folder) {
-  std::size_t open = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    const std::string file = std::filesystem::read_symlink(entry.path(), gone);
-    if (file.starts_with(folder) && file.ends_with(".sst")) ++open;
-  }
-  return open;
-}
-
-// RocksDB keeps ten of max_open_files for itself.
-TEST_F(StoreTest, KeepsAsFewFilesOpenAsItWasTold) {
-  for (const int max_open_files : {12, 256}) {
-    options_.max_open_files = max_open_files;
-    reopen();
-    for (int round = 0; round < 3; ++round) {
-      const std::string key = std::to_string(max_open_files) + "/" + std::to_string(round);
-      write_state(kShard, static_cast<LogIndex>(max_open_files + round), {{key, "1"}});
-      ASSERT_TRUE(flush());
+// RocksDB keeps to what it is told; so this is what must be told.
+TEST_F(StoreTest, CapsOpenFilesAndMemory) {
+  options_.max_open_files = 77;
+  options_.cache_bytes = 3 << 20;
+  options_.write_buffer_bytes = 5 << 20;
+  StoreCounters counters;
+  const DatabaseSetup setup(options_, log_, counters);
+  EXPECT_EQ(setup.db_options().max_open_files, 77);
+  const rocksdb::Cache* shared = nullptr;
+  for (const rocksdb::ColumnFamilyOptions& family : {setup.log_options(), setup.state_options()}) {
+    EXPECT_EQ(family.write_buffer_size, options_.write_buffer_bytes);
+    EXPECT_LE(family.max_write_buffer_number, 4);
+    const auto* table = family.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    ASSERT_NE(table, nullptr);
+    EXPECT_TRUE(table->cache_index_and_filter_blocks);  // else they grow beside the cache
+    EXPECT_EQ(table->block_cache->GetCapacity(), options_.cache_bytes);
+    if (shared != nullptr) {
+      EXPECT_EQ(table->block_cache.get(), shared);
     }
-    const std::size_t tables = files(".sst").size();
-    ASSERT_GE(tables, 3U);
-    EXPECT_EQ(state(kShard).size(), max_open_files == 12 ? 3U : 6U);
-    if (max_open_files == 12) {
-      EXPECT_LE(open_tables(folder_), 2U);
-    } else {
-      EXPECT_GE(open_tables(folder_), 3U);
-    }
+    shared = table->block_cache.get();
   }
 }
 
