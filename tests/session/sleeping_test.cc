@@ -74,9 +74,17 @@ class Waiting : public testing::Test {
     const ManualClock clock = before.clock();
     broker = std::make_unique<support::Broker>(1, before.crash(), clock);
   }
+  // Acknowledges up to `last`; each makes room for one more.
+  void take(Client& lamp, mqtt::PacketId last) {
+    for (; next <= last; ++next) {
+      lamp.puback(next);
+      ASSERT_EQ(lamp.take().size(), 1U);
+    }
+  }
   std::size_t read() { return broker->disk_of("lamp").values_read(); }
 
   std::unique_ptr<support::Broker> broker;
+  mqtt::PacketId next = 1;  // to acknowledge
 };
 
 TEST_F(Waiting, StaysOnDiskUntilAttached) {
@@ -86,6 +94,23 @@ TEST_F(Waiting, StaysOnDiskUntilAttached) {
   other.publish(Pub("lamp/set", "one more", kQos1));
   EXPECT_EQ(broker->stored("lamp")->fresh.size(), 1U);
   EXPECT_EQ(read(), 0U);
+}
+
+// A page is 1 024 messages, and the next is read when fewer than 512 wait.
+TEST_F(Waiting, IsReadInPagesAsTheClientTakesIt) {
+  constexpr std::size_t kPage = 1025;  // and a look at the one behind it
+  Client lamp(*broker, "lamp");
+  lamp.connect(sleeping().receive_max(10));
+  EXPECT_EQ(lamp.take().size(), 1U + 10);
+  EXPECT_EQ(read(), kPage);
+  broker->settle();
+  EXPECT_EQ(read(), kPage) << "it read on though nobody took anything";
+  take(lamp, 500);
+  EXPECT_EQ(read(), kPage);
+  take(lamp, 520);
+  EXPECT_EQ(read(), 2 * kPage);
+  for (; next <= 530; ++next) lamp.puback(next);
+  EXPECT_EQ(lamp.finish_all().size(), std::size_t{kMessages - 530});
 }
 
 // The body: once a shard. A session: an entry that points at it.
