@@ -67,7 +67,9 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/net/socket.cc
     ${CMAKE_SOURCE_DIR}/broker/net/websocket.cc
     ${CMAKE_SOURCE_DIR}/broker/routing/*.cc
+    ${CMAKE_SOURCE_DIR}/broker/session/body_parts.cc
     ${CMAKE_SOURCE_DIR}/broker/session/packed*.cc
+    ${CMAKE_SOURCE_DIR}/broker/session/pieced_bytes.cc
     ${CMAKE_SOURCE_DIR}/broker/session/record_*.cc
     ${CMAKE_SOURCE_DIR}/broker/session/state_*.cc
     ${CMAKE_SOURCE_DIR}/tests/support/packet_text.cc

@@ -18,7 +18,8 @@ class Tool:
                                         stderr=subprocess.STDOUT, env=env, cwd=cwd)
         self.lines = queue.Queue()
         self.seen = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -81,6 +82,7 @@ class Tool:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.reader.join(5)  # who closes a pipe that is being read gets odd errors
         for pipe in (self.process.stdin, self.process.stdout):
             try:
                 pipe.close()
