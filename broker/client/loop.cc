@@ -36,7 +36,7 @@ Loop::TimerId Loop::after_ms(std::uint32_t ms, Callback callback) {
 
 void Loop::cancel(TimerId timer) { impl_->timers.erase(timer); }
 
-void Loop::on_stop_signal(Callback callback) {
+void Loop::on_stop_signal(const Callback& callback) {
   error_code ignored;
   impl_->signals.add(SIGINT, ignored);
   impl_->signals.add(SIGTERM, ignored);

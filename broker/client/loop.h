@@ -28,7 +28,7 @@ class Loop {
   TimerId after_ms(std::uint32_t ms, Callback callback);
   void cancel(TimerId timer);  // of a timer that is over: nothing happens
   // Calls back for every SIGINT and SIGTERM from now on.
-  void on_stop_signal(Callback callback);
+  void on_stop_signal(const Callback& callback);
   // Once, when a read() of `fd` won't block. Regular files are always readable.
   void when_readable(int fd, Callback callback);
 

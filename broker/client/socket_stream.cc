@@ -92,7 +92,7 @@ class UnixStream final : public SocketStream<UnixSocket> {
 
 // Resolves the host and tries its addresses in turn.
 void connect_tcp(tcp::resolver& resolver, tcp::socket& socket, const Endpoint& endpoint,
-                 std::function<void(const error_code&)> done) {
+                 const std::function<void(const error_code&)>& done) {
   const auto tried = [&socket, done](const error_code& problem, const tcp::endpoint&) {
     error_code ignored;
     if (!problem) socket.set_option(tcp::no_delay(true), ignored);

@@ -64,7 +64,7 @@ class WebsocketStream final : public Stream, public std::enable_shared_from_this
 
   std::uint32_t mask() { return random_(); }
 
-  void read_head(Done done) {
+  void read_head(const Done& done) {
     auto self = shared_from_this();
     below_->read([self, this, done](const std::string& problem, ByteView bytes) {
       if (!problem.empty()) return done(problem);

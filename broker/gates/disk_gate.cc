@@ -148,17 +148,19 @@ void DiskGate::submit() {
 void DiskGate::submit(storage::LogBatch bytes, std::shared_ptr<Batch> batch, core::Task then) {
   ++in_flight_;
   auto next = std::make_shared<core::Task>(std::move(then));
-  store_.append(std::move(bytes), true, [this, batch, next](const Result<void>& written) {
-    if (!written) return;  // the store ends, and the process with it
-    const bool is_small = !batch->empty() && batch->size() <= kCommitHereMax;
-    core::Task task = [this, batch, next] {
-      --in_flight_;
-      commit(*batch);
-      if (*next) (*next)();
-    };
-    // The writer has nothing else to do just now: else there would have been more in one write.
-    is_small ? core_.post_and_run(std::move(task)) : core_.post(std::move(task));
-  });
+  store_.append(std::move(bytes), true,
+                [this, batch = std::move(batch), next](const Result<void>& written) {
+                  if (!written) return;  // the store ends, and the process with it
+                  const bool is_small = !batch->empty() && batch->size() <= kCommitHereMax;
+                  core::Task task = [this, batch, next] {
+                    --in_flight_;
+                    commit(*batch);
+                    if (*next) (*next)();
+                  };
+                  // The writer has nothing else to do just now: else there would have been more in
+                  // one write.
+                  is_small ? core_.post_and_run(std::move(task)) : core_.post(std::move(task));
+                });
 }
 
 void DiskGate::commit(Batch& batch) {

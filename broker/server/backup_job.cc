@@ -55,7 +55,7 @@ Result<std::uint64_t> BackupJob::begin(const std::string& directory) {
   return before.number + 1;
 }
 
-void BackupJob::run(std::string directory, std::unique_ptr<storage::Snapshot> snapshot) {
+void BackupJob::run(const std::string& directory, std::unique_ptr<storage::Snapshot> snapshot) {
   // While the snapshot is held, and on the same disk by the copy, room goes that messages need.
   const bool was_low = store_.is_low_on_space();
   bool is_low = false;

@@ -51,7 +51,7 @@ class BackupJob {
   void add_metrics(observe::Metrics& metrics) const;
 
  private:
-  void run(std::string directory, std::unique_ptr<storage::Snapshot> snapshot);
+  void run(const std::string& directory, std::unique_ptr<storage::Snapshot> snapshot);
 
   const Config& config_;
   const Clock& clock_;

@@ -19,9 +19,9 @@ struct Row {
 };
 
 // Counters that are no row of a table: the ones by QoS, and what roost_connections_open is made of.
-template <typename Counters, std::size_t... sizes>
+template <typename Counters, std::size_t... kSizes>
 constexpr bool every_counter_has_a_row(std::size_t elsewhere) {
-  return (sizes + ...) + elsewhere == sizeof(Counters) / sizeof(Counter);
+  return (kSizes + ...) + elsewhere == sizeof(Counters) / sizeof(Counter);
 }
 
 using session::SessionCounters;

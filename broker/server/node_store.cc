@@ -18,6 +18,9 @@ namespace roost::server {
 namespace {
 
 constexpr int kLookMs = 200;  // whether a checkpoint is due
+// After a start that replayed so many records it is due at once: a node that ends again and again
+// before its interval is over would have more to replay each time.
+constexpr std::uint64_t kReplayedMuch = 50'000;
 constexpr int kCheckpointLimitMs = 600'000;
 
 std::int64_t steady_ms() { return SystemClock().steady_ms(); }
@@ -161,6 +164,7 @@ bool NodeStore::is_due() {
 }
 
 void NodeStore::run() {
+  if (counters_.replayed.value() >= kReplayedMuch) checkpoint(kCheckpointLimitMs);
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, std::chrono::milliseconds(kLookMs), [this] { return ending_; })) {
     if (!is_due()) continue;

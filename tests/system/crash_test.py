@@ -74,6 +74,26 @@ class User(DurableCase):
         self.publish(server.port, "t", "x", "-q", "1")
 
 
+class Replay(DurableCase):
+    RECORDS = 60_000
+
+    def test_much_of_it_is_not_repeated_at_the_next_start(self):
+        server = self.broker()
+        lines = "".join(f"{number}\n" for number in range(self.RECORDS))
+        self.command("mosquitto_pub", "-p", server.port, "-t", "state", "-r", "-l", stdin=lines)
+        self.publish(server.port, "state", "last", "-q", "1", "-r")  # behind them all
+        self.assertGreater(self.crash_and_replay(server), self.RECORDS)
+        until(lambda: self.metric("roost_checkpoints_total") >= 1, "a checkpoint")
+        self.assertLess(self.crash_and_replay(server), 1000)
+        self.assertEqual(self.retained(server, "state"), {"state": b"last"})
+
+    def crash_and_replay(self, server):
+        before = len(server.log())
+        self.crash(server)
+        return int(until(lambda: re.search(r"replayed (\d+) records", server.log()[before:]),
+                         "replayed N records")[1])
+
+
 class Sessions(DurableCase):
     """FIELD: `session present`, and then no message. Each way into the router is tried."""
 
