@@ -114,10 +114,9 @@ bool declares_gtest(std::string_view source, std::string_view suite, std::string
 bool declares_python_test(std::string_view source, std::string_view suite, std::string_view name) {
   const std::string head = "\nclass " + std::string(suite);
   const std::string text = "\n" + std::string(source);
-  const size_t start = text.find(head);
+  // Not one whose name only begins so.
+  const size_t start = std::min(text.find(head + "("), text.find(head + ":"));
   if (start == std::string::npos) return false;
-  const char after = text.size() > start + head.size() ? text[start + head.size()] : '\n';
-  if (after != ':' && after != '(') return false;
   const size_t end = text.find("\nclass ", start + 1);
   const std::string body = text.substr(start, end == std::string::npos ? end : end - start);
   return body.find("def " + std::string(name) + "(") != std::string::npos;
