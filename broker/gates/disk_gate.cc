@@ -257,15 +257,16 @@ session::ShardStarted start_shard(const storage::StoreReading& store,
                                   ShardId shard, const Clock& clock) {
   const session::LogIndex applied = store.applied(shard);
   // From the trim point on: a record that was being written in parts may have begun before.
+  Result<void> read;
   const auto scan = [&](const session::LogVisit& visit) {
-    static_cast<void>(store
-                          .replay(shard, 0,
-                                  [&](std::uint64_t, storage::LogIndex index, ByteView record) {
-                                    visit(index, record);
-                                  })
-                          .has_value());
+    read = store.replay(shard, 0, [&](std::uint64_t, storage::LogIndex index, ByteView record) {
+      visit(index, record);
+    });
   };
-  return session::start_shard(table, shard, ShardReader(view, shard), applied, scan, clock);
+  auto started = session::start_shard(table, shard, ShardReader(view, shard), applied, scan, clock);
+  // What is behind a page that can't be read is missing too: said and counted like the rest.
+  if (!read && started.unreadable++ == 0) started.first_fault = read.error().message;
+  return started;
 }
 
 }  // namespace roost::gates

@@ -47,7 +47,8 @@ class Node {
     const auto view = store.view();
     for (std::uint16_t id = 0; id < routing_.shard_count; ++id) {
       const auto started = start_shard(store, *view, *table, ShardId{id}, clock_);
-      EXPECT_EQ(started.unreadable, 0U) << started.first_fault;
+      EXPECT_EQ(started.unreadable, store.replay_fault.empty() ? 0U : 1U);
+      EXPECT_EQ(started.first_fault, store.replay_fault);
     }
     gate = std::make_unique<DiskGate>(store, core(), *table, epoch);
     table->use(*gate, *gate);
@@ -225,6 +226,13 @@ TEST(DiskGate, WritesLargeBodiesOfTheStateInParts) {
   again.checkpoint();
   // Value, references and six parts of the one; references and a part of the other.
   EXPECT_EQ(store.state_size(kShard), keys - 8 - 2);
+}
+
+// Node's constructor says what it expects.
+TEST(DiskGate, ALogThatCannotBeReadToItsEndIsSaid) {
+  HeldStore store;
+  store.replay_fault = "the log can't be read: damaged";
+  const Node node(store, 1);
 }
 
 }  // namespace

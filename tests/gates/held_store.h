@@ -60,6 +60,7 @@ class HeldStore final : public storage::Store {
   }
   Result<void> replay(ShardId id, storage::LogIndex after,
                       const RecordVisitor& visit) const override {
+    if (!replay_fault.empty()) return Unexpected(Error{ErrorKind::io, replay_fault});
     const auto at = shards_.find(id.value);
     if (at == shards_.end()) return {};
     for (const auto& [index, record] : at->second.log) {
@@ -101,6 +102,8 @@ class HeldStore final : public storage::Store {
   std::uint64_t cached_bytes() const override { return 0; }
   const std::string& uuid() const override { return uuid_; }
   const storage::StoreCounters& counters() const override { return counters_; }
+
+  std::string replay_fault;  // not empty: what replay() ends with
 
  private:
   struct Appended {
