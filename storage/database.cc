@@ -250,7 +250,7 @@ rocksdb::Status Database::open(const DatabaseSetup& setup, const std::string& pa
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   setup.expect_rising_keys(false);
-  const rocksdb::Status status =
+  rocksdb::Status status =
       rocksdb::DB::Open(setup.db_options(), path, setup.families(), &handles, &db);
   if (!status.ok()) return status;
   opened->take(db, handles);
@@ -263,7 +263,7 @@ rocksdb::Status Database::open_to_read(const DatabaseSetup& setup, const std::st
   std::unique_ptr<Database> opened(new Database(setup));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
+  rocksdb::Status status =
       rocksdb::DB::OpenForReadOnly(setup.db_options(), path, setup.families(), &handles, &db);
   if (!status.ok()) return status;
   opened->take(db, handles);

@@ -49,6 +49,7 @@ void ShardState::apply_one(const AttachedRecord& record) {
     if (record.durable) table_.counters().sessions_durable.add();
   }
   if (session != nullptr) {
+    if (session->attached) session->sent_before = session->flight_end();
     session->generation = record.generation;
     session->attached = true;
     session->expiry_s = record.expiry_s;
@@ -75,7 +76,9 @@ void ShardState::apply_one(const DetachedRecord& record) {
   saw_time(record.now_ms);
   StoredSession* session = current(record.client_id, record.generation);
   if (session == nullptr || !session->attached) return;
-  session->sent_before = std::min(record.sent_before, session->next_sequence);
+  // A connection that ended before its CONNACK knows of none.
+  session->sent_before =
+      std::max(session->sent_before, std::min(record.sent_before, session->next_sequence));
   session->expiry_s = record.expiry_s;
   if (record.will == DetachedRecord::WillFate::discarded && session->rare != nullptr) {
     session->rare->will.reset();  // [MQTT-3.1.2-10]

@@ -32,7 +32,7 @@ inline constexpr ShardMs kNever = INT64_MAX;
 struct Generation {
   std::uint64_t epoch = 0;
   std::uint64_t counter = 0;
-  friend auto operator<=>(const Generation&, const Generation&) = default;
+  friend auto operator<=>(const Generation&, const Generation&) = default;  // NOLINT(*-use-nullptr)
 };
 
 using routing::Source;

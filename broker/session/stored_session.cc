@@ -87,7 +87,7 @@ StoredHeader StoredSession::header() const {
   header.expires_at_ms = expires_at_ms;
   header.next_sequence = next_sequence;
   header.oldest_unfinished = oldest;
-  header.sent_before = attached ? flight_end() : sent_before;
+  header.sent_before = sent_before;
   header.receive_maximum = receive_maximum;
   header.queued = queued;
   header.queued_bytes = queued_bytes;

@@ -90,6 +90,23 @@ TEST_P(PublishOut, SetsDupOnlyOnWhatWasSentBefore) {
                                         "t=3 q1 #3", "t=4 q1 #4"));
 }
 
+// Found by kill -9 rounds: its connection ended before CONNACK and said that nothing was sent.
+TEST_P(PublishOut, SetsDupBehindAConnectionThatEndedBeforeItsConnack) {
+  Client client(broker, "a", staying());
+  subscribe(client);
+  publish_numbered(source, 2, "t", kQos1);
+  client.take();
+  client.disconnect();
+  broker.disk_of("a").hold();
+  client.connect(staying());
+  client.vanish();
+  broker.disk_of("a").let_go();
+  broker.settle();
+  EXPECT_THAT(client.got(), IsEmpty());
+  client.connect(staying());
+  EXPECT_THAT(client.got(), ElementsAre("CONNACK 00 present", "t=1 q1 #1 dup", "t=2 q1 #2 dup"));
+}
+
 TEST_P(PublishOut, NeverResendsOnTheSameConnection) {
   Client client(broker, "a", staying().keep_alive(0));
   subscribe(client);
