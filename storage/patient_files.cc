@@ -87,4 +87,13 @@ rocksdb::IOStatus PatientFiles::NewWritableFile(const std::string& name,
   return status;
 }
 
+rocksdb::IOStatus PatientFiles::DeleteFile(const std::string& name,
+                                           const rocksdb::IOOptions& options,
+                                           rocksdb::IODebugContext* debug) {
+  const int held = freeing_.hold(name);
+  rocksdb::IOStatus status = FileSystemWrapper::DeleteFile(name, options, debug);
+  if (held >= 0) freeing_.free(held, status.ok());
+  return status;
+}
+
 }  // namespace roost::storage

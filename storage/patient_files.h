@@ -2,7 +2,7 @@
 // A file system below RocksDB that doesn't let it see a full disk where it writes its logs: RocksDB
 // can't go on with a write-ahead log after a failed write (Debian's build asserts). The write waits
 // until there is room and is then made again at its place. Tables meet the full disk: a compaction
-// must fail to give its room back.
+// must fail to give its room back. And large files are freed little by little (freeing.h).
 // Thread: any thread.
 // Owner: the database's setup.
 #pragma once
@@ -14,6 +14,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+
+#include "storage/freeing.h"
 
 namespace roost::storage {
 
@@ -32,6 +34,8 @@ class PatientFiles final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
 
  private:
   class File;
@@ -42,6 +46,7 @@ class PatientFiles final : public rocksdb::FileSystemWrapper {
   std::condition_variable idle_;
   Wait wait_;        // guarded by mutex_, as the next
   int waiters_ = 0;  // in wait_
+  Freeing freeing_;
 };
 
 }  // namespace roost::storage
