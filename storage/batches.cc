@@ -36,6 +36,32 @@ void LogBatch::add(ShardId shard, std::uint64_t epoch, LogIndex index, ByteView 
   record_bytes_ += record.size();
 }
 
+void LogBatch::change(char kind, ShardId shard, std::string_view value) {
+  CHECK(shard.value < kShardEnd);
+  const LogKey key = change_key(kind, shard);
+  encoded_.append(key.data(), key.size());
+  append_size(encoded_, value.size());
+  encoded_.append(value);
+}
+
+void LogBatch::cut_after(ShardId shard, LogIndex last) {
+  change(kCutKind, shard, position_value(0, last));
+}
+
+void LogBatch::put_meta(ShardId shard, std::string_view meta) { change(kMetaKind, shard, meta); }
+
+void LogBatch::forget_log(ShardId shard) { change(kForgetKind, shard, {}); }
+
+void LogBatch::put_epochs(ShardId shard, const std::vector<EpochStart>& table) {
+  std::string value;
+  for (const EpochStart& start : table) value += position_value(start.epoch, start.first);
+  change(kEpochKind, shard, value);
+}
+
+void LogBatch::put_trimmed(ShardId shard, std::uint64_t epoch, LogIndex trimmed) {
+  change(kTrimmedKind, shard, position_value(epoch, trimmed));
+}
+
 std::uint32_t LogBatch::size_at(const char* at) { return read_size(at); }
 std::uint32_t StateBatch::size_at(const char* at) { return read_size(at); }
 

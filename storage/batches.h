@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/base/bytes.h"
 #include "broker/base/ids.h"
@@ -20,23 +21,44 @@ using LogIndex = std::uint64_t;
 // Shard numbers below this; the last one is taken by the store's own keys.
 inline constexpr std::uint16_t kShardEnd = 0xFFFF;
 
+// From `first` on a shard's records are of that epoch, until the next one begins. REPLICATION R4
+struct EpochStart {
+  std::uint64_t epoch = 0;
+  LogIndex first = 0;
+  friend bool operator==(const EpochStart&, const EpochStart&) = default;
+};
+
 // What one core appends in one turn, in order.
 class LogBatch {
  public:
   // Requires: shard < kShardEnd, index > 0, record smaller than 4 GB.
   void add(ShardId shard, std::uint64_t epoch, LogIndex index, ByteView record);
-  bool empty() const { return count_ == 0; }
+
+  // --- replicas ---
+  // Forgets the shard's records behind `last`, and the epochs that begin there. Requires: `last` is
+  // not below what the state holds.
+  void cut_after(ShardId shard, LogIndex last);
+  // What a replica remembers beside its log; in place of what was there.
+  void put_meta(ShardId shard, std::string_view meta);
+  // Only between begin_import() and end_import(), which do it.
+  void forget_log(ShardId shard);
+  void put_epochs(ShardId shard, const std::vector<EpochStart>& table);
+  void put_trimmed(ShardId shard, std::uint64_t epoch, LogIndex trimmed);
+
+  bool empty() const { return encoded_.empty(); }
   std::size_t count() const { return count_; }
   std::size_t bytes() const { return encoded_.size(); }  // keys and checksums included
   std::size_t record_bytes() const { return record_bytes_; }
 
-  // For the store: visit(key, value) as they stand in the database.
+  // For the store: visit(key, value) as they stand in the database; of what is no record, the key
+  // is one of change_key().
   template <typename Visit>
   void each(Visit&& visit) const;
 
  private:
   static constexpr std::size_t kKeySize = 10;
   static std::uint32_t size_at(const char* at);
+  void change(char kind, ShardId shard, std::string_view value);
 
   std::string encoded_;  // key, size of the value (4 bytes), value; repeated
   std::size_t count_ = 0;

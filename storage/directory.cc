@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view kFormatWord = "roost store format ";
 constexpr std::string_view kCopyLine = "copy\n";
+constexpr std::string_view kSuspect = "SUSPECT";
+constexpr std::string_view kUnsure = "UNSURE";
 
 std::optional<int> parse_format(std::string_view text) {
   if (!text.starts_with(kFormatWord)) return std::nullopt;
@@ -96,15 +98,21 @@ Result<void> Directory::forget_being_copy() {
   return {};
 }
 
-bool Directory::is_suspect() const {
-  return files_.FileExists(path_ + "/SUSPECT", {}, nullptr).ok();
+bool Directory::is_suspect() const { return has(kSuspect); }
+Result<void> Directory::set_suspect(bool suspect) { return set(kSuspect, "read all\n", suspect); }
+bool Directory::is_unsure() const { return has(kUnsure); }
+Result<void> Directory::set_unsure(bool unsure) { return set(kUnsure, "new uuid\n", unsure); }
+
+bool Directory::has(std::string_view mark) const {
+  return files_.FileExists(path_ + "/" + std::string(mark), {}, nullptr).ok();
 }
 
-Result<void> Directory::set_suspect(bool suspect) {
-  if (suspect == is_suspect()) return {};
-  const rocksdb::IOStatus done = suspect ? replace_file(files_, path_, "SUSPECT", "read all\n")
-                                         : files_.DeleteFile(path_ + "/SUSPECT", {}, nullptr);
-  if (!done.ok()) return as_error(done, path_ + "/SUSPECT can't be changed");
+Result<void> Directory::set(std::string_view mark, std::string_view content, bool there) {
+  if (there == has(mark)) return {};
+  const std::string name(mark);
+  const rocksdb::IOStatus done = there ? replace_file(files_, path_, name, std::string(content))
+                                       : files_.DeleteFile(path_ + "/" + name, {}, nullptr);
+  if (!done.ok()) return as_error(done, path_ + "/" + name + " can't be changed");
   return {};
 }
 

@@ -42,6 +42,10 @@ class Directory {
   // A damaged page was met while the store ran: the next open() reads every table's checksums.
   bool is_suspect() const;
   Result<void> set_suspect(bool suspect);
+  // A write or an fsync failed: what is here may be less than what was promised. The next open()
+  // takes a new uuid. R7
+  bool is_unsure() const;
+  Result<void> set_unsure(bool unsure);
 
   // What FORMAT holds in a directory whose db/ is a copy.
   static std::string text_of_copy();
@@ -53,6 +57,8 @@ class Directory {
   Directory(std::string path, rocksdb::FileSystem& files, DirectoryLock lock);
 
   Result<void> check_format(Log& log);
+  bool has(std::string_view mark) const;
+  Result<void> set(std::string_view mark, std::string_view content, bool there);
 
   const std::string path_;
   rocksdb::FileSystem& files_;

@@ -7,6 +7,7 @@
 #include "broker/base/check.h"
 #include "storage/keys.h"
 #include "storage/recovery.h"
+#include "storage/shard_snapshot.h"
 
 namespace roost::storage {
 
@@ -60,7 +61,7 @@ DiskStore::DiskStore(StoreOptions options, Log& log)
     : options_(std::move(options)),
       log_(log),
       fatal_(
-          options_.on_fatal, [this] { remember_damage(); }, log),
+          options_.on_fatal, [this] { remember_failure(); }, log),
       setup_(options_, log, counters_),
       damage_([this] { remember_damage(); }, log, counters_) {}
 
@@ -78,13 +79,24 @@ Result<void> DiskStore::start() {
   auto recovered = Recovery(setup_, *directory_, options_, counters_, log_).run();
   if (!recovered) return Unexpected(std::move(recovered).error());
   database_ = std::move(recovered->database);
-  if (auto read = read_uuid(recovered->was_damaged); !read) return read;
+  const bool is_unsure = directory_->is_unsure();
+  if (auto read = read_uuid(recovered->was_damaged || is_unsure); !read) return read;
+  if (is_unsure) {
+    log_.write(LogLevel::warn,
+               "storage: a write or an fsync failed the last time: the store has a new uuid");
+    if (auto cleared = directory_->set_unsure(false); !cleared) return cleared;
+  }
   auto positions = read_positions(*database_);
   if (!positions) return Unexpected(std::move(positions).error());
   positions_ = std::move(positions).value();
   space_ = std::make_unique<SpaceWatch>(*database_, *directory_, options_, counters_, log_);
   writer_ = std::make_unique<LogWriter>(*database_, *space_, options_, counters_, fatal_,
-                                        positions_.last);
+                                        positions_.last, positions_.epochs);
+  for (const ShardId shard : positions_.found_epochs) {
+    LogBatch batch;
+    batch.put_epochs(shard, positions_.epochs_of(shard));
+    writer_->append(std::move(batch), true, [](const Result<void>&) {});
+  }
   state_ = std::make_unique<StateWriter>(*database_, *writer_, *space_, options_, counters_, fatal_,
                                          positions_.trimmed);
   readers_ = std::make_unique<Workers>(options_.reader_threads);
@@ -109,6 +121,12 @@ Result<void> DiskStore::read_uuid(bool must_be_new) {
 void DiskStore::remember_damage() {
   if (setup_.background_damage().empty() && counters_.damaged_reads.value() == 0) return;
   const auto marked = directory_->set_suspect(true);
+  if (!marked) log_.write(LogLevel::error, "storage: " + marked.error().message);
+}
+
+void DiskStore::remember_failure() {
+  remember_damage();
+  const auto marked = directory_->set_unsure(true);
   if (!marked) log_.write(LogLevel::error, "storage: " + marked.error().message);
 }
 
@@ -139,6 +157,54 @@ void DiskStore::read(std::function<void(const StateView&)> job) {
 
 std::unique_ptr<StateView> DiskStore::view() const {
   return std::make_unique<DatabaseView>(*database_, damage_, false);
+}
+
+ReplicaOnDisk DiskStore::replica(ShardId shard) const {
+  return {positions_.last_of(shard), positions_.trimmed_of(shard) + 1, positions_.applied_of(shard),
+          positions_.epochs_of(shard), positions_.meta_of(shard)};
+}
+
+void DiskStore::read_log(ShardId shard, LogIndex first, LogIndex last, std::uint64_t bytes_max,
+                         LogRead done) {
+  readers_->run([this, shard, first, last, bytes_max, done = std::move(done)] {
+    std::vector<LogPiece> pieces;
+    std::uint64_t bytes = 0;
+    const auto read = ShardReader(*database_, shard, nullptr, damage_)
+                          .log(first, [&](std::uint64_t epoch, LogIndex index, ByteView record) {
+                            if (index > last) return false;
+                            pieces.push_back({{epoch, index}, std::string(as_text(record))});
+                            return (bytes += record.size()) < bytes_max;
+                          });
+    if (!read) return done(Unexpected(read.error()));
+    done(std::move(pieces));
+  });
+}
+
+Result<std::unique_ptr<ShardSnapshot>> DiskStore::shard_snapshot(ShardId shard) {
+  return snapshot_of(*database_, shard, damage_);
+}
+
+void DiskStore::begin_import(ShardId shard, Done done) {
+  state_->clear(shard, [this, shard, done = std::move(done)](Result<void> cleared) mutable {
+    if (!cleared) return done(std::move(cleared));
+    LogBatch batch;
+    batch.forget_log(shard);
+    writer_->append(std::move(batch), true, std::move(done));
+  });
+}
+
+void DiskStore::end_import(ShardId shard, Imported imported, Done done) {
+  const LogIndex trimmed = imported.trimmed.index;
+  state_->adopt(shard, imported.applied, trimmed,
+                [this, shard, imported = std::move(imported),
+                 done = std::move(done)](Result<void> adopted) mutable {
+                  if (!adopted) return done(std::move(adopted));
+                  LogBatch batch;
+                  batch.put_epochs(shard, imported.epochs);
+                  batch.put_trimmed(shard, imported.trimmed.epoch, imported.trimmed.index);
+                  batch.put_meta(shard, imported.meta);
+                  writer_->append(std::move(batch), true, std::move(done));
+                });
 }
 
 Result<std::unique_ptr<Snapshot>> DiskStore::snapshot() {

@@ -37,6 +37,12 @@ class DiskStore final : public Store {
   void flush_state(Done done) override;
   void read(std::function<void(const StateView&)> job) override;
   std::unique_ptr<StateView> view() const override;
+  ReplicaOnDisk replica(ShardId shard) const override;
+  void read_log(ShardId shard, LogIndex first, LogIndex last, std::uint64_t bytes_max,
+                LogRead done) override;
+  Result<std::unique_ptr<ShardSnapshot>> shard_snapshot(ShardId shard) override;
+  void begin_import(ShardId shard, Done done) override;
+  void end_import(ShardId shard, Imported imported, Done done) override;
   Result<std::unique_ptr<Snapshot>> snapshot() override;
   const std::string& uuid() const override { return uuid_; }
   const StoreCounters& counters() const override { return counters_; }
@@ -48,6 +54,7 @@ class DiskStore final : public Store {
   Result<void> start();
   Result<void> read_uuid(bool must_be_new);
   void remember_damage();
+  void remember_failure();
 
   const StoreOptions options_;
   Log& log_;

@@ -130,6 +130,36 @@ std::optional<ShardId> shard_of_key(std::string_view key) {
 
 std::string uuid_key() { return state_key(kMeta, "uuid"); }
 std::string trimmed_key(ShardId shard) { return meta_key(kTrimmedKind, shard); }
+std::string replica_meta_key(ShardId shard) { return meta_key(kMetaKind, shard); }
+
+std::string epoch_key(ShardId shard, LogIndex first) {
+  char number[8];
+  put_big(number, first);
+  return meta_key(kEpochKind, shard).append(number, sizeof number);
+}
+
+std::string epoch_end(ShardId shard) {
+  return meta_key(kEpochKind, ShardId{static_cast<std::uint16_t>(shard.value + 1)});
+}
+
+std::optional<ShardId> parse_epoch_key(std::string_view key) {
+  if (key.size() != kStatePrefixSize + 3 + 8) return std::nullopt;
+  return parse_meta_key(key.substr(0, kStatePrefixSize + 3), kEpochKind);
+}
+
+LogKey change_key(char kind, ShardId shard) {
+  LogKey key{};
+  put_big(key.data(), kMeta.value);
+  key[kStatePrefixSize] = kind;
+  put_big(key.data() + kStatePrefixSize + 1, shard.value);
+  return key;
+}
+
+ChangeKind parse_change_key(std::string_view key) {
+  return {key[kStatePrefixSize],
+          ShardId{get_big<std::uint16_t>(key.data() + kStatePrefixSize + 1)}};
+}
+
 std::string applied_key(ShardId shard) { return meta_key(kAppliedKind, shard); }
 
 std::optional<ShardId> parse_meta_key(std::string_view key, char kind) {
@@ -140,14 +170,14 @@ std::optional<ShardId> parse_meta_key(std::string_view key, char kind) {
 }
 
 std::string position_value(std::uint64_t epoch, LogIndex index) {
-  char value[16];
+  char value[kPositionSize];
   put_big(value, epoch);
   put_big(value + 8, index);
   return {value, sizeof value};
 }
 
 std::optional<PositionValue> parse_position(std::string_view value) {
-  if (value.size() != 16) return std::nullopt;
+  if (value.size() != kPositionSize) return std::nullopt;
   return PositionValue{get_big<std::uint64_t>(value.data()),
                        get_big<std::uint64_t>(value.data() + 8)};
 }

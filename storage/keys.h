@@ -63,11 +63,30 @@ std::string applied_key(ShardId shard);  // in the state
 std::optional<ShardId> parse_meta_key(std::string_view key, char kind);
 inline constexpr char kTrimmedKind = 't';
 inline constexpr char kAppliedKind = 'a';
+inline constexpr char kMetaKind = 'm';
+inline constexpr char kEpochKind = 'e';
+// Only in batches.
+inline constexpr char kCutKind = 'c';
+inline constexpr char kForgetKind = 'f';
+
+std::string replica_meta_key(ShardId shard);           // in the log
+std::string epoch_key(ShardId shard, LogIndex first);  // in the log: where an epoch begins
+std::string epoch_end(ShardId shard);                  // behind all of them
+std::optional<ShardId> parse_epoch_key(std::string_view key);
+
+// Of a batch's entry that is no record.
+LogKey change_key(char kind, ShardId shard);
+struct ChangeKind {
+  char kind = 0;
+  ShardId shard;
+};
+ChangeKind parse_change_key(std::string_view key);
 bool is_meta_key(std::string_view key);
 // Of a key of the caller, in either family; nothing for the store's own.
 std::optional<ShardId> shard_of_key(std::string_view key);
 std::string meta_prefix();
 
+inline constexpr std::size_t kPositionSize = 16;
 std::string position_value(std::uint64_t epoch, LogIndex index);
 struct PositionValue {
   std::uint64_t epoch = 0;

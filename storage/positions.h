@@ -15,6 +15,10 @@ struct Positions {
   std::vector<Position> last;
   std::vector<LogIndex> applied;
   std::vector<LogIndex> trimmed;
+  std::vector<std::vector<EpochStart>> epochs;
+  std::vector<std::string> metas;
+  // Made by looking at the records, not read: of a store that had no such tables.
+  std::vector<ShardId> found_epochs;
 
   Position last_of(ShardId shard) const {
     return shard.value < last.size() ? last[shard.value] : Position{};
@@ -25,9 +29,20 @@ struct Positions {
   LogIndex trimmed_of(ShardId shard) const {
     return shard.value < trimmed.size() ? trimmed[shard.value] : 0;
   }
+  const std::vector<EpochStart>& epochs_of(ShardId shard) const {
+    static const std::vector<EpochStart> kNone;
+    return shard.value < epochs.size() ? epochs[shard.value] : kNone;
+  }
+  const std::string& meta_of(ShardId shard) const {
+    static const std::string kNone;
+    return shard.value < metas.size() ? metas[shard.value] : kNone;
+  }
 };
 
 Result<Positions> read_positions(Database& database);
+
+// Of the record at `index`; 0 before the first.
+std::uint64_t epoch_at(const std::vector<EpochStart>& table, LogIndex index);
 
 // As StoreReading::replay(); gaps are said and counted.
 Result<void> replay_log(Database& database, const Positions& positions, ShardId shard,

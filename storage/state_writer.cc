@@ -96,6 +96,36 @@ Result<void> StateWriter::write_now(ShardId shard, LogIndex applied, const State
   return {};
 }
 
+void StateWriter::clear(ShardId shard, Store::Done done) {
+  writing_.run([this, shard, done = std::move(done)]() mutable {
+    set(trim_to_, shard.value, 0);
+    StateBatch all;
+    all.erase_range({}, {});
+    if (Result<void> written = write_now(shard, 0, all); !written) return done(std::move(written));
+    flush_alone(shard, 0, std::move(done));
+  });
+}
+
+void StateWriter::adopt(ShardId shard, LogIndex applied, LogIndex trimmed, Store::Done done) {
+  CHECK(trimmed <= applied);
+  writing_.run([this, shard, applied, trimmed, done = std::move(done)]() mutable {
+    if (Result<void> written = write_now(shard, applied, {}); !written) {
+      return done(std::move(written));
+    }
+    set(trim_to_, shard.value, trimmed);
+    flush_alone(shard, trimmed, std::move(done));
+  });
+}
+
+void StateWriter::flush_alone(ShardId shard, LogIndex trimmed, Store::Done done) {
+  flushing_.run([this, shard, trimmed, done = std::move(done)] {
+    const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.state());
+    if (!status.ok()) return done(failed(status, "the state can't be flushed"));
+    set(trimmed_, shard.value, trimmed);
+    done({});
+  });
+}
+
 void StateWriter::flush(Store::Done done) {
   writing_.run([this, done = std::move(done)]() mutable {
     // What is written while the flush waits for its turn goes with it; that it counts less is safe.

@@ -28,12 +28,18 @@ class StateWriter {
 
   void write(ShardId shard, LogIndex applied, LogIndex trim_to, StateBatch batch, Store::Done done);
   void flush(Store::Done done);
+  // The shard's state is gone, durably, and its trims begin anew.
+  void clear(ShardId shard, Store::Done done);
+  // All that was written before is durable and belongs to `applied`; of the log, what is up to
+  // `trimmed` never was here.
+  void adopt(ShardId shard, LogIndex applied, LogIndex trimmed, Store::Done done);
   // The database's files as of one moment, their names without a folder. Blocks. Requires:
   // deletions of files are off.
   Result<std::vector<SnapshotFile>> list_files();
 
  private:
   Result<void> write_now(ShardId shard, LogIndex applied, const StateBatch& batch);
+  void flush_alone(ShardId shard, LogIndex trimmed, Store::Done done);
   Result<void> flush_now(const std::vector<LogIndex>& trim_to, std::uint64_t log_bytes);
   Result<void> trim(const std::vector<LogIndex>& trim_to, std::uint64_t log_bytes);
   Result<void> flush_log_if_due();

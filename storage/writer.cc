@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "storage/keys.h"
+#include "storage/positions.h"
 
 namespace roost::storage {
 
@@ -17,6 +18,12 @@ constexpr auto kFullRetry = std::chrono::milliseconds(100);
 constexpr auto kAtOnce = std::chrono::microseconds(100);
 constexpr std::size_t kLittle = 8;  // batches
 
+template <typename T>
+T& at(std::vector<T>& list, ShardId shard) {
+  if (shard.value >= list.size()) list.resize(shard.value + 1);
+  return list[shard.value];
+}
+
 void set_max(Counter& counter, std::uint64_t value) {
   if (value > counter.value()) counter.set(value);
 }
@@ -24,7 +31,8 @@ void set_max(Counter& counter, std::uint64_t value) {
 }  // namespace
 
 LogWriter::LogWriter(Database& database, SpaceWatch& space, const StoreOptions& options,
-                     StoreCounters& counters, Fatal& fatal, std::vector<Position> last)
+                     StoreCounters& counters, Fatal& fatal, std::vector<Position> last,
+                     std::vector<std::vector<EpochStart>> epochs)
     : database_(database),
       space_(space),
       counters_(counters),
@@ -33,6 +41,7 @@ LogWriter::LogWriter(Database& database, SpaceWatch& space, const StoreOptions& 
       batch_bytes_max_(options.batch_bytes_max),
       sync_(options.sync),
       last_(std::move(last)),
+      epochs_(std::move(epochs)),
       thread_([this] { run(); }) {
   space_.when_stalled([this] { refuse_waiting(); });
 }
@@ -114,12 +123,14 @@ void LogWriter::write(Items& items) {
   while (!items.empty()) {
     if (fatal_.raised()) return answer(items, error(ErrorKind::io, "the store has failed"));
     batch_.Clear();
+    undo_epochs();
     written_.clear();
     trimmed_in_batch_ = 0;
     for (const Item& item : items) add(item);
     const auto start = Clock::now();
     const rocksdb::Status status = write_batch();
     if (status.ok()) {
+      epochs_before_.clear();
       count(items, static_cast<std::uint64_t>((Clock::now() - start).count()));
       return answer(items, {});
     }
@@ -142,28 +153,104 @@ rocksdb::Status LogWriter::write_batch() {
 
 void LogWriter::add(const Item& item) {
   item.batch.each([this](std::string_view key, std::string_view value) {
+    if (is_meta_key(key)) return add_change(key, value);
     CHECK(batch_.Put(database_.log(), as_slice(key), as_slice(value)).ok());
     const auto place = parse_log_key(key);
     const Position position{log_value_epoch(value), place->index};
-    if (written_.empty() || written_.back().first != place->shard) {
-      written_.emplace_back(place->shard, position);
-    } else {
-      written_.back().second = position;
-    }
+    ends_at(place->shard, position);
+    const std::vector<EpochStart>& table = at(epochs_, place->shard);
+    if (!table.empty() && table.back().epoch >= position.epoch) return;
+    changed_epochs(place->shard).push_back({position.epoch, position.index});
+    CHECK(batch_
+              .Put(database_.log(), epoch_key(place->shard, position.index),
+                   position_value(position.epoch, position.index))
+              .ok());
   });
-  for (const Trim& trim : item.trims) {
-    // Right behind the record before: no key of a record, which database.cc relies on.
-    std::string from(as_text(log_key(trim.shard, trim.from - 1)));
-    from.push_back('\0');
-    const LogKey end = log_key(trim.shard, trim.to + 1);
-    CHECK(batch_.DeleteRange(database_.log(), from, as_slice(as_text(end))).ok());
-    // Where nothing is left, this is all that tells the shard's last position.
-    const bool known = trim.shard.value < last_.size();
-    const std::uint64_t epoch = known ? last_[trim.shard.value].epoch : 0;
-    CHECK(
-        batch_.Put(database_.log(), trimmed_key(trim.shard), position_value(epoch, trim.to)).ok());
-    trimmed_in_batch_ += trim.to + 1 - trim.from;
+  for (const Trim& trim : item.trims) add_trim(trim);
+}
+
+void LogWriter::ends_at(ShardId shard, Position position) {
+  if (written_.empty() || written_.back().first != shard) {
+    written_.emplace_back(shard, position);
+  } else {
+    written_.back().second = position;
   }
+}
+
+void LogWriter::add_trim(const Trim& trim) {
+  // Right behind the record before: no key of a record, which database.cc relies on.
+  std::string from(as_text(log_key(trim.shard, trim.from - 1)));
+  from.push_back('\0');
+  const LogKey end = log_key(trim.shard, trim.to + 1);
+  CHECK(batch_.DeleteRange(database_.log(), from, as_slice(as_text(end))).ok());
+  // Where nothing is left, this is all that tells the shard's last position.
+  const bool known = trim.shard.value < last_.size();
+  const std::uint64_t epoch = known ? last_[trim.shard.value].epoch : 0;
+  CHECK(batch_.Put(database_.log(), trimmed_key(trim.shard), position_value(epoch, trim.to)).ok());
+  trimmed_in_batch_ += trim.to + 1 - trim.from;
+}
+
+void LogWriter::add_change(std::string_view key, std::string_view value) {
+  const ChangeKind change = parse_change_key(key);
+  const ShardId shard = change.shard;
+  if (change.kind == kMetaKind) {
+    CHECK(batch_.Put(database_.log(), replica_meta_key(shard), as_slice(value)).ok());
+  } else if (change.kind == kCutKind) {
+    cut(shard, parse_position(value)->index);
+  } else if (change.kind == kForgetKind) {
+    forget(shard);
+  } else if (change.kind == kEpochKind) {
+    put_epochs(shard, value);
+  } else {
+    CHECK(change.kind == kTrimmedKind);
+    CHECK(batch_.Put(database_.log(), trimmed_key(shard), as_slice(value)).ok());
+    const auto trimmed = parse_position(value);
+    const bool is_end = at(last_, shard).index < trimmed->index;
+    if (is_end) ends_at(shard, {trimmed->epoch, trimmed->index});
+  }
+}
+
+void LogWriter::cut(ShardId shard, LogIndex last) {
+  std::string from(as_text(log_key(shard, last)));
+  from.push_back('\0');  // as in add_trim
+  const LogKey end = log_key(ShardId{static_cast<std::uint16_t>(shard.value + 1)}, 0);
+  CHECK(batch_.DeleteRange(database_.log(), from, as_slice(as_text(end))).ok());
+  CHECK(batch_.DeleteRange(database_.log(), epoch_key(shard, last + 1), epoch_end(shard)).ok());
+  std::vector<EpochStart>& table = changed_epochs(shard);
+  while (!table.empty() && table.back().first > last) table.pop_back();
+  ends_at(shard, {epoch_at(table, last), last});
+}
+
+void LogWriter::forget(ShardId shard) {
+  cut(shard, 0);
+  CHECK(batch_.Delete(database_.log(), trimmed_key(shard)).ok());
+}
+
+void LogWriter::put_epochs(ShardId shard, std::string_view value) {
+  CHECK(batch_.DeleteRange(database_.log(), epoch_key(shard, 0), epoch_end(shard)).ok());
+  std::vector<EpochStart>& table = changed_epochs(shard);
+  table.clear();
+  for (; value.size() >= kPositionSize; value.remove_prefix(kPositionSize)) {
+    const auto start = parse_position(value.substr(0, kPositionSize));
+    table.push_back({start->epoch, start->index});
+    CHECK(batch_
+              .Put(database_.log(), epoch_key(shard, start->index),
+                   as_slice(value.substr(0, kPositionSize)))
+              .ok());
+  }
+}
+
+std::vector<EpochStart>& LogWriter::changed_epochs(ShardId shard) {
+  std::vector<EpochStart>& table = at(epochs_, shard);
+  epochs_before_.emplace_back(shard, table);
+  return table;
+}
+
+void LogWriter::undo_epochs() {
+  for (auto it = epochs_before_.rbegin(); it != epochs_before_.rend(); ++it) {
+    at(epochs_, it->first) = std::move(it->second);
+  }
+  epochs_before_.clear();
 }
 
 void LogWriter::refuse_inessential(Items& items) {

@@ -30,9 +30,10 @@ struct Trim {
 
 class LogWriter {
  public:
-  // `last`: position of each shard as of now, by shard number. All must outlive it.
+  // `last`, `epochs`: of each shard as of now, by shard number. All must outlive it.
   LogWriter(Database& database, SpaceWatch& space, const StoreOptions& options,
-            StoreCounters& counters, Fatal& fatal, std::vector<Position> last);
+            StoreCounters& counters, Fatal& fatal, std::vector<Position> last,
+            std::vector<std::vector<EpochStart>> epochs);
   ~LogWriter();  // writes what was submitted, then ends
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
@@ -63,6 +64,17 @@ class LogWriter {
   void linger();
   void write(Items& items);
   void add(const Item& item);
+  void add_trim(const Trim& trim);
+  // What is no record: its kind, and what it carries.
+  void add_change(std::string_view key, std::string_view value);
+  void cut(ShardId shard, LogIndex last);
+  void forget(ShardId shard);
+  void put_epochs(ShardId shard, std::string_view value);
+  // The shard's log ends there once the batch is durable.
+  void ends_at(ShardId shard, Position position);
+  // For a change that must be undone where the batch isn't written.
+  std::vector<EpochStart>& changed_epochs(ShardId shard);
+  void undo_epochs();
   rocksdb::Status write_batch();
   // Answers with resource_exhausted what is not essential, and leaves the rest.
   void refuse_inessential(Items& items);
@@ -91,6 +103,8 @@ class LogWriter {
   std::size_t next_taken_ = 0;  // those before it are written
   rocksdb::WriteBatch batch_;
   std::vector<Position> last_;
+  std::vector<std::vector<EpochStart>> epochs_;  // with batch_, by shard
+  std::vector<std::pair<ShardId, std::vector<EpochStart>>> epochs_before_;
   std::vector<std::pair<ShardId, Position>>
       written_;  // by batch_: becomes last_ when it is durable
   std::uint64_t trimmed_in_batch_ = 0;

@@ -36,7 +36,19 @@ struct Shard {
   std::vector<Appended> records;  // [i]: index i + 1
   LogIndex acknowledged = 0;      // guarded by Lives::mutex_
   LogIndex applied = 0;
+  // What the log was before a cut that wasn't answered: it may be this or the other.
+  std::vector<Appended> before_cut;
 };
+
+// Where each epoch began, of the first `last` records.
+std::vector<EpochStart> epochs_of(const Shard& shard, LogIndex last) {
+  std::vector<EpochStart> table;
+  for (LogIndex i = 1; i <= last; ++i) {
+    const std::uint64_t epoch = shard.records[i - 1].epoch;
+    if (table.empty() || table.back().epoch < epoch) table.push_back({epoch, i});
+  }
+  return table;
+}
 
 // The state after the first `applied` records: the last kSlots of them, and a chain over all.
 std::map<std::string, std::string> state_of(const Shard& shard, LogIndex applied) {
@@ -118,11 +130,12 @@ class Lives {
   void work() {
     adopt();
     for (int step = 0; step < 150 && !failed_ && !disk_->is_cut(); ++step) {
-      const auto what = below(16);
+      const auto what = below(17);
       if (what < 9) append();
       if (what >= 7 && what < 14) apply();
       if (what == 14) flush(below(2) == 0);
       if (what == 15) wait_for_appends();
+      if (what == 16) cut();
     }
     wait_for_appends();
   }
@@ -170,6 +183,39 @@ class Lives {
     });
   }
 
+  // As a follower does that hears of a new leader: a suffix goes, others come, in one batch.
+  void cut() {
+    wait_for_appends();
+    if (failed_ || disk_->is_cut()) return;
+    const auto i = static_cast<std::uint16_t>(below(kShards));
+    Shard& shard = shards_[i];
+    const LogIndex kept = shard.applied + below(shard.records.size() - shard.applied + 1);
+    shard.before_cut = shard.records;
+    shard.records.resize(kept);
+    ++epoch_;
+    LogBatch batch;
+    batch.cut_after(ShardId{i}, kept);
+    for (std::uint64_t n = below(3); n > 0; --n) {
+      shard.records.push_back({epoch_, make_record(i)});
+      batch.add(ShardId{i}, epoch_, shard.records.size(), as_bytes(shard.records.back().bytes));
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      ++open_appends_;
+      shard.acknowledged = kept;
+    }
+    store_->append(std::move(batch), true, [this, i](Result<void> result) {
+      const std::lock_guard lock(mutex_);
+      if (result) {
+        shards_[i].acknowledged = shards_[i].records.size();
+        shards_[i].before_cut.clear();
+      }
+      --open_appends_;
+      answered_.notify_all();
+    });
+    wait_for_appends();
+  }
+
   void wait_for_appends() {
     std::unique_lock lock(mutex_);
     answered_.wait(lock, [this] { return open_appends_ == 0; });
@@ -203,7 +249,14 @@ class Lives {
 
   std::string check() {
     for (std::uint16_t i = 0; i < kShards; ++i) {
-      if (std::string wrong = check(ShardId{i}); !wrong.empty()) {
+      Shard& shard = shards_[i];
+      std::string wrong = check(ShardId{i});
+      if (!wrong.empty() && !shard.before_cut.empty()) {
+        shard.records = shard.before_cut;
+        wrong = check(ShardId{i});
+      }
+      shard.before_cut.clear();
+      if (!wrong.empty()) {
         return "shard " + std::to_string(i) + ": " + wrong;
       }
     }
@@ -239,6 +292,7 @@ class Lives {
     if (!read) return read.error().message;
     if (!wrong.empty()) return wrong;
     if (next != last + 1) return "the log ends at " + std::to_string(next - 1);
+    if (store_->replica(id).epochs != epochs_of(shard, last)) return "other epochs than appended";
     std::map<std::string, std::string> state;
     const auto scanned =
         store_->view()->scan(id, "", "", [&](std::string_view key, ByteView value) {
