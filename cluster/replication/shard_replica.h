@@ -49,7 +49,7 @@ class ShardReplica {
  public:
   // `self`: this node and the uuid of its store. `key`: of the shard's record (Keys::shard).
   ShardReplica(ShardId shard, Replica self, std::string key, Settings settings,
-               StoredReplica stored, SteadyMs now);
+               const StoredReplica& stored, SteadyMs now);
   ~ShardReplica();
   ShardReplica(const ShardReplica&) = delete;
   ShardReplica& operator=(const ShardReplica&) = delete;
