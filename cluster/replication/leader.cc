@@ -157,6 +157,7 @@ void Leader::on_read(Revision modified) { change_.on_read(modified); }
 void Leader::on_pause(std::int64_t ms) {
   for (Progress& member : members_) {
     member.caught_up_ms += ms;
+    member.mark_ms += ms;
     member.moved_ms += ms;
   }
   commit_moved_ms_ += ms;

@@ -32,6 +32,8 @@ struct ShardReplica::State {
         const StoredReplica& stored, SteadyMs now)
       : shared(shard, std::move(self), std::move(key), settings, stored, now), follower(shared) {}
 
+  // Between two inputs this process may have stood still, and the others not.
+  void advance(SteadyMs now);
   bool is_stopped() const { return shared.role == Role::stopped; }
   // Ends the leadership of this epoch, for good: the next one is a new object. R3
   void step_down();
@@ -46,6 +48,13 @@ struct ShardReplica::State {
   Follower follower;
   std::unique_ptr<Leader> leader;
 };
+
+void ShardReplica::State::advance(SteadyMs now) {
+  const std::int64_t gap = now - shared.now;
+  if (gap <= 0) return;
+  shared.now = now;
+  if (leader && gap > shared.settings.pause_ms) leader->on_pause(gap);
+}
 
 void ShardReplica::State::step_down() {
   if (!leader) return;
@@ -114,11 +123,8 @@ ShardReplica::ShardReplica(ShardId shard, Replica self, std::string key, Setting
 ShardReplica::~ShardReplica() = default;
 
 void ShardReplica::on_tick(SteadyMs now) {
-  ReplicaState& shared = state_->shared;
-  const std::int64_t gap = now - shared.now;
-  shared.now = std::max(shared.now, now);
+  state_->advance(now);
   if (!state_->leader) return;
-  if (gap > shared.settings.pause_ms) state_->leader->on_pause(gap);
   state_->leader->on_tick();
   state_->settle();
 }
@@ -152,7 +158,7 @@ struct Dispatch {
 void ShardReplica::on_message(MemberId from, const Message& message, SteadyMs now) {
   State& s = *state_;
   if (s.is_stopped() || from == s.shared.self_id) return;
-  s.shared.now = std::max(s.shared.now, now);
+  s.advance(now);
   std::visit(Dispatch{from, s.follower, s.leader.get()}, message);
   // R1: fenced by a newer leader.
   if (s.leader && s.shared.fenced() > s.leader->epoch()) s.step_down();
@@ -232,8 +238,8 @@ Position ShardReplica::propose(SharedPtr<SharedBlock> owner, ByteView bytes) {
 }
 
 void ShardReplica::take(SteadyMs now, Output& out) {
+  state_->advance(now);
   ReplicaState& shared = state_->shared;
-  shared.now = std::max(shared.now, now);
   if (!state_->is_stopped()) {
     state_->follower.take();
     if (state_->leader) state_->leader->take();
