@@ -183,7 +183,6 @@ TEST_F(Resync, AnotherLineageIsImportedInFull) {
     record.isr = {record.leader};
     record.min_in_sync = 1;
   });
-  cluster.forget_committed();
   cluster.heal();
   lead("c");
   EXPECT_EQ(cluster.at("c").commit(), 7u) << "what only the others had is lost: that was asked";

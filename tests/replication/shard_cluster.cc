@@ -255,7 +255,10 @@ void ShardCluster::check_committed(const TestNode& one) {
     const auto named = named_.emplace(record.position, record.checksum).first;
     EXPECT_EQ(named->second, record.checksum) << "two records in one place";
     if (record.position.index > one.replica->apply_to()) continue;
-    const auto known = committed_.emplace(record.position.index, record.position).first;
+    const auto known =
+        committed_
+            .emplace(std::pair(one.replica->meta().lineage, record.position.index), record.position)
+            .first;
     EXPECT_EQ(known->second, record.position) << one.name << " has another record committed";
   }
 }

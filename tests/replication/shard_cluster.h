@@ -88,8 +88,6 @@ class ShardCluster {
   int txns = 0;
   std::int64_t snapshots = 0;
   bool sends_snapshots = true;
-  // A leader by force: what was committed isn't any more.
-  void forget_committed() { committed_.clear(); }
   SteadyMs now = 1000;
 
  private:
@@ -107,8 +105,8 @@ class ShardCluster {
   std::set<std::pair<std::string, std::string>> cuts_;
   SeenRecord record_;
   std::vector<Txn> late_;
-  std::map<LogIndex, Position> committed_;
-  std::map<Position, std::uint32_t> named_;  // R1
+  std::map<std::pair<std::uint64_t, LogIndex>, Position> committed_;  // of each lineage
+  std::map<Position, std::uint32_t> named_;                           // R1
   int stores_ = 0;
   bool is_moving_ = false;
 };
