@@ -87,7 +87,10 @@ class Controller {
   Result<void> leave(const std::string& node);
   Result<void> undo_leave(const std::string& node);
   Result<void> move_leader(ShardId shard, const std::string& to);
-  // R6: loses what only others held. The shard gets a new lineage; all others resync in full.
+  // R2: how many have to have everything; 1 to the number of its replicas.
+  Result<void> set_min_in_sync(ShardId shard, std::uint32_t count);
+  // R6: loses what only others held. The shard gets a new lineage; all others resync in full. Also
+  // the way out of an etcd that was restored: what it writes is newer than all that was reported.
   Result<void> force_leader(ShardId shard, const Replica& to);
 
   // --- outputs ---
