@@ -64,6 +64,11 @@ class Keys {
   std::string nodes() const { return prefix_ + "nodes/"; }
   std::string node(std::string_view name) const { return nodes() + std::string(name); }
   std::string controller() const { return prefix_ + "controller"; }
+  // No lease: stays until it is taken back. The node holds no shards. A restart is no leaving.
+  std::string leaving() const { return prefix_ + "leaving/"; }
+  std::string leaving(std::string_view name) const { return leaving() + std::string(name); }
+  // How many shards there are; written once, before the first of them.
+  std::string shard_count() const { return prefix_ + "shard_count"; }
   std::string shards() const { return prefix_ + "shards/"; }
   std::string shard(ShardId id) const { return shards() + std::to_string(id.value); }
 

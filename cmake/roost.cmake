@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Folder = namespace = target. roost_library(broker/mqtt DEPS roost_base) makes target roost_mqtt
 # of every .cc file in that folder; DEPS lists what it may include (tests/tidy checks the includes).
+# ONLY or WITHOUT: a regular expression of paths, where a folder is more than one target; NAME then.
 
 function(roost_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;ONLY;WITHOUT" "DEPS;LIBS" ${ARGN})
   get_filename_component(name ${folder} NAME)
+  if(ARG_NAME)
+    set(name ${ARG_NAME})
+  endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(ARG_ONLY)
+    list(FILTER sources INCLUDE REGEX ${ARG_ONLY})
+  endif()
+  if(ARG_WITHOUT)
+    list(FILTER sources EXCLUDE REGEX ${ARG_WITHOUT})
+  endif()
   if(sources)
     add_library(roost_${name} STATIC ${sources})
     set(scope PUBLIC)

@@ -64,6 +64,10 @@ const std::vector<Layer>& layers() {
       {"broker/server", kAll, kAnything},
       {"broker/main.cc", kAll, kAnything},
       {"storage", {"broker/base", "proto"}, {"rocksdb", "grpc", "containers", "threads", "disk"}},
+      // Pure, as the controller is: what the simulator runs.
+      {"cluster/replication",
+       {"broker/base", "cluster/coordinator.h", "cluster/shard_record.h"},
+       {}},
       {"cluster", {"broker/base", "proto", "storage"}, {"grpc", "containers", "threads"}},
   };
   return kLayers;
@@ -160,7 +164,9 @@ const std::string kDrawsHashSecrets = "broker/routing/table_hash.cc";
 // The inside gets its time as an argument, and draws no lots.
 Strings clock_faults(const SourceFile& file) {
   Strings faults;
-  if (!starts_with_any(file.path, {"broker/mqtt/", "broker/routing/", "broker/session/"})) {
+  if (!starts_with_any(
+          file.path, {"broker/mqtt/", "broker/routing/", "broker/session/", "cluster/replication/",
+                      "cluster/controller", "cluster/placement"})) {
     return faults;
   }
   for (size_t i = 0; i < file.lines.size(); ++i) {
