@@ -144,6 +144,26 @@ TEST_F(Resync, ALateBeginImportIsNotObeyed) {
   EXPECT_THAT(cluster.node("c").alarms, Contains(Alarm::member_needs_import));
 }
 
+// The leader believes an old report, and asks for an import that is over: it is told so.
+TEST_F(Resync, AnImportThatIsOverIsNotWaitedFor) {
+  write(20);
+  trim("a");
+  std::vector<ShardCluster::Flying> reports;
+  cluster.holds = [&](const auto& flying) {
+    const auto* fenced = std::get_if<Fenced>(&flying.message);
+    if (fenced && fenced->last == 0) reports.push_back(flying);  // as it was before the import
+    return false;
+  };
+  replace_c();
+  ASSERT_TRUE(cluster.run_until(
+      [&] { return cluster.snapshots == 1 && cluster.at("c").role() == Role::follower; }));
+  ASSERT_EQ(cluster.record().isr.size(), 2u);
+  ASSERT_FALSE(reports.empty());
+  cluster.deliver(reports.front());
+  EXPECT_TRUE(is_whole());
+  EXPECT_EQ(cluster.snapshots, 1);
+}
+
 TEST_F(Resync, AMemberOfTheIsrIsNotImportedBeforeItHasLeft) {
   write(20);
   trim("a");
