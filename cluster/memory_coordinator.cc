@@ -222,9 +222,10 @@ std::unique_ptr<Watch> MemoryConnection::watch(std::string prefix, Watcher& watc
 void MemoryConnection::pause() { process_->is_paused = true; }
 
 void MemoryConnection::go_on() {
-  process_->is_paused = false;
-  for (const auto& what : std::exchange(process_->held, {})) {
-    process_->run(what);
+  const auto process = process_;  // what is told may end this connection
+  process->is_paused = false;
+  for (const auto& what : std::exchange(process->held, {})) {
+    process->run(what);
   }
 }
 
