@@ -153,7 +153,10 @@ void Follower::on_begin_import(MemberId from, const BeginImport& begin) {
     }
     return;
   }
-  if (begin.import != known.import + 1) return;
+  if (begin.import != known.import + 1) {
+    if (begin.import <= known.import) report();  // asked for because of an older Fenced
+    return;
+  }
   if (contains(state_.seen.record.isr, state_.self) && state_.seen.record.epoch >= begin.epoch) {
     state_.raise(Alarm::member_needs_import, "asked to forget what counts as in sync");
     return;
