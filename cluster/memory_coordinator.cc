@@ -52,7 +52,10 @@ class MemoryConnection::HeldLease final : public Lease {
 
   HeldLease(std::shared_ptr<MemoryService> service, std::shared_ptr<State> state)
       : service_(std::move(service)), state_(std::move(state)) {
-    tick(*service_, state_);
+    // Not in here: it may be over already, and is lost only after it was granted.
+    service_->after(0, [held = state_](MemoryService& now) {
+      held->process->run([held, again = now.shared_from_this()] { tick(*again, held); });
+    });
   }
 
   ~HeldLease() override {

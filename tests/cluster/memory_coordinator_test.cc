@@ -202,6 +202,22 @@ TEST_F(MemoryCoordinatorTest, RevokesALeaseThatIsGivenBackAndGrantsNoneTooShort)
   EXPECT_EQ(results.back(), Outcome::failed);  // no such lease
 }
 
+TEST_F(MemoryCoordinatorTest, LeaseThatRanOutWhileTheProcessWasStoppedIsGrantedAndThenLost) {
+  std::vector<std::string> told;
+  std::unique_ptr<Lease> lease;
+  one->grant(
+      3000, [&] { told.push_back("lost"); },
+      [&](Result<std::unique_ptr<Lease>> granted) {
+        told.push_back("granted");
+        lease = std::move(granted).value();
+      });
+  one->pause();
+  time.run_for(30 * kSecond);
+  one->go_on();
+  time.run_for(kSecond);
+  EXPECT_THAT(told, ElementsAre("granted", "lost"));
+}
+
 TEST_F(MemoryCoordinatorTest, StoppedProcessHearsEverythingWhenItGoesOn) {
   SeenWatcher watcher;
   const auto watch = one->watch("", watcher);

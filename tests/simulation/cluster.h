@@ -36,6 +36,7 @@ class Cluster final : Post {
   EventQueue& queue() { return queue_; }
   Network& network() { return network_; }
   cluster::MemoryCoordinator& coordinator() { return coordinator_; }
+  const cluster::MemoryCoordinator& coordinator() const { return coordinator_; }
   Checker& checker() { return checker_; }
   Trace& trace() { return trace_; }
   Counters& counters() { return counters_; }

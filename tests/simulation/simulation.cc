@@ -73,9 +73,20 @@ class Simulation {
         return;
       }
       if (unsettled && cluster_.queue().now_us() >= until_us) {
-        cluster_.checker().on_stuck(shard, "120 s after healing " + *unsettled);
+        cluster_.checker().on_stuck(shard, "120 s after healing " + *unsettled + nodes());
       }
     }
+  }
+
+  // Who is registered, for the report.
+  std::string nodes() const {
+    std::string text = "\nregistered:";
+    for (const auto& key : cluster_.coordinator().keys().list(cluster_.keys().nodes()).keys) {
+      const auto node = cluster::decode_node_record(key.value);
+      text += " " + (node ? node->name + "." + std::to_string(node->incarnation) + " " + node->store
+                          : "?");
+    }
+    return text;
   }
 
   void check_replicas() {
