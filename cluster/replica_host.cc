@@ -13,7 +13,7 @@ using replication::LogRecord;
 
 namespace {
 
-Result<replication::StoredReplica> read_stored(const storage::Store& store, ShardId shard) {
+Result<replication::StoredReplica> read_stored(const storage::ReplicaStore& store, ShardId shard) {
   const storage::ReplicaOnDisk disk = store.replica(shard);
   auto meta = decode_meta(disk.meta);
   if (!meta) return Unexpected(std::move(meta).error());
@@ -49,7 +49,7 @@ Result<replication::StoredReplica> read_stored(const storage::Store& store, Shar
 Result<std::unique_ptr<ReplicaHost>> ReplicaHost::open(ShardId shard, Replica self,
                                                        const Keys& keys,
                                                        replication::Settings settings,
-                                                       storage::Store& store, Post post,
+                                                       storage::ReplicaStore& store, Post post,
                                                        ReplicaNode& node, SteadyMs now) {
   auto stored = read_stored(store, shard);
   if (!stored) return Unexpected(std::move(stored).error());
@@ -59,7 +59,7 @@ Result<std::unique_ptr<ReplicaHost>> ReplicaHost::open(ShardId shard, Replica se
 }
 
 ReplicaHost::ReplicaHost(ShardId shard, Replica self, const Keys& keys,
-                         replication::Settings settings, storage::Store& store, Post post,
+                         replication::Settings settings, storage::ReplicaStore& store, Post post,
                          ReplicaNode& node, SteadyMs now, replication::StoredReplica stored)
     : shard_(shard),
       store_(store),
@@ -169,7 +169,7 @@ void ReplicaHost::on_imported(std::uint64_t import, replication::Imported import
 void ReplicaHost::end_import(std::uint64_t number, const replication::EndImportOp& op) {
   CHECK(imported_);
   is_importing_ = true;
-  storage::Store::Imported whole;
+  storage::ReplicaStore::Imported whole;
   for (const auto& start : imported_->table.starts()) {
     whole.epochs.push_back({start.epoch, start.first});
   }

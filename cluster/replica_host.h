@@ -19,7 +19,7 @@
 #include "broker/base/ids.h"
 #include "cluster/replication/shard_replica.h"
 #include "cluster/resync.h"
-#include "storage/store.h"
+#include "storage/replica_store.h"
 
 namespace roost::cluster {
 
@@ -50,7 +50,7 @@ class ReplicaHost {
   // Reads what the disk has. Errors: corrupt, io (the node can't hold this replica).
   static Result<std::unique_ptr<ReplicaHost>> open(ShardId shard, Replica self, const Keys& keys,
                                                    replication::Settings settings,
-                                                   storage::Store& store, Post post,
+                                                   storage::ReplicaStore& store, Post post,
                                                    ReplicaNode& node, SteadyMs now);
   ReplicaHost(const ReplicaHost&) = delete;
   ReplicaHost& operator=(const ReplicaHost&) = delete;
@@ -74,7 +74,7 @@ class ReplicaHost {
 
  private:
   ReplicaHost(ShardId shard, Replica self, const Keys& keys, replication::Settings settings,
-              storage::Store& store, Post post, ReplicaNode& node, SteadyMs now,
+              storage::ReplicaStore& store, Post post, ReplicaNode& node, SteadyMs now,
               replication::StoredReplica stored);
 
   void carry_out();
@@ -90,7 +90,7 @@ class ReplicaHost {
   void apply();
 
   const ShardId shard_;
-  storage::Store& store_;
+  storage::ReplicaStore& store_;
   const Post post_;
   ReplicaNode& node_;
   replication::ShardReplica replica_;

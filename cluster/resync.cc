@@ -5,8 +5,8 @@
 
 namespace roost::cluster {
 
-Result<std::unique_ptr<SnapshotSender>> SnapshotSender::begin(storage::Store& store, ShardId shard,
-                                                              std::uint64_t import) {
+Result<std::unique_ptr<SnapshotSender>> SnapshotSender::begin(storage::ReplicaStore& store,
+                                                              ShardId shard, std::uint64_t import) {
   auto snapshot = store.shard_snapshot(shard);
   if (!snapshot) return Unexpected(std::move(snapshot).error());
   return std::unique_ptr<SnapshotSender>(new SnapshotSender(std::move(snapshot).value(), import));
@@ -117,7 +117,7 @@ void SnapshotReceiver::write(const SnapshotPiece::State& state, Done done) {
 
 void SnapshotReceiver::write(const SnapshotPiece::Log& log, Done done) {
   storage::LogBatch batch;
-  for (const storage::Store::LogPiece& one : log.records) {
+  for (const storage::ReplicaStore::LogPiece& one : log.records) {
     const bool is_next = !first_record_ || one.position.index == last_record_ + 1;
     if (!is_next || one.position.index == 0) {
       return done(error(ErrorKind::invalid_argument, "a snapshot's log has a hole"));

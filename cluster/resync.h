@@ -16,7 +16,7 @@
 #include "broker/base/ids.h"
 #include "broker/base/result.h"
 #include "cluster/replication/shard_replica.h"
-#include "storage/store.h"
+#include "storage/replica_store.h"
 
 namespace roost::cluster {
 
@@ -25,7 +25,7 @@ struct SnapshotPiece {
     std::vector<std::pair<std::string, std::string>> values;  // key, value
   };
   struct Log {
-    std::vector<storage::Store::LogPiece> records;
+    std::vector<storage::ReplicaStore::LogPiece> records;
   };
   // The last one.
   struct End {
@@ -45,8 +45,8 @@ inline constexpr std::uint64_t kSnapshotPieceBytes = 256 << 10;
 // Owner: the stream to that replica. Must not outlive the store.
 class SnapshotSender {
  public:
-  // Errors: those of Store::shard_snapshot().
-  static Result<std::unique_ptr<SnapshotSender>> begin(storage::Store& store, ShardId shard,
+  // Errors: those of ReplicaStore::shard_snapshot().
+  static Result<std::unique_ptr<SnapshotSender>> begin(storage::ReplicaStore& store, ShardId shard,
                                                        std::uint64_t import);
   // Nothing: the end was said. A piece is over its size by one value or record at most. Errors:
   // corrupt (this replica has damage itself), io; the import is over then.
@@ -77,7 +77,7 @@ class SnapshotReceiver {
   using Post = std::function<void(std::function<void()>)>;
   using Done = std::function<void(Result<void>)>;
 
-  SnapshotReceiver(storage::Store& store, ShardId shard, std::uint64_t import, Post post)
+  SnapshotReceiver(storage::ReplicaStore& store, ShardId shard, std::uint64_t import, Post post)
       : store_(store), shard_(shard), import_(import), post_(std::move(post)) {}
 
   // done(ok): written, send the next. One at a time. Errors: invalid_argument (another import's, or
@@ -91,7 +91,7 @@ class SnapshotReceiver {
   void write(const SnapshotPiece::State& state, Done done);
   void write(const SnapshotPiece::Log& log, Done done);
 
-  storage::Store& store_;
+  storage::ReplicaStore& store_;
   const ShardId shard_;
   const std::uint64_t import_;
   const Post post_;

@@ -48,13 +48,19 @@ class HeldFiles final : public Snapshot {
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Log& log) {
+  auto opened = DiskStore::open(std::move(options), log);
+  if (!opened) return Unexpected(std::move(opened).error());
+  return std::unique_ptr<Store>(std::move(opened).value());
+}
+
+Result<std::unique_ptr<ReplicaStore>> ReplicaStore::open(StoreOptions options, Log& log) {
   return DiskStore::open(std::move(options), log);
 }
 
-Result<std::unique_ptr<Store>> DiskStore::open(StoreOptions options, Log& log) {
+Result<std::unique_ptr<ReplicaStore>> DiskStore::open(StoreOptions options, Log& log) {
   std::unique_ptr<DiskStore> store(new DiskStore(std::move(options), log));
   if (auto started = store->start(); !started) return Unexpected(std::move(started).error());
-  return std::unique_ptr<Store>(std::move(store));
+  return std::unique_ptr<ReplicaStore>(std::move(store));
 }
 
 DiskStore::DiskStore(StoreOptions options, Log& log)

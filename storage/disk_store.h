@@ -12,18 +12,18 @@
 #include "storage/directory.h"
 #include "storage/fatal.h"
 #include "storage/positions.h"
+#include "storage/replica_store.h"
 #include "storage/space.h"
 #include "storage/state_view.h"
 #include "storage/state_writer.h"
-#include "storage/store.h"
 #include "storage/workers.h"
 #include "storage/writer.h"
 
 namespace roost::storage {
 
-class DiskStore final : public Store {
+class DiskStore final : public ReplicaStore {
  public:
-  static Result<std::unique_ptr<Store>> open(StoreOptions options, Log& log);
+  static Result<std::unique_ptr<ReplicaStore>> open(StoreOptions options, Log& log);
   ~DiskStore() override;
 
   void append(LogBatch batch, bool essential, Done done) override;

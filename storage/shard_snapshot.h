@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "storage/database.h"
+#include "storage/replica_store.h"
 #include "storage/state_view.h"
-#include "storage/store.h"
 
 namespace roost::storage {
 

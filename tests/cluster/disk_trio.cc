@@ -32,7 +32,7 @@ void DiskTrio::Node::start() {
   options.path = path_;
   options.reserve_bytes = 0;
   options.write_buffer_bytes = 4 << 20;
-  auto opened = storage::Store::open(options, log_);
+  auto opened = storage::ReplicaStore::open(options, log_);
   CHECK(opened.has_value());
   store = std::move(opened).value();
   uuid = store->uuid();

@@ -50,7 +50,7 @@ class DiskTrio {
 
     const std::string name;
     std::string uuid;
-    std::unique_ptr<storage::Store> store;
+    std::unique_ptr<storage::ReplicaStore> store;
     std::unique_ptr<ReplicaHost> host;
     std::vector<std::string> applied;  // texts, since the start or the last import
     replication::LogIndex applied_to = 0;

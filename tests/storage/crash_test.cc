@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "broker/base/hash.h"
-#include "storage/store.h"
+#include "storage/replica_store.h"
 #include "tests/storage/crash_file_system.h"
 #include "tests/support/vector_log.h"
 
@@ -118,7 +118,7 @@ class Lives {
 
   bool open() {
     ++epoch_;
-    auto opened = Store::open(options_, log_);
+    auto opened = ReplicaStore::open(options_, log_);
     if (!opened) {
       why_ = opened.error().message;
       return false;
@@ -316,7 +316,7 @@ class Lives {
   std::mutex mutex_;
   std::condition_variable answered_;
   int open_appends_ = 0;  // guarded by mutex_
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<ReplicaStore> store_;
 };
 
 // Runs seeds beside each other: RocksDB rests for a second after each fault. What was wrong, by

@@ -17,7 +17,7 @@ using testing::IsEmpty;
 
 constexpr ShardId kShard{2}, kOther{3};
 
-class ReplicaStore : public StoreFixture {
+class Replicas : public StoreFixture {
  protected:
   using Table = std::vector<EpochStart>;
 
@@ -43,7 +43,7 @@ class ReplicaStore : public StoreFixture {
   Result<void> begin_import(ShardId shard) {
     return wait([&](auto done) { store_->begin_import(shard, done); });
   }
-  Result<void> end_import(ShardId shard, Store::Imported imported) {
+  Result<void> end_import(ShardId shard, ReplicaStore::Imported imported) {
     return wait([&](auto done) { store_->end_import(shard, std::move(imported), done); });
   }
   Result<void> write_unapplied(ShardId shard, const std::string& key, const std::string& value) {
@@ -54,21 +54,22 @@ class ReplicaStore : public StoreFixture {
   std::vector<std::string> read_log(ShardId shard, LogIndex first, LogIndex last,
                                     std::uint64_t bytes) {
     std::promise<std::vector<std::string>> answer;
-    store_->read_log(shard, first, last, bytes, [&](Result<std::vector<Store::LogPiece>> read) {
-      std::vector<std::string> lines;
-      if (!read) lines.push_back(read.error().message);
-      for (std::size_t i = 0; read && i < read->size(); ++i) {
-        const Store::LogPiece& one = (*read)[i];
-        lines.push_back(std::to_string(one.position.epoch) + "/" +
-                        std::to_string(one.position.index) + " " + one.record);
-      }
-      answer.set_value(std::move(lines));
-    });
+    store_->read_log(shard, first, last, bytes,
+                     [&](Result<std::vector<ReplicaStore::LogPiece>> read) {
+                       std::vector<std::string> lines;
+                       if (!read) lines.push_back(read.error().message);
+                       for (std::size_t i = 0; read && i < read->size(); ++i) {
+                         const ReplicaStore::LogPiece& one = (*read)[i];
+                         lines.push_back(std::to_string(one.position.epoch) + "/" +
+                                         std::to_string(one.position.index) + " " + one.record);
+                       }
+                       answer.set_value(std::move(lines));
+                     });
     return answer.get_future().get();
   }
 };
 
-TEST_F(ReplicaStore, KnowsWhichEpochBeginsWhere) {
+TEST_F(Replicas, KnowsWhichEpochBeginsWhere) {
   open();
   append_many(kShard, 3, 1, 4);
   append_many(kShard, 7, 5, 6);
@@ -82,7 +83,7 @@ TEST_F(ReplicaStore, KnowsWhichEpochBeginsWhere) {
   EXPECT_EQ(store_->replica(kShard).epochs, (Table{{3, 1}, {7, 5}, {8, 8}}));
 }
 
-TEST_F(ReplicaStore, ASuffixIsCutWithItsEpochs) {
+TEST_F(Replicas, ASuffixIsCutWithItsEpochs) {
   open();
   append_many(kShard, 1, 1, 3);
   append_many(kShard, 2, 4, 5);
@@ -98,7 +99,7 @@ TEST_F(ReplicaStore, ASuffixIsCutWithItsEpochs) {
 }
 
 // In one batch with what takes its place, as a follower gets it.
-TEST_F(ReplicaStore, WhatWasCutIsReplaced) {
+TEST_F(Replicas, WhatWasCutIsReplaced) {
   open();
   append_many(kShard, 1, 1, 3);
   LogBatch batch;
@@ -112,7 +113,7 @@ TEST_F(ReplicaStore, WhatWasCutIsReplaced) {
   }
 }
 
-TEST_F(ReplicaStore, TheTableOutlivesTheTrim) {
+TEST_F(Replicas, TheTableOutlivesTheTrim) {
   open();
   append_many(kShard, 1, 1, 3);
   append_many(kShard, 2, 4, 6);
@@ -127,7 +128,7 @@ TEST_F(ReplicaStore, TheTableOutlivesTheTrim) {
 }
 
 // The trim's mark was written while the log ended in an epoch that is cut off later.
-TEST_F(ReplicaStore, ALogCutBackToItsTrimEndsInTheEpochOfThatRecord) {
+TEST_F(Replicas, ALogCutBackToItsTrimEndsInTheEpochOfThatRecord) {
   open();
   append_many(kShard, 1, 1, 3);
   append_many(kShard, 2, 4, 4);
@@ -138,7 +139,7 @@ TEST_F(ReplicaStore, ALogCutBackToItsTrimEndsInTheEpochOfThatRecord) {
   EXPECT_EQ(store_->replica(kShard).last, (Position{1, 3}));
 }
 
-TEST_F(ReplicaStore, RemembersTheLastMetaOfEachShard) {
+TEST_F(Replicas, RemembersTheLastMetaOfEachShard) {
   open();
   EXPECT_EQ(store_->replica(kShard).meta, "");
   for (const std::string_view meta : {"first", "second"}) {
@@ -151,7 +152,7 @@ TEST_F(ReplicaStore, RemembersTheLastMetaOfEachShard) {
   EXPECT_EQ(store_->replica(kOther).meta, "");
 }
 
-TEST_F(ReplicaStore, ReadsAPieceOfTheLog) {
+TEST_F(Replicas, ReadsAPieceOfTheLog) {
   open();
   append_many(kShard, 1, 1, 5);
   EXPECT_THAT(read_log(kShard, 2, 4, 1000), ElementsAre("1/2 r2", "1/3 r3", "1/4 r4"));
@@ -160,7 +161,7 @@ TEST_F(ReplicaStore, ReadsAPieceOfTheLog) {
   EXPECT_THAT(read_log(kShard, 6, 9, 1000), IsEmpty());
 }
 
-TEST_F(ReplicaStore, ASnapshotIsOneMoment) {
+TEST_F(Replicas, ASnapshotIsOneMoment) {
   open();
   append_many(kShard, 1, 1, 4);
   write_state(kShard, 2, State{{"a", "1"}, {"b", "2"}});
@@ -189,7 +190,7 @@ TEST_F(ReplicaStore, ASnapshotIsOneMoment) {
   EXPECT_THAT(records, ElementsAre(3, 4));
 }
 
-TEST_F(ReplicaStore, AnImportReplacesAllThatWasThere) {
+TEST_F(Replicas, AnImportReplacesAllThatWasThere) {
   open();
   append_many(kShard, 1, 1, 9);
   append_many(kOther, 1, 1, 2);
@@ -220,7 +221,7 @@ TEST_F(ReplicaStore, AnImportReplacesAllThatWasThere) {
   EXPECT_THAT(indexes(kShard), ElementsAre(7));
 }
 
-TEST_F(ReplicaStore, AnImportWithoutRecordsEndsWhereItsTrimDoes) {
+TEST_F(Replicas, AnImportWithoutRecordsEndsWhereItsTrimDoes) {
   open();
   append_many(kShard, 1, 1, 9);
   ASSERT_TRUE(begin_import(kShard));
@@ -231,7 +232,7 @@ TEST_F(ReplicaStore, AnImportWithoutRecordsEndsWhereItsTrimDoes) {
   EXPECT_EQ(store_->replica(kShard).first_kept, 5U);
 }
 
-TEST_F(ReplicaStore, IsAnotherOneAfterAFailedFsync) {
+TEST_F(Replicas, IsAnotherOneAfterAFailedFsync) {
   auto disk = std::make_shared<CrashFileSystem>(1, folder_);
   options_.file_system = disk;
   std::string why;

@@ -37,7 +37,7 @@ StoreFixture::~StoreFixture() {
 }
 
 void StoreFixture::open() {
-  auto opened = Store::open(options_, log_);
+  auto opened = ReplicaStore::open(options_, log_);
   ASSERT_TRUE(opened) << opened.error().message;
   store_ = std::move(opened).value();
 }

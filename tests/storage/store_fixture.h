@@ -13,7 +13,7 @@
 #include <tuple>
 #include <vector>
 
-#include "storage/store.h"
+#include "storage/replica_store.h"
 #include "tests/support/vector_log.h"
 
 namespace roost::storage {
@@ -43,7 +43,7 @@ class StoreFixture : public testing::Test {
   std::string folder_;
   support::VectorLog log_;
   StoreOptions options_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<ReplicaStore> store_;
 };
 
 }  // namespace roost::storage
