@@ -200,8 +200,8 @@ void DiskStore::begin_import(ShardId shard, Done done) {
 }
 
 void DiskStore::end_import(ShardId shard, Imported imported, Done done) {
-  const LogIndex trimmed = imported.trimmed.index;
-  state_->adopt(shard, imported.applied, trimmed,
+  const LogIndex trimmed = imported.trimmed.index, applied = imported.applied;
+  state_->adopt(shard, applied, trimmed,
                 [this, shard, imported = std::move(imported),
                  done = std::move(done)](Result<void> adopted) mutable {
                   if (!adopted) return done(std::move(adopted));
