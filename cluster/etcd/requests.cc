@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kPause_ms = 50;               // before the next attempt
 constexpr std::int64_t kAuthenticatePause_ms = 500;  // after a refusal
+constexpr std::int64_t kDiagnosis_ms = 1000;
 constexpr int kUnavailable = 14;
 constexpr int kFailedPrecondition = 9;
 const Status kUnreachable{kUnavailable, "no member can be reached"};
@@ -39,15 +40,14 @@ void Requests::run(Repeat repeat, Send send, Done done) {
   request->done = std::move(done);
   request->deadline = Loop::now_ms() + options_.timeout_ms;
   loop_.after(options_.timeout_ms, [this, request] {
-    if (!request->is_under_way) end(request, request->last.status);
+    if (request->is_under_way) return;
+    end(request, request->last.is_sent ? request->last.status : trouble_);
   });
-  request->last.status = trouble_;
   step(request);
 }
 
 void Requests::step(const RequestPtr& request) {
   if (request->is_ended) return;
-  if (!request->last.is_sent) request->last.status = trouble_;
   when_ready([this, request](const Route& route) { send(request, route); });
 }
 
@@ -110,10 +110,23 @@ void Requests::look() {
   if (waiting_.empty()) return;
   if (!rpc_.is_ready(current_)) {
     avoid(current_);
-    if (!rpc_.is_ready(current_)) return;
+    if (!rpc_.is_ready(current_)) return diagnose();
   }
   if (!has_token_) return authenticate();
   for (auto& then : std::exchange(waiting_, {})) then(Route{current_, token_, 0});
+}
+
+// A call to a member that can't be reached fails and says why. It does nothing where it can.
+void Requests::diagnose() {
+  if (std::exchange(is_diagnosing_, true)) return;
+  etcdserverpb::RangeRequest request;
+  request.set_key("/");
+  request.set_count_only(true);
+  rpc_.call(Route{current_, "", kDiagnosis_ms}, request,
+            [this](const Status& status, const etcdserverpb::RangeResponse&) {
+              is_diagnosing_ = false;
+              if (status.code == kUnavailable) trouble_ = status;
+            });
 }
 
 void Requests::avoid(std::size_t member) {

@@ -58,6 +58,7 @@ class Requests {
   void answered(const RequestPtr& request, const Route& route, Status status);
   void step_later(const RequestPtr& request, const Status& why);
   void end(const RequestPtr& request, Status status);
+  void diagnose();
   void authenticate();
   void authenticated(std::size_t member, const Status& status, const std::string& token);
 
@@ -70,6 +71,7 @@ class Requests {
   std::string token_;
   bool has_token_;  // or needs none
   bool is_authenticating_ = false;
+  bool is_diagnosing_ = false;
   Status trouble_;  // why nothing could be sent
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/etcd/rpc.h"
 
+#include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -150,7 +151,9 @@ class OpenStream final : public Tag {
 
   void finish() {
     live_.remove(context_);
-    if (is_wanted()) events_.on_end(status_of(status_));
+    // What is told may hold who holds this stream.
+    const StreamEvents<Response> events = std::move(events_);
+    if (is_wanted()) events.on_end(status_of(status_));
     self_.reset();
   }
 
@@ -331,6 +334,8 @@ Result<std::unique_ptr<Rpc>> Rpc::make(Loop& loop, const EtcdOptions& options,
                                        std::function<void()> on_ready) {
   auto with = credentials(options);
   if (!with) return Unexpected(with.error());
+  // It would write to stderr by itself; what matters comes with the statuses.
+  gpr_set_log_function([](gpr_log_func_args*) {});
   auto rpc = std::make_unique<GrpcRpc>(loop, std::move(on_ready));
   for (const std::string& endpoint : options.endpoints) rpc->add(endpoint, *with);
   return std::unique_ptr<Rpc>(std::move(rpc));

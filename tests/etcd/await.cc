@@ -11,6 +11,8 @@
 namespace roost::cluster {
 namespace {
 
+constexpr std::chrono::milliseconds kLook{20};
+
 template <typename T>
 T taken(std::future<T> future) {
   CHECK(future.wait_for(kPatience) == std::future_status::ready);
@@ -87,8 +89,13 @@ void Recorder::on_change(const std::vector<Event>& events, Revision revision) {
 }
 
 bool Recorder::wait_for(const std::function<bool(const Told&)>& holds) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, kPatience, [&] { return holds(told_); });
+  while (!holds(told_)) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    changed_.wait_for(lock, kLook);
+  }
+  return true;
 }
 
 Recorder::Told Recorder::told() {

@@ -40,7 +40,7 @@ class Recorder final : public Watcher {
   void on_reset(const Listing& all) override;
   void on_change(const std::vector<Event>& events, Revision revision) override;
 
-  // Whether it came to hold within the patience.
+  // Whether it came to hold within the patience; it may look at other things as well.
   bool wait_for(const std::function<bool(const Told&)>& holds);
   Told told();
 

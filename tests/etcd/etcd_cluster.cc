@@ -95,14 +95,29 @@ std::vector<std::string> EtcdCluster::command(std::size_t member) const {
   const std::string peer = "http://127.0.0.1:" + std::to_string(members_[member].peer_port);
   const std::string client = scheme() + endpoint(member);
   const std::string name = "m" + std::to_string(member);
-  std::vector<std::string> words = {
-      "etcd", "--name", name, "--data-dir", path(name), "--listen-client-urls", client,
-      "--advertise-client-urls", client, "--listen-peer-urls", peer,
-      "--initial-advertise-peer-urls", peer, "--initial-cluster", all, "--initial-cluster-state",
-      "new", "--heartbeat-interval", std::to_string(settings_.election_ms / 10),
-      "--election-timeout", std::to_string(settings_.election_ms), "--logger", "zap",
-      // So that a token of user and password ends while a test watches.
-      "--auth-token-ttl", "2"};
+  std::vector<std::string> words = {"etcd",
+                                    "--name",
+                                    name,
+                                    "--data-dir",
+                                    path(name),
+                                    "--listen-client-urls",
+                                    client,
+                                    "--advertise-client-urls",
+                                    client,
+                                    "--listen-peer-urls",
+                                    peer,
+                                    "--initial-advertise-peer-urls",
+                                    peer,
+                                    "--initial-cluster",
+                                    all,
+                                    "--initial-cluster-state",
+                                    "new",
+                                    "--heartbeat-interval",
+                                    std::to_string(settings_.election_ms / 10),
+                                    "--election-timeout",
+                                    std::to_string(settings_.election_ms),
+                                    "--logger",
+                                    "zap"};
   if (settings_.with_tls) {
     for (const char* word : {"--client-cert-auth", "--trusted-ca-file", "ca.pem", "--cert-file",
                              "cert.pem", "--key-file", "cert.key"}) {
@@ -142,18 +157,36 @@ void EtcdCluster::resume(std::size_t member) {
   members_[member].is_paused = false;
 }
 
-std::string EtcdCluster::control(const std::vector<std::string>& arguments) const {
-  std::string endpoints;
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].process == 0 || members_[i].is_paused) continue;
-    endpoints += (endpoints.empty() ? "" : ",") + endpoint(i);
-  }
+void EtcdCluster::restore(const std::string& snapshot) {
+  CHECK(members_.size() == 1);
+  kill(0);
+  std::filesystem::remove_all(path("m0"));
+  const std::string peer = "http://127.0.0.1:" + std::to_string(members_[0].peer_port);
+  const Ran ran = run_child({"env", "ETCDCTL_API=3", "etcdctl", "snapshot", "restore", snapshot,
+                             "--name", "m0", "--data-dir", path("m0"), "--initial-cluster",
+                             "m0=" + peer, "--initial-advertise-peer-urls", peer},
+                            path("restore.out"));
+  ASSERT_EQ(ran.status, 0) << ran.output;
+  start(0);
+}
+
+std::vector<std::string> EtcdCluster::control_command(const std::string& endpoints) const {
   std::vector<std::string> words = {"env", "ETCDCTL_API=3", "etcdctl", "--endpoints", endpoints};
   if (settings_.with_tls) {
     for (const char* word : {"--cacert", "ca.pem", "--cert", "cert.pem", "--key", "cert.key"}) {
       words.push_back(word[0] == '-' ? word : path(word));
     }
   }
+  return words;
+}
+
+std::string EtcdCluster::control(const std::vector<std::string>& arguments) const {
+  std::string endpoints;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].process == 0 || members_[i].is_paused) continue;
+    endpoints += (endpoints.empty() ? "" : ",") + endpoint(i);
+  }
+  std::vector<std::string> words = control_command(endpoints);
   words.insert(words.end(), arguments.begin(), arguments.end());
   const Ran ran = run_child(words, path("etcdctl.out"));
   EXPECT_EQ(ran.status, 0) << arguments[0] << ": " << ran.output;
@@ -166,9 +199,11 @@ std::size_t EtcdCluster::leader() const {
   while (std::chrono::steady_clock::now() < until) {
     for (std::size_t i = 0; i < members_.size(); ++i) {
       if (members_[i].process == 0 || members_[i].is_paused) continue;
-      const Ran ran = run_child({"env", "ETCDCTL_API=3", "etcdctl", "--endpoints", endpoint(i),
-                                 "--command-timeout", "1s", "endpoint", "status"},
-                                path("status.out"));
+      std::vector<std::string> words = control_command(endpoint(i));
+      for (const char* word : {"--command-timeout", "1s", "endpoint", "status"}) {
+        words.emplace_back(word);
+      }
+      const Ran ran = run_child(words, path("status.out"));
       std::istringstream fields(ran.output);
       std::string field;
       for (int column = 0; column < 5; ++column) std::getline(fields, field, ',');

@@ -37,6 +37,9 @@ class EtcdCluster {
   void pause(std::size_t member);
   void resume(std::size_t member);
 
+  // Puts a snapshot that etcdctl took in the place of all that it knows. Requires: one member.
+  void restore(const std::string& snapshot);
+
   std::size_t size() const { return members_.size(); }
   std::uint16_t port(std::size_t member) const { return members_[member].port; }
   std::string endpoint(std::size_t member) const;
@@ -57,6 +60,7 @@ class EtcdCluster {
   };
 
   std::vector<std::string> command(std::size_t member) const;
+  std::vector<std::string> control_command(const std::string& endpoints) const;
   std::string scheme() const { return settings_.with_tls ? "https://" : "http://"; }
   void make_certificates() const;
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
