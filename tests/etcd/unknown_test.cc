@@ -40,7 +40,7 @@ class Writer {
         counts_(counts) {}
 
   void run() {
-    while (count_ < kEach) {
+    while (count_ < kEach && !has_failed_) {
       const std::string name = name_ + std::to_string(++attempts_);
       const std::string value = std::to_string(count_ + 1) + " " + name;
       if (is_done(value)) {
@@ -64,6 +64,7 @@ class Writer {
         return true;
       case Outcome::refused:
         ADD_FAILURE() << key_ << " was written by somebody else";
+        has_failed_ = true;
         return false;
       case Outcome::failed:
         ++counts_.failed;
@@ -104,6 +105,7 @@ class Writer {
   Revision revision_ = 0;
   int count_ = 0;
   int attempts_ = 0;
+  bool has_failed_ = false;
   std::set<std::string> done_;
 };
 
