@@ -9,7 +9,7 @@ product_packages=(
   libboost1.81-dev libboost-json1.81-dev
   libwslay-dev libssl-dev libargon2-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
-  librocksdb-dev
+  librocksdb-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 )
 
 say() { printf '%s\n' "$*" >&2; }

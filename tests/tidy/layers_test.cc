@@ -63,12 +63,13 @@ const std::vector<Layer>& layers() {
       {"broker/http", kBelowServer, kAnything},
       {"broker/server", kAll, kAnything},
       {"broker/main.cc", kAll, kAnything},
-      {"storage", {"broker/base", "proto"}, {"rocksdb", "grpc", "containers", "threads", "disk"}},
+      {"storage", {"broker/base", "proto"}, {"rocksdb", "containers", "threads", "disk"}},
       // Pure, as the controller is: what the simulator runs.
       {"cluster/replication",
        {"broker/base", "cluster/coordinator.h", "cluster/shard_record.h"},
        {}},
-      {"cluster", {"broker/base", "proto", "storage"}, {"grpc", "containers", "threads"}},
+      {"cluster/etcd", {"broker/base", "cluster/coordinator.h", "proto"}, {"grpc", "threads"}},
+      {"cluster", {"broker/base", "storage"}, {"containers", "threads"}},
   };
   return kLayers;
 }
@@ -228,6 +229,19 @@ TEST(Layers, PureFoldersKnowNoSocketThreadOrDisk) {
       EXPECT_EQ(layer_faults(file).size(), 1u) << path << " " << header;
     }
   }
+}
+
+TEST(Layers, GrpcStandsNowhereButInTheEtcdClient) {
+  for (const char* header : {"grpcpp/channel.h", "grpc/grpc.h", "google/protobuf/message.h"}) {
+    const std::string text = std::string("#include <") + header + ">";
+    EXPECT_TRUE(layer_faults(make_source("cluster/etcd/a.cc", text)).empty());
+    for (const Layer& layer : layers()) {
+      if (layer.folder == "cluster/etcd") continue;
+      EXPECT_EQ(layer_faults(make_source(layer.folder + "/a.cc", text)).size(), 1u) << layer.folder;
+    }
+  }
+  const char* generated = "#include \"proto/coordinator.pb.h\"";
+  EXPECT_EQ(layer_faults(make_source("cluster/replication/a.cc", generated)).size(), 1u);
 }
 
 TEST(Layers, AForeignLibraryNobodyListedIsAFault) {
