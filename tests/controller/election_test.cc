@@ -184,6 +184,19 @@ TEST_F(Election, ALeaderThatIsSilentToControllerAndFollowersIsReplaced) {
   EXPECT_TRUE(is_elected());
 }
 
+// It was elected, and then cut off from all but etcd before anyone heard of it.
+TEST_F(Election, ALeaderThatNobodyHasHeardOfIsReplaced) {
+  cluster.node(leader).reports = false;
+  for (const std::string& name : {first, second}) {
+    cluster.node(name).sees[leader] = PeerView::Seen::silent;
+    say(name, [](ShardStatus& status) {
+      --status.epoch;
+      status.stalled_ms = 3100;
+    });
+  }
+  EXPECT_TRUE(is_elected());
+}
+
 TEST_F(Election, WhoHoldsNothingOrHasStoppedIsNotElected) {
   say(first, [](ShardStatus& status) { status.role = Role::importing; });
   say(second, [](ShardStatus& status) { status.role = Role::stopped; });
