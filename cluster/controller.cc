@@ -117,9 +117,29 @@ std::uint64_t Controller::State::send(Txn txn) {
   return last_id;
 }
 
+// R3: the holder of the key is gone, as this node sees itself: its lease need not be waited for.
+// The key is erased, not taken over, so that the next one is another one by its creation.
+bool Controller::State::must_erase_key() const {
+  if (!controller_key || is_controller() || now - erased_ms < settings.stalled_ms) return false;
+  const NodeReport* own = report_of(name);
+  if (!own) return false;
+  return std::any_of(own->peers.begin(), own->peers.end(), [&](const PeerView& peer) {
+    return peer.seen == PeerView::Seen::refused &&
+           peer.name + " " + std::to_string(peer.incarnation) == controller_key->value;
+  });
+}
+
 void Controller::State::campaign() {
-  if (lease == kNoLease || controller_key || campaign_txn != 0 || now < campaign_ms) return;
+  if (lease == kNoLease || campaign_txn != 0 || now < campaign_ms) return;
   Txn txn;
+  if (must_erase_key()) {
+    erased_ms = now;
+    txn.conditions.push_back({keys.controller(), Condition::On::created, controller_key->created});
+    txn.changes.emplace_back(EraseKey{keys.controller()});
+    send(std::move(txn));
+    return;
+  }
+  if (controller_key) return;
   txn.conditions.push_back({keys.controller(), Condition::On::created, 0});
   txn.changes.emplace_back(PutKey{keys.controller(), own_value(), lease});
   campaign_txn = send(std::move(txn));

@@ -7,9 +7,10 @@
 //
 // How a host drives it: on_listing()/on_events() from a watch of Keys::prefix(), on_lease() with
 // the lease that also holds the node's own key, on_report() with the reports of all nodes (each
-// node sends its NodeReport to the node named in the controller key, every 500 ms and when its
-// is_status_changed says so; its own is handed in directly), on_tick() every 50 to 100 ms; after
-// each turn take() and do what it says.
+// node sends its NodeReport to the node named in the controller key, every 500 ms and at once when
+// a replica's is_status_changed or a peer's Seen says so; its own it also hands to its own
+// controller, whether that acts or not), on_tick() every 50 to 100 ms; after each turn take() and
+// do what it says.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,10 @@ const NodeReport* Controller::State::report_of(const std::string& node) const {
 const ShardStatus* Controller::State::status_of(const Replica& replica, std::uint16_t id) const {
   const NodeReport* report = report_of(replica.name);
   if (!report || report->store != replica.store) return nullptr;
-  for (const ShardStatus& status : report->shards) {
+  const auto& shards_of = report->shards;
+  // Most report all shards in order.
+  if (id < shards_of.size() && shards_of[id].shard.value == id) return &shards_of[id];
+  for (const ShardStatus& status : shards_of) {
     if (status.shard.value == id) return &status;
   }
   return nullptr;
@@ -101,8 +104,7 @@ bool Controller::State::is_stalled(std::uint16_t id, const Shard& shard) const {
     const ShardStatus* status = status_of(member, id);
     if (!status || status->role != Role::follower) continue;
     others.push_back(&member);
-    is_silent_to_others |=
-        status->epoch == record.epoch && status->stalled_ms >= settings.stalled_ms;
+    is_silent_to_others |= status->stalled_ms >= settings.stalled_ms;
   }
   for (const Replica* one : others) {
     for (const Replica* other : others) {

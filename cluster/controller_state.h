@@ -42,6 +42,7 @@ struct Controller::State {
         keys(std::move(cluster_keys)),
         settings(limits),
         now(at),
+        erased_ms(at - limits.stalled_ms),
         nodes_changed_ms(at) {}
 
   // --- view, controller.cc ---
@@ -52,6 +53,7 @@ struct Controller::State {
   bool is_controller() const { return created > 0; }
   std::string own_value() const { return name + " " + std::to_string(incarnation); }
   void raise(std::uint16_t shard, ControllerAlarm alarm, const std::string& text);
+  bool must_erase_key() const;
   void campaign();
   // Of this shard, on condition that this is still the controller and nothing else has changed it.
   void transact(std::uint16_t shard, ShardRecord next);
@@ -110,6 +112,7 @@ struct Controller::State {
   LeaseId lease = kNoLease;
   std::uint64_t campaign_txn = 0;
   SteadyMs campaign_ms = 0;
+  SteadyMs erased_ms = 0;  // the key of a holder that is gone
 
   std::map<std::string, NodeRecord> nodes;
   SteadyMs nodes_changed_ms = 0;

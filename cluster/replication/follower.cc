@@ -79,6 +79,7 @@ void Follower::on_fence(MemberId from, const Fence& fence) {
     state_.out.is_status_changed = true;
   }
   if (!is_from_leader(from, fence.epoch)) return;
+  sent_ms_ = std::max(sent_ms_, fence.sent_ms);
   report_after_ = std::max(report_after_.value_or(0), fence_number_);
   on_synced();
 }
@@ -144,6 +145,7 @@ bool Follower::take_over(const LogRecord& record) {
 void Follower::on_begin_import(MemberId from, const BeginImport& begin) {
   if (is_older(from, begin.epoch)) return;
   if (!is_from_leader(from, begin.epoch) || !state_.log.is_synced(fence_number_)) return;
+  sent_ms_ = std::max(sent_ms_, begin.sent_ms);
   const Meta& known = state_.log.meta();
   if (begin.import == known.import && known.is_importing) {
     if (import_lineage_ == 0) {
@@ -221,6 +223,7 @@ void Follower::report() {
   fenced.applied = state_.applied;
   fenced.is_importing = log.meta().is_importing;
   fenced.import_next = log.meta().import + 1;
+  fenced.sent_ms = sent_ms_;
   state_.send(leader_, std::move(fenced));
 }
 

@@ -43,7 +43,7 @@ class Follower {
   MemberId leader_;
   LogIndex matched_ = 0;
   SteadyMs heard_ms_ = 0;
-  SteadyMs sent_ms_ = 0;      // Append::sent_ms of the newest
+  SteadyMs sent_ms_ = 0;      // of the leader's newest message
   SteadyMs reported_ms_ = 0;  // last Fenced for an Append that didn't fit
   bool is_ack_due_ = false;
   LogIndex acked_synced_ = 0;

@@ -26,14 +26,37 @@ void Leader::watch_steadiness() {
     const bool is_lagging = state_.now - member.caught_up_ms > state_.settings.shrink_ms / 2 ||
                             !member.is_fenced || member.import != Progress::Import::none;
     if (is_lagging) member.steady_ms = state_.now;
+    await(member);
+  }
+}
+
+bool Leader::may_join(const Progress& member) const {
+  return !member.is_in_sync && contains(record().replicas, member.who) &&
+         !contains(record().removing, member.who);
+}
+
+// One whose disk is slower than the others' is always a little behind their commit: so commit waits
+// for it, as it will when it is a member, until it has what there is. Not for long. R5
+void Leader::await(Progress& member) {
+  const bool is_wanted = state_.role == Role::leader && !member.is_counted && may_join(member) &&
+                         state_.now - member.steady_ms >= member.grow_ms;
+  if (!is_wanted) {
+    member.awaited_ms.reset();
+  } else if (!member.awaited_ms) {
+    member.awaited_ms = state_.now;
+  } else if (state_.now - *member.awaited_ms > state_.settings.shrink_ms / 2) {
+    member.awaited_ms.reset();
+    member.steady_ms = state_.now;
+    member.grow_ms = std::min(2 * member.grow_ms, state_.settings.grow_ms_max);
   }
 }
 
 // R5: all up to the leader's commit and its no-op is on the joiner's disk. Urgent: too few are in
 // sync to go on, so that no time is waited out. R6
 bool Leader::is_ready(const Progress& member, bool is_urgent) const {
-  if (!member.is_fenced || member.is_left_alone || member.import != Progress::Import::none ||
-      is_silent(member) || member.synced < std::max(state_.commit, no_op_)) {
+  if (!may_join(member) || !member.is_fenced || member.is_left_alone ||
+      member.import != Progress::Import::none || is_silent(member) ||
+      member.synced < std::max(state_.commit, no_op_)) {
     return false;
   }
   return is_urgent || state_.now - member.steady_ms >= member.grow_ms;
@@ -56,10 +79,8 @@ Replicas Leader::wanted_isr(Replicas& joined) const {
   }
   const bool is_urgent = alive < now.min_in_sync;
   for (const Progress& member : members_) {
-    const bool may_join = !member.is_in_sync && contains(now.replicas, member.who) &&
-                          !contains(now.removing, member.who);
     // Before the epoch serves only where it couldn't otherwise: in place of a dead member. R6
-    if (!may_join || (state_.role != Role::leader && !is_urgent)) continue;
+    if (state_.role != Role::leader && !is_urgent) continue;
     if (!is_ready(member, is_urgent)) continue;
     wanted.push_back(member.who);
     joined.push_back(member.who);

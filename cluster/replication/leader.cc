@@ -101,6 +101,7 @@ void Leader::on_ack(MemberId from, const Ack& ack) {
     member->mark_ms = state_.now;
     member->mark = state_.log.last();
   }
+  if (member->awaited_ms) change_isr();  // before the next record puts it behind again
   advance_commit();
 }
 
@@ -110,7 +111,7 @@ void Leader::advance_commit() {
   if (no_op_ == 0 || !may_commit()) return;
   LogIndex all = state_.log.synced();
   for (const Progress& member : members_) {
-    if (member.is_counted) all = std::min(all, member.synced);
+    if (member.is_counted || member.awaited_ms) all = std::min(all, member.synced);
   }
   if (all < no_op_ || all <= state_.commit) return;
   state_.raise_commit(all);

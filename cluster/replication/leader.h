@@ -36,8 +36,9 @@ struct Progress {
   // It had everything that there was at caught_up_ms; when it has `mark` it has all of mark_ms.
   SteadyMs caught_up_ms = 0, mark_ms = 0;
   LogIndex mark = 0;
-  SteadyMs steady_ms = 0;  // since when it could come into the ISR
-  SteadyMs joined_ms = 0;  // the ISR
+  SteadyMs steady_ms = 0;              // since when it could come into the ISR
+  std::optional<SteadyMs> awaited_ms;  // since when commit waits for it, so that it can
+  SteadyMs joined_ms = 0;              // the ISR
   std::int64_t grow_ms = 0;
 
   Import import = Import::none;
@@ -97,7 +98,9 @@ class Leader {
 
   // isr.cc
   bool is_silent(const Progress& member) const;
+  bool may_join(const Progress& member) const;
   bool is_ready(const Progress& member, bool is_urgent) const;
+  void await(Progress& member);
   void watch_steadiness();
   void change_isr();
   Replicas wanted_isr(Replicas& joined) const;

@@ -28,6 +28,7 @@ struct Fence {
   Epoch epoch = 0;
   std::uint64_t lineage = 0;
   std::uint64_t counter = 0;  // of the record that made it leader
+  SteadyMs sent_ms = 0;       // by the leader's clock; comes back in Fenced
 };
 
 // Member to leader; the epoch is on disk. Answers a Fence, and an Append that doesn't fit. R4
@@ -41,6 +42,8 @@ struct Fenced {
   LogIndex applied = 0;
   bool is_importing = false;
   std::uint64_t import_next = 1;  // the number that its next import must have
+  SteadyMs sent_ms =
+      0;  // of the newest message of the leader seen: older news than known are dropped
 };
 
 // Leader to member: records behind `previous`, or none (a heartbeat). R1, R2
@@ -74,6 +77,7 @@ struct BeginImport {
   Epoch epoch = 0;
   std::uint64_t lineage = 0;
   std::uint64_t import = 0;
+  SteadyMs sent_ms = 0;  // as in Fence
 };
 
 // Member to leader: the importing mark is on disk, the shard is empty: send the snapshot.

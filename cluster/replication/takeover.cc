@@ -19,9 +19,9 @@ void Leader::ask(Progress& member) {
   if (member.asked_ms != 0 && state_.now - member.asked_ms < state_.settings.retry_ms) return;
   member.asked_ms = state_.now;
   if (is_asking_import) {
-    state_.send(member.id, BeginImport{epoch_, record().lineage, member.import_number});
+    state_.send(member.id, BeginImport{epoch_, record().lineage, member.import_number, state_.now});
   } else {
-    state_.send(member.id, Fence{epoch_, record().lineage, counter_});
+    state_.send(member.id, Fence{epoch_, record().lineage, counter_, state_.now});
   }
 }
 
@@ -49,8 +49,11 @@ void Leader::on_fenced(MemberId from, const Fenced& fenced) {
       (!fenced.table.empty() && fenced.table.back().first > fenced.last)) {
     return;
   }
-  member->is_fenced = true;
+  // Overtaken by a later answer: what it says may not be true any more.
+  if (fenced.sent_ms > state_.now || fenced.sent_ms < member->confirmed_ms.value_or(0)) return;
+  member->confirmed_ms = fenced.sent_ms;
   if (!is_import_over(*member, fenced)) return;
+  member->is_fenced = true;
   const bool is_other_lineage = fenced.lineage != record().lineage;
   if (fenced.is_importing || is_other_lineage) {
     import_or_wait(*member, fenced.import_next);

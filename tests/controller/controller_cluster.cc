@@ -175,6 +175,7 @@ void ControllerCluster::report(Node& from) {
     if (const auto edit = from.edits.find(id); edit != from.edits.end()) edit->second(status);
     said.shards.push_back(status);
   }
+  from.controller->on_report(said, now);
   const auto to = nodes_.find(from.controller->controller_name());
   if (to != nodes_.end() && to->second.controller) to->second.controller->on_report(said, now);
 }
@@ -225,7 +226,7 @@ void ControllerCluster::run(std::int64_t ms) {
     now += 50;
     if (leaders_work) let_leaders_work();
     for (auto& [name, one] : nodes_) {
-      if (one.is_up && one.reports && now % 500 == 0) report(one);
+      if (one.controller && one.reports && now % 500 == 0) report(one);
     }
     for (auto& [name, one] : nodes_) {
       if (!one.controller) continue;

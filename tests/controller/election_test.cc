@@ -184,6 +184,19 @@ TEST_F(Election, ALeaderThatIsSilentToControllerAndFollowersIsReplaced) {
   EXPECT_TRUE(is_elected());
 }
 
+// It was elected, and then cut off from all but etcd before anyone heard of it.
+TEST_F(Election, ALeaderThatNobodyHasHeardOfIsReplaced) {
+  cluster.node(leader).reports = false;
+  for (const std::string& name : {first, second}) {
+    cluster.node(name).sees[leader] = PeerView::Seen::silent;
+    say(name, [](ShardStatus& status) {
+      --status.epoch;
+      status.stalled_ms = 3100;
+    });
+  }
+  EXPECT_TRUE(is_elected());
+}
+
 TEST_F(Election, WhoHoldsNothingOrHasStoppedIsNotElected) {
   say(first, [](ShardStatus& status) { status.role = Role::importing; });
   say(second, [](ShardStatus& status) { status.role = Role::stopped; });
@@ -222,6 +235,20 @@ TEST_F(Election, TheControllerItselfMayBeLost) {
   EXPECT_NE(cluster.controller_name(), lost);
   cluster.run(2000);
   EXPECT_NE(cluster.shard().leader.name, lost);
+}
+
+// Its lease need not be waited for where its address refuses; who denies it keeps it.
+TEST_F(Election, TheKeyOfAControllerWhoseConnectionIsRefusedIsErased) {
+  const std::string lost = cluster.controller_name();
+  const Revision before = cluster.backup().at(cluster.names.controller()).created;
+  cluster.node(lost).reports = false;
+  cluster.node(lost).controller.reset();  // dead, but its keys are there
+  cluster.run(2000);
+  EXPECT_EQ(cluster.backup().at(cluster.names.controller()).created, before);
+  const std::string witness = lost == first ? second : first;
+  cluster.node(witness).sees[lost] = PeerView::Seen::refused;
+  ASSERT_TRUE(cluster.run_until([&] { return !cluster.controller_name().empty(); }, 700));
+  EXPECT_GT(cluster.backup().at(cluster.names.controller()).created, before);
 }
 
 // Etcd restored from yesterday: nothing moves, an alarm; the way out is a forced leader.

@@ -193,6 +193,42 @@ TEST_F(Isr, AJoinerComesInOnlyWithAllUpToCommitOnItsDisk) {
   EXPECT_TRUE(cluster.record().adding.empty());
 }
 
+// Its disk is slower than the others', so that at every tick it is a record behind their commit.
+TEST_F(Isr, AJoinerWithASlowerDiskComesInUnderLoad) {
+  lead("a", {"a", "b"});
+  cluster.change([&](ShardRecord& record) {
+    record.replicas.push_back(cluster.node("c").who);
+    record.adding = {cluster.node("c").who};
+  });
+  LogIndex before = 0;
+  for (int i = 0; i < 300 && isr().size() < 3; ++i) {
+    cluster.node("c").syncs = false;
+    cluster.write("a");
+    if (i % 50 == 0) {
+      EXPECT_GT(cluster.at("a").commit(), before) << "nobody waits for long";
+      before = cluster.at("a").commit();
+    }
+    cluster.run(20);
+    cluster.node("c").syncs = true;
+    cluster.settle();
+  }
+  EXPECT_EQ(isr().size(), 3u);
+}
+
+TEST_F(Isr, AJoinerThatIsTooSlowIsNotAwaitedForEver) {
+  lead("a", {"a", "b"});
+  cluster.change([&](ShardRecord& record) {
+    record.replicas.push_back(cluster.node("c").who);
+    record.adding = {cluster.node("c").who};
+  });
+  cluster.run(700);
+  cluster.node("c").syncs = false;
+  for (int i = 0; i < 10; ++i) cluster.write("a");
+  cluster.run(1000);
+  EXPECT_EQ(isr().size(), 2u);
+  EXPECT_EQ(cluster.at("a").commit(), cluster.at("a").last().index);
+}
+
 TEST_F(Isr, ASurplusReplicaGoesWhenTheNewOneHasCome) {
   lead("a", {"a", "b"});
   cluster.isolate("c");
