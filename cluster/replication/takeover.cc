@@ -49,8 +49,8 @@ void Leader::on_fenced(MemberId from, const Fenced& fenced) {
       (!fenced.table.empty() && fenced.table.back().first > fenced.last)) {
     return;
   }
-  member->is_fenced = true;
   if (!is_import_over(*member, fenced)) return;
+  member->is_fenced = true;
   const bool is_other_lineage = fenced.lineage != record().lineage;
   if (fenced.is_importing || is_other_lineage) {
     import_or_wait(*member, fenced.import_next);
