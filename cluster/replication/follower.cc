@@ -160,7 +160,7 @@ void Follower::on_begin_import(MemberId from, const BeginImport& begin) {
     return;
   }
   if (contains(state_.seen.record.isr, state_.self) && state_.seen.record.epoch >= begin.epoch) {
-    state_.raise(Alarm::member_needs_import, "asked to forget what counts as in sync");
+    state_.ask_record();  // the leader should know better; perhaps it does
     return;
   }
   Meta meta = known;

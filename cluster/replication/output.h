@@ -111,14 +111,15 @@ enum class Role {
 };
 
 enum class Alarm {
-  older_record,          // the coordinator shows an older counter than was seen: restored? R3..R5
-                         // are refused until it shows a newer one
-  commit_beyond_log,     // R4: a member knows a commit behind this new leader's end; resigned
-  checksum_differs,      // R1: two records of one (epoch, index); stopped
-  cut_below_commit,      // a leader's log contradicts what was committed here; stopped
-  tables_contradict,     // R1: one epoch begins at two places; the member is left alone
-  member_needs_import,   // a member of the ISR can't be continued; it has to leave the ISR first
-  leads_while_importing  // the record names this replica, which holds nothing
+  older_record,           // the coordinator shows an older counter than was seen: restored? R3..R5
+                          // are refused until it shows a newer one
+  commit_beyond_log,      // R4: a member knows a commit behind this new leader's end; resigned
+  checksum_differs,       // R1: two records of one (epoch, index); stopped
+  cut_below_commit,       // a leader's log contradicts what was committed here; stopped
+  tables_contradict,      // R1: one epoch begins at two places; the member is left alone
+  member_needs_import,    // a member of the ISR can't be continued; it has to leave the ISR first
+  leads_while_importing,  // the record names this replica, which holds nothing
+  acknowledged_is_gone    // R7: a member has less than it acknowledged in this epoch
 };
 
 struct RaisedAlarm {

@@ -50,9 +50,18 @@ void Leader::on_fenced(MemberId from, const Fenced& fenced) {
     return;
   }
   // Overtaken by a later answer: what it says may not be true any more.
-  if (fenced.sent_ms > state_.now || fenced.sent_ms < member->confirmed_ms.value_or(0)) return;
+  const SteadyMs known_ms = member->confirmed_ms.value_or(0);
+  const bool has_less = !fenced.is_importing && fenced.last < member->synced;
+  const bool is_overtaken = fenced.sent_ms < known_ms || (fenced.sent_ms == known_ms && has_less);
+  if (is_overtaken || fenced.sent_ms > state_.now) return;
   member->confirmed_ms = fenced.sent_ms;
   if (!is_import_over(*member, fenced)) return;
+  if (has_less && member->synced > 0) {
+    state_.raise(Alarm::acknowledged_is_gone, member->who.name + " had acknowledged " +
+                                                  std::to_string(member->synced) +
+                                                  ", and ends at " + std::to_string(fenced.last));
+    member->synced = fenced.last;
+  }
   member->is_fenced = true;
   const bool is_other_lineage = fenced.lineage != record().lineage;
   if (fenced.is_importing || is_other_lineage) {

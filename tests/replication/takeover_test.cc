@@ -171,6 +171,21 @@ TEST(TakeOver, ResignsWhereAMemberKnowsOfACommitBeyondItsLog) {
   EXPECT_EQ(cluster.node("b").disk.stored.last, 6u) << "nothing is cut for that";
 }
 
+TEST(TakeOver, AMemberThatLostWhatItAcknowledgedIsReported) {
+  ShardCluster cluster({"a", "b", "c"});
+  cluster.elect("a", {"a", "b", "c"});
+  ASSERT_TRUE(serves(cluster, "a"));
+  for (int i = 0; i < 5; ++i) cluster.write("a");
+  cluster.run(200);
+  cluster.crash("c");
+  TestDisk& broken = cluster.node("c").disk;
+  broken.carry_out({1, CutOp{broken.stored.applied = 2}});
+  cluster.start("c");
+  cluster.write("a");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.are_same({"a", "b", "c"}); }));
+  EXPECT_THAT(cluster.node("a").alarms, ElementsAre(Alarm::acknowledged_is_gone));
+}
+
 TEST(TakeOver, AnotherRecordAtOnePlaceStopsTheReplica) {
   ShardCluster cluster({"a", "b"});
   cluster.elect("a", {"a", "b"});
