@@ -112,6 +112,8 @@ void Checker::on_serving(ShardId shard, std::uint64_t epoch, std::string_view wh
   const Shard& seen = shards_[shard];
   for (Index index = log.first(); index <= seen.committed.size(); ++index) {
     const Seen& known = seen.committed[index - 1];
+    // Of a later leader: this one is deposed and hasn't heard of it, its ISR has been fenced.
+    if (known.epoch > epoch) return;
     if (index <= log.last() && log.at(index) == known) {
       continue;
     }
