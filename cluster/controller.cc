@@ -151,11 +151,31 @@ void Controller::State::transact(std::uint16_t id, ShardRecord next) {
   next.counter = std::max(next.counter, shard.record.counter) + 1;
   Txn txn;
   txn.conditions.push_back(as_controller());
-  txn.conditions.push_back({keys.shard(ShardId{id}), Condition::On::modified, shard.modified});
+  txn.conditions.push_back(as_known(id, shard));
   txn.changes.emplace_back(PutKey{keys.shard(ShardId{id}), encode(next), kNoLease});
   shard.proposed = std::move(next);
   shard.txn = send(std::move(txn));
   shard_of_txn[shard.txn] = id;
+}
+
+void Controller::State::settle(std::uint16_t id, std::uint64_t txn, const TxnResult& result) {
+  Shard& shard = shards[id];
+  if (shard.txn != txn) return;
+  shard.txn = 0;
+  const bool is_done = result.outcome == TxnResult::Outcome::done;
+  const bool is_probe = shard.probe == txn;
+  if (!is_done || is_probe) shard.next_ms = now + settings.retry_ms;
+  if (!is_done) return;
+  if (is_probe) {
+    if (shard.record.counter >= shard.counter_reported) return;
+    raise(id, ControllerAlarm::older_record,
+          "change " + std::to_string(shard.record.counter) + " is in force, change " +
+              std::to_string(shard.counter_reported) + " was seen");
+  } else if (result.revision > shard.modified) {
+    shard.modified = result.revision;
+    shard.record = std::move(shard.proposed);
+    shard.is_readable = true;
+  }
 }
 
 void Controller::on_tick(SteadyMs now) {
@@ -235,17 +255,9 @@ void Controller::on_txn_result(std::uint64_t id, const TxnResult& result) {
     s.count_txn = 0;
     s.count_ms = s.now + s.settings.retry_ms;
   } else if (const auto found = s.shard_of_txn.find(id); found != s.shard_of_txn.end()) {
-    State::Shard& shard = s.shards[found->second];
+    const std::uint16_t shard = found->second;
     s.shard_of_txn.erase(found);
-    if (shard.txn != id) return;
-    shard.txn = 0;
-    if (!is_done) {
-      shard.next_ms = s.now + s.settings.retry_ms;
-    } else if (result.revision > shard.modified) {
-      shard.modified = result.revision;
-      shard.record = std::move(shard.proposed);
-      shard.is_readable = true;
-    }
+    s.settle(shard, id, result);
   }
 }
 

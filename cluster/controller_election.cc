@@ -76,8 +76,8 @@ bool Controller::State::has_heard() const {
                      [&](const auto& node) { return report_of(node.first) != nullptr; });
 }
 
-// A report may be ahead of the watch for a moment: no decision then. If it stays ahead, the
-// coordinator has forgotten. Keys in etcd
+// A report may be ahead of the watch: no decision then. If it stays ahead, a transaction that
+// changes nothing tells a watch that is late from a coordinator that has forgotten. Keys in etcd
 bool Controller::State::is_older(std::uint16_t id, Shard& shard) {
   if (shard.record.counter >= shard.counter_reported) {
     shard.older_since.reset();
@@ -85,10 +85,12 @@ bool Controller::State::is_older(std::uint16_t id, Shard& shard) {
     return false;
   }
   if (!shard.older_since) shard.older_since = now;
-  if (now - *shard.older_since >= settings.report_ms) {
-    raise(id, ControllerAlarm::older_record,
-          "change " + std::to_string(shard.record.counter) + " is in force, change " +
-              std::to_string(shard.counter_reported) + " was seen");
+  if (now - *shard.older_since >= settings.report_ms && shard.txn == 0 && now >= shard.next_ms) {
+    Txn probe;
+    probe.conditions.push_back(as_controller());
+    probe.conditions.push_back(as_known(id, shard));
+    shard.txn = shard.probe = send(std::move(probe));
+    shard_of_txn[shard.txn] = id;
   }
   return true;
 }

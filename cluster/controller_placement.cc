@@ -57,10 +57,10 @@ void Controller::State::create_shards() {
     if (shard.modified == 0 && is_older(id, shard)) return;
   }
   const auto placed = members();
-  if (placed.empty()) return;
+  // Also in the middle: what is made while the others are away would begin with fewer copies.
+  if (placed.size() < std::max<std::size_t>(settings.first_nodes, 1)) return;
   if (!shard_count) {
-    const bool has_waited = placed.size() >= settings.first_nodes && has_none;
-    if (!has_waited || count_txn != 0 || now < count_ms) return;
+    if (!has_none || count_txn != 0 || now < count_ms) return;
     Txn txn;
     txn.conditions.push_back(as_controller());
     txn.conditions.push_back({keys.shard_count(), Condition::On::modified, 0});

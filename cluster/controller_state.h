@@ -21,8 +21,9 @@ struct Controller::State {
     ShardRecord record;
     Revision modified = 0;
     bool is_readable = true;
-    std::uint64_t txn = 0;  // under way; one at a time
-    SteadyMs next_ms = 0;   // not before: the last one didn't get through
+    std::uint64_t txn = 0;    // under way; one at a time
+    std::uint64_t probe = 0;  // of these, the one that only asks whether the record is in force
+    SteadyMs next_ms = 0;     // not before: the last one didn't get through
     SteadyMs elected_ms = 0;
     ShardRecord proposed;                // by that txn
     std::uint64_t counter_reported = 0;  // highest that any replica has ever said
@@ -58,6 +59,10 @@ struct Controller::State {
   // Of this shard, on condition that this is still the controller and nothing else has changed it.
   void transact(std::uint16_t shard, ShardRecord next);
   std::uint64_t send(Txn txn);
+  void settle(std::uint16_t id, std::uint64_t txn, const TxnResult& result);
+  Condition as_known(std::uint16_t id, const Shard& shard) const {
+    return {keys.shard(ShardId{id}), Condition::On::modified, shard.modified};
+  }
   Condition as_controller() const { return {keys.controller(), Condition::On::created, created}; }
 
   // --- liveness, controller_election.cc ---

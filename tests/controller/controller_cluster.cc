@@ -80,6 +80,7 @@ void ControllerCluster::erase(const std::string& key) {
 }
 
 void ControllerCluster::show(const Watcher::Event& event) {
+  if (!shows) return;
   for (auto& [name, one] : nodes_) {
     if (one.controller) one.controller->on_events({event});
   }

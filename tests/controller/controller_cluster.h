@@ -56,6 +56,7 @@ class ControllerCluster {
   Fate fate = Fate::done;
   int txns = 0;
   bool leaders_work = true;
+  bool shows = true;  // the watch tells of changes
   ControllerSettings settings;
   SteadyMs now = 1000;
   const Keys names{"test"};

@@ -251,6 +251,22 @@ TEST_F(Election, TheKeyOfAControllerWhoseConnectionIsRefusedIsErased) {
   EXPECT_GT(cluster.backup().at(cluster.names.controller()).created, before);
 }
 
+// The watch is late, and replicas know more: no decision, and no alarm either.
+TEST_F(Election, ALateWatchIsNoRestoredStore) {
+  cluster.shows = false;
+  cluster.edit(0, [](ShardRecord&) {});
+  cluster.leaders_work = false;
+  cluster.run(5000);
+  cluster.node(leader).edits[0] = [](ShardStatus& status) { status.role = Role::follower; };
+  EXPECT_FALSE(is_elected(3000));
+  for (const std::string& name : {first, second}) {
+    EXPECT_THAT(cluster.node(name).alarms, Not(Contains(ControllerAlarm::older_record)));
+  }
+  cluster.shows = true;
+  cluster.edit(0, [](ShardRecord&) {});
+  EXPECT_TRUE(is_elected(2000));
+}
+
 // Etcd restored from yesterday: nothing moves, an alarm; the way out is a forced leader.
 TEST_F(Election, ARestoredStoreDecidesNothing) {
   const auto old = cluster.backup();

@@ -112,6 +112,21 @@ TEST_F(Moving, ANewClusterHasItsShardsOnAllAndLeadersSpread) {
   EXPECT_FALSE(cluster.has(kShards));
 }
 
+// The nodes were there for the first shards only: the rest wait for them.
+TEST_F(Moving, NoShardIsMadeWhileTooFewNodesAreThere) {
+  cluster.settings.first_nodes = 3;
+  for (const char* name : {"a", "b", "c"}) cluster.add(name);
+  ASSERT_TRUE(
+      cluster.run_until([&] { return cluster.backup().count(cluster.names.shard_count()) > 0; }));
+  ASSERT_FALSE(cluster.has(kShards - 1));
+  for (const char* name : {"b", "c"}) cluster.stop(name);
+  cluster.run(20000);
+  EXPECT_FALSE(cluster.has(kShards - 1));
+  for (const char* name : {"b", "c"}) cluster.start(name);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.has(kShards - 1); }));
+  EXPECT_EQ(cluster.shard(kShards - 1).isr.size(), 3u);
+}
+
 TEST_F(Moving, TheNumberOfShardsIsNeverChanged) {
   begin({"a"});
   EXPECT_EQ(cluster.shard(0).min_in_sync, 1u);
