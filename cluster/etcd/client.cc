@@ -9,7 +9,7 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-constexpr std::int64_t kProbe_ms = 1000;  // how often, and how long the answer may take
+constexpr std::int64_t kProbeMs = 1000;  // how often, and how long the answer may take
 constexpr std::chrono::seconds kRevokeWait{1};
 
 }  // namespace
@@ -59,11 +59,11 @@ void Client::moved() {
 
 // Linearizable, so that a member without the others fails it too. Any answer of its own is one.
 void Client::probe() {
-  loop_.after(kProbe_ms, [this] { probe(); });
+  loop_.after(kProbeMs, [this] { probe(); });
   if (followers_.empty() || is_probing_) return;
   is_probing_ = true;
   requests_->when_ready([this](Route route) {
-    route.timeout_ms = kProbe_ms;
+    route.timeout_ms = kProbeMs;
     pb::RangeRequest request;
     request.set_key("/");
     request.set_count_only(true);

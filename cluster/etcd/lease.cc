@@ -9,9 +9,9 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-constexpr std::int64_t kTick_ms = 20;
-constexpr std::int64_t kPause_ms = 50;    // before the next attempt
-constexpr std::int64_t kAnswer_ms = 200;  // the least time for an answer
+constexpr std::int64_t kTickMs = 20;
+constexpr std::int64_t kPauseMs = 50;    // before the next attempt
+constexpr std::int64_t kAnswerMs = 200;  // the least time for an answer
 
 }  // namespace
 
@@ -26,7 +26,7 @@ void LeaseRun::tick() {
   const std::int64_t now = Loop::now_ms();
   if (now - renewed_at_ >= ttl_ms_) return lose();
   if (!is_left_ && !is_renewing_ && now >= renew_at_) renew();
-  client_.loop().after(kTick_ms, [self = shared_from_this()] { self->tick(); });
+  client_.loop().after(kTickMs, [self = shared_from_this()] { self->tick(); });
 }
 
 void LeaseRun::renew() {
@@ -37,7 +37,7 @@ void LeaseRun::renew() {
 }
 
 void LeaseRun::renew_on(Route route) {
-  route.timeout_ms = std::max(ttl_ms_ / 6, kAnswer_ms);
+  route.timeout_ms = std::max(ttl_ms_ / 6, kAnswerMs);
   pb::LeaseKeepAliveRequest request;
   request.set_id(id_);
   sent_at_ = Loop::now_ms();
@@ -62,7 +62,7 @@ void LeaseRun::renewed(std::int64_t ttl_s) {
 void LeaseRun::not_renewed(const Route& route, const Status& status) {
   stream_.reset();
   is_renewing_ = false;
-  renew_at_ = Loop::now_ms() + kPause_ms;
+  renew_at_ = Loop::now_ms() + kPauseMs;
   if (judge(status) == Verdict::token_rejected) {
     client_.requests().reject_token(route.token);
   } else {

@@ -7,9 +7,9 @@
 namespace roost::cluster::etcd {
 namespace {
 
-constexpr std::int64_t kPause_ms = 50;               // before the next attempt
-constexpr std::int64_t kAuthenticatePause_ms = 500;  // after a refusal
-constexpr std::int64_t kDiagnosis_ms = 1000;
+constexpr std::int64_t kPauseMs = 50;               // before the next attempt
+constexpr std::int64_t kAuthenticatePauseMs = 500;  // after a refusal
+constexpr std::int64_t kDiagnosisMs = 1000;
 constexpr int kUnavailable = 14;
 constexpr int kFailedPrecondition = 9;
 const Status kUnreachable{kUnavailable, "no member can be reached"};
@@ -90,7 +90,7 @@ void Requests::answered(const RequestPtr& request, const Route& route, Status st
 void Requests::step_later(const RequestPtr& request, const Status& why) {
   if (Loop::now_ms() >= request->deadline) return end(request, why);
   request->last.status = why;
-  loop_.after(kPause_ms, [this, request] { step(request); });
+  loop_.after(kPauseMs, [this, request] { step(request); });
 }
 
 void Requests::end(const RequestPtr& request, Status status) {
@@ -122,7 +122,7 @@ void Requests::diagnose() {
   etcdserverpb::RangeRequest request;
   request.set_key("/");
   request.set_count_only(true);
-  rpc_.call(Route{current_, "", kDiagnosis_ms}, request,
+  rpc_.call(Route{current_, "", kDiagnosisMs}, request,
             [this](const Status& status, const etcdserverpb::RangeResponse&) {
               is_diagnosing_ = false;
               if (status.code == kUnavailable) trouble_ = status;
@@ -170,7 +170,7 @@ void Requests::authenticated(std::size_t member, const Status& status, const std
   }
   trouble_ = status;
   if (judge(status) == Verdict::unknown || judge(status) == Verdict::no_leader) avoid(member);
-  loop_.after(kAuthenticatePause_ms, [this] {
+  loop_.after(kAuthenticatePauseMs, [this] {
     is_authenticating_ = false;
     look();
   });

@@ -22,12 +22,12 @@ namespace {
 namespace pb = etcdserverpb;
 
 // How long a look at a connection's state lasts; a stop waits for it.
-constexpr std::int64_t kStateWatch_ms = 100;
+constexpr std::int64_t kStateWatchMs = 100;
 // etcd ends connections that are asked for a sign of life more often than every 5 s.
-constexpr int kPing_ms = 6000;
-constexpr int kPingTimeout_ms = 3000;
-constexpr int kReconnectFirst_ms = 100;
-constexpr int kReconnect_ms = 1000;  // also how long one attempt may take
+constexpr int kPingMs = 6000;
+constexpr int kPingTimeoutMs = 3000;
+constexpr int kReconnectFirstMs = 100;
+constexpr int kReconnectMs = 1000;  // also how long one attempt may take
 
 gpr_timespec from_now(std::int64_t ms) {
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
@@ -186,11 +186,11 @@ class StateWatch final : public Tag {
   StateWatch(grpc::Channel& channel, grpc::CompletionQueue& queue, const LiveCalls& live,
              const std::function<void()>& on_change)
       : channel_(channel), queue_(queue), live_(live), on_change_(on_change) {}
-  bool is_ready() const { return state_ == GRPC_CHANNEL_READY; }
+  // Now, not when it was last looked at: a call that is known to have nobody is never begun.
+  bool is_ready() const { return channel_.GetState(false) == GRPC_CHANNEL_READY; }
   void look() {
     state_ = channel_.GetState(true);
-    channel_.NotifyOnStateChange(state_, from_now(kStateWatch_ms), &queue_,
-                                 static_cast<Tag*>(this));
+    channel_.NotifyOnStateChange(state_, from_now(kStateWatchMs), &queue_, static_cast<Tag*>(this));
   }
 
  private:
@@ -224,12 +224,12 @@ grpc::ChannelArguments channel_arguments() {
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPing_ms);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeout_ms);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectFirst_ms);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnect_ms);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnect_ms);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectFirstMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
   // Longer answers than the library's 4 MiB are ours: a watch that catches up.
   arguments.SetMaxReceiveMessageSize(-1);
   return arguments;

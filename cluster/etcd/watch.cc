@@ -9,7 +9,7 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-constexpr std::int64_t kPause_ms = 50;  // before the next attempt
+constexpr std::int64_t kPauseMs = 50;  // before the next attempt
 
 }  // namespace
 
@@ -49,7 +49,7 @@ void WatchRun::list() {
       [self = shared_from_this()](const Requests::Ending& ending, pb::RangeResponse& response) {
         if (self->is_over_) return;
         if (ending.status.is_ok()) return self->listed(listing_of(response));
-        self->client_.loop().after(kPause_ms, [self] {
+        self->client_.loop().after(kPauseMs, [self] {
           if (!self->is_over_) self->list();
         });
       });
@@ -93,7 +93,7 @@ void WatchRun::opened_on(const Route& route) {
 
 void WatchRun::open_later() {
   stream_.reset();
-  client_.loop().after(kPause_ms, [self = shared_from_this()] {
+  client_.loop().after(kPauseMs, [self = shared_from_this()] {
     if (!self->stream_) self->open();
   });
 }

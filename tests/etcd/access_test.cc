@@ -105,8 +105,7 @@ TEST_F(EtcdUsers, GetANewTokenWhenTheOldOneIsRejected) {
     etcd_.kill(0);
     etcd_.start(0);
     const std::string key = "/round" + std::to_string(round);
-    const TxnResult result = transact(*coordinator, create(key, "x"));
-    EXPECT_EQ(result.outcome, Outcome::done) << result.why;
+    write(*coordinator, key, "x");
     EXPECT_TRUE(recorder.wait_for([&](const auto& told) { return told.value_of(key) == "x"; }));
   }
   EXPECT_EQ(list(*coordinator, "/a")->keys.size(), 1u);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -61,6 +62,17 @@ Txn replace(const std::string& key, const std::string& value, Revision modified)
 }
 
 Txn erase(const std::string& key) { return {{}, {EraseKey{key}}}; }
+
+void write(Coordinator& coordinator, const std::string& key, const std::string& value) {
+  while (transact(coordinator, {{}, {PutKey{key, value}}}).outcome != TxnResult::Outcome::done) {
+  }
+}
+
+bool Recorder::Told::has_seen(const std::string& key, const std::string& value) const {
+  return std::any_of(events.begin(), events.end(), [&](const Event& event) {
+    return event.now.key == key && event.now.value == value;
+  });
+}
 
 std::string Recorder::Told::value_of(const std::string& key) const {
   for (auto event = events.rbegin(); event != events.rend(); ++event) {

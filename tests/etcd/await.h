@@ -27,6 +27,9 @@ Txn create(const std::string& key, const std::string& value, LeaseId lease = kNo
 Txn replace(const std::string& key, const std::string& value, Revision modified);
 Txn erase(const std::string& key);
 
+// Puts it until that is certainly done: perhaps more than once, and the first may come last.
+void write(Coordinator& coordinator, const std::string& key, const std::string& value);
+
 class Recorder final : public Watcher {
  public:
   struct Told {
@@ -35,6 +38,7 @@ class Recorder final : public Watcher {
     std::vector<Revision> revisions;
     // As the events and the listing before them make it.
     std::string value_of(const std::string& key) const;
+    bool has_seen(const std::string& key, const std::string& value) const;
   };
 
   void on_reset(const Listing& all) override;

@@ -64,8 +64,8 @@ class EtcdLeases : public testing::Test {
 
 TEST_F(EtcdLeases, OneThatIsLetRunOutTakesItsKeysAlong) {
   Loss kept_loss, left_loss;
-  const auto kept = granted(*coordinator_, 1000, kept_loss);
-  const auto left = granted(*coordinator_, 1000, left_loss);
+  const auto kept = granted(*coordinator_, 3000, kept_loss);
+  const auto left = granted(*coordinator_, 3000, left_loss);
   ASSERT_TRUE(kept && left);
   EXPECT_NE(kept->id(), left->id());
   put("/kept", *kept);

@@ -16,12 +16,6 @@ using Told = Recorder::Told;
 
 bool has_begun(const Told& told) { return !told.resets.empty(); }
 
-// Writes until it is certainly done, perhaps more than once.
-void write(Coordinator& coordinator, const std::string& key, const std::string& value) {
-  while (transact(coordinator, {{}, {PutKey{key, value}}}).outcome != Outcome::done) {
-  }
-}
-
 TEST(EtcdWatch, TellsWhatIsThereAndThenEachChangeInOrder) {
   EtcdCluster etcd;
   const auto coordinator = connect(etcd.options());
@@ -87,7 +81,7 @@ TEST(EtcdWatch, LeavesAMemberThatFellSilent) {
     const std::string value = "while " + std::to_string(i) + " is silent";
     etcd.pause(i);
     write(*writer, "/a", value);
-    EXPECT_TRUE(recorder.wait_for([&](const Told& told) { return told.value_of("/a") == value; }));
+    EXPECT_TRUE(recorder.wait_for([&](const Told& told) { return told.has_seen("/a", value); }));
     etcd.resume(i);
   }
   EXPECT_EQ(recorder.told().resets.size(), 1u);
