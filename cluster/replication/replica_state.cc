@@ -41,6 +41,8 @@ void ReplicaState::ask_record() {
   if (record_read_ != 0) return;
   record_read_ = next_id();
   out.record_read = record_read_;
+  asked_ = seen.record;
+  asked_ms_ = now;
 }
 
 bool ReplicaState::is_answer(std::uint64_t read) {

@@ -51,10 +51,15 @@ struct ReplicaState {
   bool is_asking() const { return record_read_ != 0; }
   // True where that is the read under way, which is over then.
   bool is_answer(std::uint64_t read);
+  // What was known when the read was begun: only that can't be missing in its answer.
+  const ShardRecord& asked() const { return asked_; }
+  SteadyMs asked_ms() const { return asked_ms_; }
 
  private:
   std::uint64_t last_id_ = 0;
   std::uint64_t record_read_ = 0;
+  ShardRecord asked_;
+  SteadyMs asked_ms_ = 0;
 };
 
 inline bool contains(const Replicas& list, const Replica& one) {

@@ -10,6 +10,17 @@
 #include "cluster/replication/replica_state.h"
 
 namespace roost::cluster::replication {
+namespace {
+
+constexpr std::int64_t kDoubtMs = 1000;  // between two looks at a coordinator that isn't trusted
+
+// Every change of the record counts; what shows less than was known has forgotten. R3 to R5
+bool is_older(const ShardRecord& record, const ShardRecord& known) {
+  if (record.counter != known.counter) return record.counter < known.counter;
+  return known.counter > 0 && record != known;
+}
+
+}  // namespace
 
 bool Output::empty() const {
   return log.empty() && sends.empty() && reads.empty() && txns.empty() && !record_read &&
@@ -41,7 +52,6 @@ struct ShardReplica::State {
   void settle();
   void accept(const SeenRecord& seen);
   void distrust(const SeenRecord& seen);
-  bool is_older(const SeenRecord& seen) const;
   void begin_to_lead();
 
   ReplicaState shared;
@@ -67,13 +77,6 @@ void ShardReplica::State::step_down() {
 
 void ShardReplica::State::settle() {
   if (std::exchange(shared.must_step_down, false) || is_stopped()) step_down();
-}
-
-// Every change of the record counts; who shows less than was seen has forgotten. R3 to R5
-bool ShardReplica::State::is_older(const SeenRecord& seen) const {
-  const ShardRecord& known = shared.seen.record;
-  if (seen.record.counter != known.counter) return seen.record.counter < known.counter;
-  return known.counter > 0 && seen.record != known;
 }
 
 void ShardReplica::State::distrust(const SeenRecord& seen) {
@@ -124,6 +127,8 @@ ShardReplica::~ShardReplica() = default;
 
 void ShardReplica::on_tick(SteadyMs now) {
   state_->advance(now);
+  ReplicaState& shared = state_->shared;
+  if (shared.is_distrustful && now - shared.asked_ms() >= kDoubtMs) shared.ask_record();
   if (!state_->leader) return;
   state_->leader->on_tick();
   state_->settle();
@@ -166,7 +171,7 @@ void ShardReplica::on_message(MemberId from, const Message& message, SteadyMs no
 }
 
 void ShardReplica::on_record(const SeenRecord& seen) {
-  if (state_->is_older(seen)) {
+  if (is_older(seen.record, state_->shared.seen.record)) {
     // Late news, or a coordinator that was restored: only a read that is begun now can tell.
     state_->shared.ask_record();
     return;
@@ -176,10 +181,11 @@ void ShardReplica::on_record(const SeenRecord& seen) {
 }
 
 void ShardReplica::on_record_read(std::uint64_t id, const SeenRecord* seen) {
-  if (!state_->shared.is_answer(id)) return;
-  if (seen && state_->is_older(*seen)) {
+  ReplicaState& shared = state_->shared;
+  if (!shared.is_answer(id)) return;
+  if (seen && is_older(seen->record, shared.asked())) {
     state_->distrust(*seen);
-  } else if (seen) {
+  } else if (seen && !is_older(seen->record, shared.seen.record)) {
     state_->accept(*seen);
   }
   if (state_->leader) state_->leader->on_read(seen ? seen->modified : 0);

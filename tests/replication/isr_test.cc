@@ -352,6 +352,22 @@ TEST_F(Isr, AnOlderRecordIsNoticedAndNothingMoves) {
   EXPECT_EQ(cluster.at("b").epoch(), 1u);
 }
 
+// A read that was begun before the record changed, and answered after: no forgetting.
+TEST_F(Isr, AnAnswerThatWasOvertakenIsNoOlderCoordinator) {
+  lead("a", {"a", "b", "c"});
+  const SeenRecord old = cluster.seen();
+  cluster.at("a").on_record({ShardRecord{}, 1});  // late news make it ask
+  Output out;
+  cluster.at("a").take(cluster.now, out);
+  ASSERT_TRUE(out.record_read);
+  cluster.change([](ShardRecord&) {});
+  cluster.at("a").on_record_read(*out.record_read, &old);
+  cluster.run(100);
+  EXPECT_THAT(cluster.node("a").alarms, testing::IsEmpty());
+  cluster.isolate("c");
+  EXPECT_TRUE(cluster.run_until([&] { return isr().size() == 2; }));
+}
+
 // Everything stops at once, and comes back in any order: what was acknowledged is there.
 TEST_F(Isr, AllNodesAtOnceLoseNothing) {
   lead("a", {"a", "b", "c"});
