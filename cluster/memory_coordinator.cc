@@ -62,7 +62,8 @@ class MemoryConnection::HeldLease final : public Lease {
     if (std::exchange(state_->is_over, true) || state_->process->is_gone) {
       return;
     }
-    if (const auto trip = service_->trips(state_->process->client); trip.there_us) {
+    if (const auto trip = service_->trips(state_->process->client, MemoryRequest::lease);
+        trip.there_us) {
       service_->after(*trip.there_us, [id = state_->id](MemoryService& service) {
         if (!service.is_away) {
           MemoryKeys::Events events;
@@ -95,7 +96,7 @@ class MemoryConnection::HeldLease final : public Lease {
   }
 
   static void renew(MemoryService& service, const std::shared_ptr<State>& state) {
-    const auto trip = service.trips(state->process->client);
+    const auto trip = service.trips(state->process->client, MemoryRequest::lease);
     if (!trip.there_us) {
       return;
     }
@@ -181,6 +182,7 @@ void MemoryConnection::list(std::string prefix, ListDone done) {
     return [done, all = service.keys.list(prefix)] { done(all); };
   };
   call->given_up = [done] { done(error(ErrorKind::unavailable, "no answer")); };
+  call->request = MemoryRequest::list;
   call->may_try_again = true;
   send(std::move(call));
 }
@@ -199,6 +201,7 @@ void MemoryConnection::grant(std::int64_t ttl_ms, std::function<void()> on_lost,
   state->on_lost = std::move(on_lost);
   state->process = process_;
   auto call = std::make_shared<MemoryCall>();
+  call->request = MemoryRequest::lease;
   call->execute = [state, done](MemoryService& service) {
     const LeaseId id = service.keys.grant(state->ttl_us, service.now_us());
     service.expire_in_time();

@@ -7,7 +7,7 @@
 namespace roost::cluster {
 
 void MemoryService::send(const std::shared_ptr<MemoryCall>& call) {
-  const MemoryTrip trip = trips(call->process->client);
+  const MemoryTrip trip = trips(call->process->client, call->request);
   if (trip.there_us) {
     after(*trip.there_us, [call, back_us = trip.back_us](MemoryService& service) {
       service.arrive(call, back_us);
@@ -73,7 +73,7 @@ void MemoryService::pump(const std::shared_ptr<WatchState>& watch) {
     return;
   }
   watch->is_sending = true;
-  const MemoryTrip trip = trips(watch->process->client);
+  const MemoryTrip trip = trips(watch->process->client, MemoryRequest::watch);
   if (is_away || !trip.back_us) {
     after(options.again_us, [watch](MemoryService& service) {
       watch->is_sending = false;

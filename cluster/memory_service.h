@@ -33,7 +33,8 @@ struct MemoryTrip {
   std::optional<std::int64_t> there_us;
   std::optional<std::int64_t> back_us;
 };
-using MemoryTrips = std::function<MemoryTrip(std::string_view client)>;
+enum class MemoryRequest { transact, list, lease, watch };
+using MemoryTrips = std::function<MemoryTrip(std::string_view client, MemoryRequest request)>;
 
 struct MemoryOptions {
   std::int64_t deadline_us = 2'000'000;   // of a call; then its outcome is unknown
@@ -68,6 +69,7 @@ struct MemoryCall {
   std::function<std::function<void()>(MemoryService&)> execute;
   std::function<void()> refused;   // the service is away
   std::function<void()> given_up;  // no answer in time
+  MemoryRequest request = MemoryRequest::transact;
   bool may_try_again = false;
   bool is_settled = false;
   std::int64_t until_us = 0;

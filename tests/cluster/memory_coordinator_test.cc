@@ -70,7 +70,7 @@ class MemoryCoordinatorTest : public testing::Test {
 
   ManualTimeline time;
   MemoryTrip trip{1000, 1000};
-  MemoryCoordinator coordinator{time, [this](std::string_view) { return trip; }};
+  MemoryCoordinator coordinator{time, [this](std::string_view, MemoryRequest) { return trip; }};
   std::unique_ptr<MemoryConnection> one = coordinator.connect("one");
   std::unique_ptr<MemoryConnection> two = coordinator.connect("two");
   std::vector<Outcome> results;

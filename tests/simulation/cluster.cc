@@ -27,7 +27,10 @@ Cluster::Cluster(const ClusterSetup& setup, Answers& answers)
     : random_(setup.seed),
       network_(queue_, random_.branch()),
       trace_(queue_, setup.is_traced),
-      coordinator_(queue_, [this](std::string_view client) { return trip(client); }),
+      coordinator_(queue_,
+                   [this](std::string_view client, cluster::MemoryRequest request) {
+                     return trip(client, request);
+                   }),
       world_{queue_, network_, coordinator_,         checker_, trace_, counters_,
              *this,  answers,  cluster::Keys("sim"), {},       {}} {
   world_.controller_settings.shard_count = setup.shards;
@@ -178,10 +181,10 @@ NodeIndex Cluster::index_of(std::string_view name) const {
   return static_cast<NodeIndex>(std::stoul(std::string(name.substr(1))) - 1);
 }
 
-cluster::MemoryTrip Cluster::trip(std::string_view client) {
+cluster::MemoryTrip Cluster::trip(std::string_view client, cluster::MemoryRequest request) {
   const NodeIndex index = index_of(client);
   if (trips_) {
-    if (const auto trip = trips_(index)) {
+    if (const auto trip = trips_(index, request)) {
       return *trip;
     }
   }

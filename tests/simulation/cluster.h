@@ -55,7 +55,8 @@ class Cluster final : Post {
   void go_on(NodeIndex node);
   // Instead of the network's answer, for one client's requests to the coordinator; none: the
   // network's.
-  using Trips = std::function<std::optional<cluster::MemoryTrip>(NodeIndex client)>;
+  using Trips =
+      std::function<std::optional<cluster::MemoryTrip>(NodeIndex, cluster::MemoryRequest)>;
   void set_trips(Trips trips) { trips_ = std::move(trips); }
   // Told whenever a process has ended by itself or by crash().
   void on_died(std::function<void(NodeIndex)> died) { on_died_ = std::move(died); }
@@ -94,7 +95,7 @@ class Cluster final : Post {
   void died(NodeIndex node) override;
 
   void tick(NodeIndex node, const std::shared_ptr<Process>& process);
-  cluster::MemoryTrip trip(std::string_view client);
+  cluster::MemoryTrip trip(std::string_view client, cluster::MemoryRequest request);
   NodeIndex index_of(std::string_view name) const;
   void run_in(NodeIndex node, std::function<void(Host&)> what);
 
