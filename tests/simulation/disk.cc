@@ -208,18 +208,27 @@ void Disk::forget(bool is_sound) {
   crash();
   uuid_ = make_uuid();
   for (auto& [id, shard] : shards_) {
-    shard.synced.meta.is_importing |= !is_sound;
+    if (!is_sound) {
+      spoil(shard.synced);
+    }
     shard.now = shard.synced;
   }
 }
 
-void Disk::damage() {
-  forget(false);
-  for (auto& [id, shard] : shards_) {
-    ShardOnDisk& disk = shard.synced;
-    const LogIndex keep = disk.applied + random_.below(disk.last() - disk.applied + 1);
-    carry_out(CutOp{keep}, disk);
-    shard.now = disk;
+void Disk::damage() { forget(false); }
+
+// Some of the log is gone, and some of what is left isn't what was written. The store knows that
+// it doesn't know what it has.
+void Disk::spoil(ShardOnDisk& disk) {
+  disk.meta.is_importing = true;
+  const LogIndex keep = disk.applied + random_.below(disk.last() - disk.applied + 1);
+  carry_out(CutOp{keep}, disk);
+  for (LogRecord& record : disk.log) {
+    if (!record.is_no_op() && random_.one_in(4)) {
+      const std::uint64_t garbage = random_.next();
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(&garbage);
+      record = replication::make_record(record.position, ByteView(bytes, sizeof garbage));
+    }
   }
 }
 

@@ -108,6 +108,7 @@ class Disk {
   static void carry_out(const What& what, ShardOnDisk& disk);
   void begin_sync();
   void end_sync();
+  void spoil(ShardOnDisk& disk);
   void tear(ShardId shard, std::vector<const Write*> writes);
   std::string make_uuid();
 

@@ -27,6 +27,7 @@ const std::vector<Faults::Kind>& Faults::kinds() {
       {"split_in_two", &Faults::split_in_two},
       {"split_from_coordinator", &Faults::split_from_coordinator},
       {"coordinator_away", &Faults::coordinator_away},
+      {"late_txns", &Faults::late_txns},
       {"compact", &Faults::compact},
       {"bad_weather", &Faults::bad_weather},
       {"resign", &Faults::resign},
@@ -83,6 +84,7 @@ void Faults::heal() {
   cluster_.network().mend_all();
   cluster_.network().set_weather(Weather{});
   cluster_.coordinator().set_away(false);
+  cluster_.set_trips({});
   for (NodeIndex i = 0; i < cluster_.size(); ++i) {
     cluster_.disk(i).set_delay(100, 1000);
     cluster_.disk(i).go_on();
@@ -249,6 +251,23 @@ void Faults::coordinator_away() {
   cluster_.trace().say("faults", [] { return std::string("the coordinator is away"); });
   cluster_.coordinator().set_away(true);
   later(100 * kMs, 10 * kSecond, [this] { cluster_.coordinator().set_away(false); });
+}
+
+// Transactions that are executed long after they were given up.
+void Faults::late_txns() {
+  cluster_.counters().add("fault_late_txns");
+  cluster_.trace().say("faults", [] { return std::string("transactions come late"); });
+  const std::uint64_t permille = random_.between(200, 1000);
+  cluster_.set_trips(
+      [this, permille](NodeIndex node,
+                       cluster::MemoryRequest request) -> std::optional<cluster::MemoryTrip> {
+        if (request != cluster::MemoryRequest::transact || !random_.permille(permille) ||
+            cluster_.network().is_cut(node, kCoordinator)) {
+          return std::nullopt;
+        }
+        return cluster::MemoryTrip{random_.between(1 * kMs, 15 * kSecond), 1 * kMs};
+      });
+  later(500 * kMs, 6 * kSecond, [this] { cluster_.set_trips({}); });
 }
 
 void Faults::compact() {

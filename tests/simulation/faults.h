@@ -55,6 +55,7 @@ class Faults {
   void split_in_two();
   void split_from_coordinator();
   void coordinator_away();
+  void late_txns();
   void compact();
   void bad_weather();
   void resign();
