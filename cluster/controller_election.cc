@@ -139,7 +139,8 @@ bool Controller::State::is_before(std::uint16_t id, const Replica& a, const Repl
   const ShardStatus* of_b = status_of(b, id);
   if (!of_a || !of_b) return of_a != nullptr && of_b == nullptr;
   if (of_a->is_restarted != of_b->is_restarted) return !of_a->is_restarted;
-  return of_a->last > of_b->last;
+  if (of_a->last.epoch != of_b->last.epoch) return of_a->last.epoch > of_b->last.epoch;
+  return of_a->last.index > of_b->last.index;
 }
 
 // R3, R6: of the ISR or nobody. One that says nothing is alive by its lease alone: the last choice.

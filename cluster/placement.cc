@@ -15,6 +15,7 @@ std::uint64_t placement_score(ShardId shard, std::string_view node) {
 std::vector<std::string> place(ShardId shard, const std::vector<PlacementNode>& nodes,
                                std::size_t count) {
   std::vector<const PlacementNode*> by_score;
+  by_score.reserve(nodes.size());
   for (const PlacementNode& node : nodes) by_score.push_back(&node);
   std::sort(by_score.begin(), by_score.end(), [&](const auto* a, const auto* b) {
     const std::uint64_t score_a = placement_score(shard, a->name);

@@ -9,9 +9,7 @@ namespace roost::cluster::replication {
 
 void IsrChange::send(ShardRecord proposed) {
   CHECK(may_send());
-  open_.emplace();
-  open_->base = state_.seen;
-  open_->proposed = std::move(proposed);
+  open_ = Open{Phase::sent, 0, state_.seen, std::move(proposed)};
   transact(open_->proposed);
 }
 

@@ -145,7 +145,7 @@ void Leader::on_record() {
 }
 
 std::optional<SeenRecord> Leader::on_txn_result(std::uint64_t id, const TxnResult& result) {
-  const auto seen = change_.on_txn_result(id, result);
+  auto seen = change_.on_txn_result(id, result);
   if (!seen) {
     refresh_members();
     advance_commit();
