@@ -88,7 +88,7 @@ TEST_F(Interleavings, JoinerIsAdmittedOnlyWithAllThatIsCommitted) {
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(append());
   }
-  cluster.disk(joiner).set_delay(10 * kMs, 20 * kMs);
+  cluster.disk(joiner).set_delay(40 * kMs, 80 * kMs);
   cluster.start(joiner);
   // Appends go on, so that there is always something that it doesn't have yet.
   while (!is_in_sync(joiner) && cluster.queue().now_us() < 200 * kSecond) {

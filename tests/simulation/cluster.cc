@@ -232,11 +232,12 @@ bool Cluster::can_lose(NodeIndex node) const {
       const auto holder = node_of(one);
       return holder && !nodes_[*holder]->disk.is_broken();
     };
+    // Also those outside the ISR: a transaction that takes one in may be on its way.
+    std::set<Replica> all(shown->isr.begin(), shown->isr.end());
+    all.insert(shown->replicas.begin(), shown->replicas.end());
     const Replica self{nodes_[node]->name, nodes_[node]->disk.uuid()};
-    const bool is_member =
-        std::find(shown->isr.begin(), shown->isr.end(), self) != shown->isr.end();
-    if (is_member &&
-        (shown->isr.size() < 2 || !std::all_of(shown->isr.begin(), shown->isr.end(), is_whole))) {
+    const bool has_copies = shown->isr.size() >= 2 || shown->min_in_sync >= 2;  // R6
+    if (all.contains(self) && !(has_copies && std::all_of(all.begin(), all.end(), is_whole))) {
       return false;
     }
   }

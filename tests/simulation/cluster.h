@@ -65,8 +65,8 @@ class Cluster final : Post {
   std::optional<cluster::ShardRecord> record(ShardId shard) const;  // as the coordinator has it
   std::optional<NodeIndex> leader(ShardId shard);  // that serves, in the highest epoch
   std::optional<NodeIndex> node_of(const cluster::Replica& replica) const;  // with that store
-  // Whether the disk of a node may be lost without losing what is acknowledged, or the only
-  // member that may lead: at most one member of an ISR is ever gone.
+  // Whether the disk of a node may be lost: at most one replica of a shard ever is, until the shard
+  // has got over it. More than that no rule survives.
   bool can_lose(NodeIndex node) const;
   // Whether all is well: nothing to do for anybody, everything everywhere. Else why not.
   std::optional<std::string> unsettled(ShardId shard);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/simulation/faults.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace roost::simulation {
@@ -28,6 +29,7 @@ const std::vector<Faults::Kind>& Faults::kinds() {
       {"split_from_coordinator", &Faults::split_from_coordinator},
       {"coordinator_away", &Faults::coordinator_away},
       {"late_txns", &Faults::late_txns},
+      {"cut_joiner", &Faults::cut_joiner},
       {"compact", &Faults::compact},
       {"bad_weather", &Faults::bad_weather},
       {"resign", &Faults::resign},
@@ -184,11 +186,8 @@ void Faults::slow_disk() {
   later(1 * kSecond, 10 * kSecond, [this, node] { cluster_.disk(node).set_delay(100, 1000); });
 }
 
-void Faults::split_node() {
-  const NodeIndex node = victim();
-  cluster_.counters().add("fault_split_node");
+void Faults::isolate(NodeIndex node, bool keeps_coordinator) {
   cluster_.trace().say("faults", [&] { return "n" + std::to_string(node + 1) + " is cut off"; });
-  const bool keeps_coordinator = random_.one_in(2);
   for (NodeIndex i = 0; i <= cluster_.size(); ++i) {
     const NodeIndex other = i < cluster_.size() ? i : kCoordinator;
     if (other != node && (other != kCoordinator || !keeps_coordinator)) {
@@ -196,6 +195,11 @@ void Faults::split_node() {
       cluster_.network().cut(other, node);
     }
   }
+}
+
+void Faults::split_node() {
+  cluster_.counters().add("fault_split_node");
+  isolate(victim(), random_.one_in(2));
   later(100 * kMs, 15 * kSecond, [this] { cluster_.network().mend_all(); });
 }
 
@@ -268,6 +272,60 @@ void Faults::late_txns() {
         return cluster::MemoryTrip{random_.between(1 * kMs, 15 * kSecond), 1 * kMs};
       });
   later(500 * kMs, 6 * kSecond, [this] { cluster_.set_trips({}); });
+}
+
+std::optional<NodeIndex> Faults::joiner_of(NodeIndex leader) {
+  for (ShardId shard; shard.value < cluster_.shards(); ++shard.value) {
+    const auto record = cluster_.record(shard);
+    if (!record || cluster_.leader(shard) != leader) {
+      continue;
+    }
+    for (const cluster::Replica& one : record->replicas) {
+      const auto node = cluster_.node_of(one);
+      const bool is_member =
+          std::find(record->isr.begin(), record->isr.end(), one) != record->isr.end();
+      if (node && !is_member && cluster_.is_up(*node)) {
+        return node;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// A leader's next transaction comes late, and whom it is about, most likely, is cut off as it is
+// sent. When he is back he is to be the last who has it all.
+void Faults::cut_joiner() {
+  cluster_.set_trips([this, is_armed = true](NodeIndex node, cluster::MemoryRequest request) mutable
+                     -> std::optional<cluster::MemoryTrip> {
+    if (!is_armed || request != cluster::MemoryRequest::transact) {
+      return std::nullopt;
+    }
+    const auto joiner = joiner_of(node);
+    if (!joiner) {
+      return std::nullopt;
+    }
+    is_armed = false;
+    cluster_.counters().add("fault_cut_joiner");
+    isolate(*joiner, true);
+    later(1 * kSecond, 7 * kSecond, [this, joiner] {
+      cluster_.network().mend_all();
+      lose_all_but(*joiner, 20);
+    });
+    return cluster::MemoryTrip{random_.between(1 * kMs, 6 * kSecond), 1 * kMs};
+  });
+}
+
+void Faults::lose_all_but(NodeIndex survivor, int rounds) {
+  for (NodeIndex i = 0; i < cluster_.size(); ++i) {
+    if (i != survivor && cluster_.is_up(i) && cluster_.can_lose(i)) {
+      cluster_.counters().add("fault_lose_disk");
+      cluster_.crash(i, "is lost with its disk");
+      cluster_.disk(i).lose();
+    }
+  }
+  if (rounds > 0) {
+    later(100 * kMs, 1 * kSecond, [=, this] { lose_all_but(survivor, rounds - 1); });
+  }
 }
 
 void Faults::compact() {

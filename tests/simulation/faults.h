@@ -40,6 +40,10 @@ class Faults {
   // Until then, or until heal().
   void later(std::int64_t min_us, std::int64_t max_us, std::function<void()> undo);
   void restart_later(NodeIndex node);
+  void isolate(NodeIndex node, bool keeps_coordinator);
+  // Who holds a shard that this node leads, and isn't in sync.
+  std::optional<NodeIndex> joiner_of(NodeIndex leader);
+  void lose_all_but(NodeIndex survivor, int rounds);
 
   void crash();
   void crash_at_output();
@@ -56,6 +60,7 @@ class Faults {
   void split_from_coordinator();
   void coordinator_away();
   void late_txns();
+  void cut_joiner();
   void compact();
   void bad_weather();
   void resign();
