@@ -18,6 +18,7 @@ using replication::MetaOp;
 
 std::uint64_t content_of(const LogRecord& record) {
   std::uint64_t number = 0;
+  if (record.is_no_op()) return number;
   std::memcpy(&number, record.bytes.data(), std::min(sizeof number, record.bytes.size()));
   return number;
 }
