@@ -100,6 +100,15 @@ TEST_F(CheckerTest, SeesALaterLeaderWithoutWhatWasOnlyCommitted) {
   EXPECT_EQ(found(), "cut commit");
 }
 
+// Whoever leads in epoch 1 and hears late of its end.
+TEST_F(CheckerTest, LetsADeposedLeaderLackWhatALaterEpochCommitted) {
+  checker.on_apply(kShard, "n2", 3, {2, 13});
+  checker.on_serving(kShard, 1, "n1", log);
+  EXPECT_EQ(found(), "nothing");
+  checker.on_serving(kShard, 2, "n3", log);
+  EXPECT_EQ(found(), "cut commit");
+}
+
 TEST_F(CheckerTest, TakesWhatWasTrimmedAsHeld) {
   log.first_index = 2;
   log.records = {{1, 12}};
