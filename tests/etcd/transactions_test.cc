@@ -39,6 +39,20 @@ TEST(EtcdTransactions, CreateCompareRefuseAndErase) {
   EXPECT_TRUE(list(*coordinator, "/a/")->keys.empty());
 }
 
+// The controller asks so whether a record is still the one that it saw.
+TEST(EtcdTransactions, OneWithoutChangesIsAQuestion) {
+  EtcdCluster etcd;
+  const auto coordinator = connect(etcd.options());
+  const TxnResult created = transact(*coordinator, create("/a/1", "one"));
+  ASSERT_EQ(created.outcome, Outcome::done) << created.why;
+  const Txn same{{{"/a/1", Condition::On::modified, created.revision}}, {}};
+  const TxnResult asked = transact(*coordinator, same);
+  EXPECT_EQ(asked.outcome, Outcome::done) << asked.why;
+  EXPECT_EQ(asked.revision, created.revision);
+  const Txn other{{{"/a/1", Condition::On::modified, created.revision + 1}}, {}};
+  EXPECT_EQ(transact(*coordinator, other).outcome, Outcome::refused);
+}
+
 TEST(EtcdTransactions, ChangeAllOrNothing) {
   EtcdCluster etcd;
   const auto coordinator = connect(etcd.options());
