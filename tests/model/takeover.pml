@@ -198,7 +198,10 @@ inline commit() {
       assert(lost_ack || no_op[j] == 0 || fenced[j] <= EPOCH || LOG(j, i) == committed[i])
     }
   }
-  if :: TRACKS_APPLIED && applied[me] < sent_commit[EPOCH] -> applied[me] = sent_commit[EPOCH] :: else fi;
+  if
+  :: TRACKS_APPLIED && applied[me] < sent_commit[EPOCH] -> applied[me] = sent_commit[EPOCH]
+  :: else
+  fi;
   if :: served < EPOCH -> served = EPOCH :: else fi
 }
 
