@@ -96,7 +96,7 @@ inline acknowledge(who) {
     if
     :: i <= common && i <= synced[who] && i <= sent_commit[fenced[who]] ->
       assert(diverged_apply || LOG(who, i) == committed[i]);
-      if :: i > applied[who] -> applied[who] = i :: else fi
+      if :: TRACKS_APPLIED && i > applied[who] -> applied[who] = i :: else fi
     :: else
     fi
   }
@@ -198,7 +198,10 @@ inline commit() {
       assert(lost_ack || no_op[j] == 0 || fenced[j] <= EPOCH || LOG(j, i) == committed[i])
     }
   }
-  if :: applied[me] < sent_commit[EPOCH] -> applied[me] = sent_commit[EPOCH] :: else fi;
+  if
+  :: TRACKS_APPLIED && applied[me] < sent_commit[EPOCH] -> applied[me] = sent_commit[EPOCH]
+  :: else
+  fi;
   if :: served < EPOCH -> served = EPOCH :: else fi
 }
 

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of takeover.pml as the rules want them, and how a broken variant takes them.
 
+#ifdef RULES_APPLIED  // that no replica cuts what it has applied: twice as many states
+#define TRACKS_APPLIED 1
+#else
+#define TRACKS_APPLIED 0
+#endif
+
 #ifdef R1_FORGOTTEN  // the highest epoch isn't kept over a restart
 #define FORGET_FENCE fenced[me] = 0
 #else
