@@ -30,6 +30,7 @@ const std::vector<Faults::Kind>& Faults::kinds() {
       {"coordinator_away", &Faults::coordinator_away},
       {"late_txns", &Faults::late_txns},
       {"cut_joiner", &Faults::cut_joiner},
+      {"late_grow", &Faults::late_grow},
       {"compact", &Faults::compact},
       {"bad_weather", &Faults::bad_weather},
       {"resign", &Faults::resign},
@@ -74,8 +75,10 @@ void Faults::strike_later() {
     if (is_healed_) {
       return;
     }
-    const Kind& kind = mine_[random_.below(mine_.size())];
-    (this->*kind.strike)();
+    if (cluster_.queue().now_us() >= quiet_until_us_) {
+      const Kind& kind = mine_[random_.below(mine_.size())];
+      (this->*kind.strike)();
+    }
     strike_later();
   });
 }
@@ -255,77 +258,6 @@ void Faults::coordinator_away() {
   cluster_.trace().say("faults", [] { return std::string("the coordinator is away"); });
   cluster_.coordinator().set_away(true);
   later(100 * kMs, 10 * kSecond, [this] { cluster_.coordinator().set_away(false); });
-}
-
-// Transactions that are executed long after they were given up.
-void Faults::late_txns() {
-  cluster_.counters().add("fault_late_txns");
-  cluster_.trace().say("faults", [] { return std::string("transactions come late"); });
-  const std::uint64_t permille = random_.between(200, 1000);
-  cluster_.set_trips(
-      [this, permille](NodeIndex node,
-                       cluster::MemoryRequest request) -> std::optional<cluster::MemoryTrip> {
-        if (request != cluster::MemoryRequest::transact || !random_.permille(permille) ||
-            cluster_.network().is_cut(node, kCoordinator)) {
-          return std::nullopt;
-        }
-        return cluster::MemoryTrip{random_.between(1 * kMs, 15 * kSecond), 1 * kMs};
-      });
-  later(500 * kMs, 6 * kSecond, [this] { cluster_.set_trips({}); });
-}
-
-std::optional<NodeIndex> Faults::joiner_of(NodeIndex leader) {
-  for (ShardId shard; shard.value < cluster_.shards(); ++shard.value) {
-    const auto record = cluster_.record(shard);
-    if (!record || cluster_.leader(shard) != leader) {
-      continue;
-    }
-    for (const cluster::Replica& one : record->replicas) {
-      const auto node = cluster_.node_of(one);
-      const bool is_member =
-          std::find(record->isr.begin(), record->isr.end(), one) != record->isr.end();
-      if (node && !is_member && cluster_.is_up(*node)) {
-        return node;
-      }
-    }
-  }
-  return std::nullopt;
-}
-
-// A leader's next transaction comes late, and whom it is about, most likely, is cut off as it is
-// sent. When he is back he is to be the last who has it all.
-void Faults::cut_joiner() {
-  cluster_.set_trips([this, is_armed = true](NodeIndex node, cluster::MemoryRequest request) mutable
-                     -> std::optional<cluster::MemoryTrip> {
-    if (!is_armed || request != cluster::MemoryRequest::transact) {
-      return std::nullopt;
-    }
-    const auto joiner = joiner_of(node);
-    if (!joiner) {
-      return std::nullopt;
-    }
-    is_armed = false;
-    cluster_.counters().add("fault_cut_joiner");
-    isolate(*joiner, true);
-    later(1 * kSecond, 7 * kSecond, [this, joiner] {
-      cluster_.network().mend_all();
-      lose_all_but(*joiner, 20);
-    });
-    return cluster::MemoryTrip{random_.between(1 * kMs, 6 * kSecond), 1 * kMs};
-  });
-}
-
-void Faults::lose_all_but(NodeIndex survivor, int rounds) {
-  for (NodeIndex i = 0; i < cluster_.size(); ++i) {
-    if (i != survivor && cluster_.is_up(i) && cluster_.can_lose(i)) {
-      cluster_.counters().add("fault_lose_disk");
-      cluster_.crash(i, "is lost with its disk");
-      cluster_.disk(i).lose();
-    }
-  }
-  if (rounds > 0) {
-    later(100 * kMs, 1 * kSecond, [=, this] { lose_all_but(survivor, rounds - 1); });
-  }
 }
 
 void Faults::compact() {

@@ -41,9 +41,21 @@ class Faults {
   void later(std::int64_t min_us, std::int64_t max_us, std::function<void()> undo);
   void restart_later(NodeIndex node);
   void isolate(NodeIndex node, bool keeps_coordinator);
-  // Who holds a shard that this node leads, and isn't in sync.
+  std::optional<ShardId> asking(NodeIndex node);
+  // Who holds the shard whose record this node is changing, as its leader, and isn't in sync.
   std::optional<NodeIndex> joiner_of(NodeIndex leader);
   void lose_all_but(NodeIndex survivor, int rounds);
+  void crash_all_but(NodeIndex survivor);
+  // A transaction that is under way until `lands_us`; no joiner: not sent yet.
+  struct LateGrow {
+    NodeIndex leader = 0;
+    ShardId shard;
+    std::optional<NodeIndex> joiner;
+    std::int64_t lands_us = 0;
+    bool is_cut = false;  // the joiner
+  };
+  std::optional<cluster::MemoryTrip> send_late(LateGrow& grow, NodeIndex leader);
+  std::optional<cluster::MemoryTrip> refuse(LateGrow& grow);
 
   void crash();
   void crash_at_output();
@@ -61,6 +73,7 @@ class Faults {
   void coordinator_away();
   void late_txns();
   void cut_joiner();
+  void late_grow();
   void compact();
   void bad_weather();
   void resign();
@@ -72,6 +85,7 @@ class Faults {
   bool is_healed_ = false;
   std::vector<Kind> mine_;
   std::int64_t interval_us_max_;
+  std::int64_t quiet_until_us_ = 0;  // nothing more strikes: one that aims is under way
   Weather usual_;
 };
 

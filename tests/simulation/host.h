@@ -56,6 +56,8 @@ class Host final : public cluster::Watcher {
   const replication::ShardReplica* replica(ShardId shard) const;
   bool leads(ShardId shard) const;
   LogIndex applied(ShardId shard) const;
+  // Whose record a replica is asking the coordinator to change, while that request is being sent.
+  std::optional<ShardId> asking() const { return asking_; }
   cluster::Controller& controller() { return controller_; }
   const std::string& who() const { return who_; }
   void turn_controller();
@@ -128,6 +130,7 @@ class Host final : public cluster::Watcher {
   Random random_;
   std::shared_ptr<Process> process_ = std::make_shared<Process>();
   std::optional<std::uint64_t> outputs_left_;
+  std::optional<ShardId> asking_;
   std::map<ShardId, Hosted> shards_;
   cluster::Controller controller_;
   std::unique_ptr<cluster::MemoryConnection> connection_;

@@ -136,11 +136,13 @@ void Host::start_txn(ShardId shard, replication::TxnRequest& request) {
     }
     return text;
   });
+  asking_ = shard;
   connection_->transact(
       std::move(request.txn), [this, shard, id = request.id](const TxnResult& result) {
         count_outcome(result);
         input(shard, [&](Hosted& hosted) { hosted.replica->on_txn_result(id, result); });
       });
+  asking_.reset();
 }
 
 void Host::count_outcome(const TxnResult& result) {
