@@ -155,7 +155,7 @@ MemoryConnection::~MemoryConnection() {
   process_->held.clear();
 }
 
-void MemoryConnection::send(std::shared_ptr<MemoryCall> call) {
+void MemoryConnection::send(const std::shared_ptr<MemoryCall>& call) {
   call->process = process_;
   call->until_us = service_->now_us() + service_->options.deadline_us;
   service_->after(service_->options.deadline_us,

@@ -66,7 +66,7 @@ class MemoryConnection final : public Coordinator {
   class OpenWatch;
 
   MemoryConnection(std::shared_ptr<MemoryService> service, std::string client);
-  void send(std::shared_ptr<MemoryCall> call);
+  void send(const std::shared_ptr<MemoryCall>& call);
 
   std::shared_ptr<MemoryService> service_;
   std::shared_ptr<MemoryProcess> process_;

@@ -68,7 +68,7 @@ Result<SnapshotPiece::Log> SnapshotSender::next_log() {
   return log;
 }
 
-void SnapshotReceiver::take(const SnapshotPiece& piece, Done done) {
+void SnapshotReceiver::take(const SnapshotPiece& piece, const Done& done) {
   if (piece.import != import_ || piece.number != next_number_) {
     return done(error(ErrorKind::invalid_argument,
                       "piece " + std::to_string(piece.number) + " of import " +

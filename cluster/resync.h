@@ -82,7 +82,7 @@ class SnapshotReceiver {
 
   // done(ok): written, send the next. One at a time. Errors: invalid_argument (another import's, or
   // not the next in order: the stream is broken), or the disk's.
-  void take(const SnapshotPiece& piece, Done done);
+  void take(const SnapshotPiece& piece, const Done& done);
   // After done(ok) of the End: what the replica is told with on_imported().
   const std::optional<replication::Imported>& imported() const { return imported_; }
 
