@@ -173,7 +173,7 @@ void MemoryConnection::transact(Txn txn, TxnDone done) {
   };
   call->refused = [done] { done({TxnResult::Outcome::failed, 0, "no quorum"}); };
   call->given_up = [done] { done({TxnResult::Outcome::unknown, 0, "no answer"}); };
-  send(std::move(call));
+  send(call);
 }
 
 void MemoryConnection::list(std::string prefix, ListDone done) {
@@ -184,7 +184,7 @@ void MemoryConnection::list(std::string prefix, ListDone done) {
   call->given_up = [done] { done(error(ErrorKind::unavailable, "no answer")); };
   call->request = MemoryRequest::list;
   call->may_try_again = true;
-  send(std::move(call));
+  send(call);
 }
 
 void MemoryConnection::grant(std::int64_t ttl_ms, std::function<void()> on_lost, LeaseDone done) {
@@ -212,7 +212,7 @@ void MemoryConnection::grant(std::int64_t ttl_ms, std::function<void()> on_lost,
   };
   call->refused = [done] { done(error(ErrorKind::unavailable, "no quorum")); };
   call->given_up = [done] { done(error(ErrorKind::unavailable, "no answer")); };
-  send(std::move(call));
+  send(call);
 }
 
 std::unique_ptr<Watch> MemoryConnection::watch(std::string prefix, Watcher& watcher) {
