@@ -7,7 +7,7 @@ import subprocess
 
 from harness import wire
 from support.durable import DurableCase
-from support.roost import until
+from support.roost import connectable, until
 
 NO_SPACE = 0x97
 DISK_BYTES = 96 << 20
@@ -143,6 +143,9 @@ class Flipped(DurableCase):
 
     def check(self, server, victim, missing_max):
         server.wait_for_log(r"(?i)damaged|corrupt|checksum|put aside|missing")
+        # It is said before anything is open.
+        server.wait_until_open()
+        until(lambda: connectable(("127.0.0.1", self.http_port)), "HTTP is open")
         self.assertGreater(self.damage(), 0, "no metric counts it")
         back = self.session(server.port, "away", present=1)
         got = [packet.payload for packet in self.drain(server, back, "queue/end")]
