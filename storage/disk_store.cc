@@ -177,7 +177,8 @@ void DiskStore::read_log(ShardId shard, LogIndex first, LogIndex last, std::uint
     std::uint64_t bytes = 0;
     const auto read = ShardReader(*database_, shard, nullptr, damage_)
                           .log(first, [&](std::uint64_t epoch, LogIndex index, ByteView record) {
-                            if (index > last) return false;
+                            // What was trimmed is not there, so nothing of this piece is.
+                            if (index > last || (pieces.empty() && index != first)) return false;
                             pieces.push_back({{epoch, index}, std::string(as_text(record))});
                             return (bytes += record.size()) < bytes_max;
                           });

@@ -50,8 +50,8 @@ class ReplicaStore : public Store {
   static Result<std::unique_ptr<ReplicaStore>> open(StoreOptions options, Log& log);
 
   virtual ReplicaOnDisk replica(ShardId shard) const = 0;  // as of open()
-  // Records from `first` to `last` as far as they are kept, until so many bytes are read (one
-  // record at least). Runs `done` on a reader thread; records are valid while it runs.
+  // Records from `first` to `last`, none where `first` isn't kept any more, until so many bytes are
+  // read (one record at least). Runs `done` on a reader thread.
   struct LogPiece {
     Position position;
     std::string record;

@@ -159,6 +159,10 @@ TEST_F(Replicas, ReadsAPieceOfTheLog) {
   EXPECT_THAT(read_log(kShard, 2, 9, 3), ElementsAre("1/2 r2", "1/3 r3"));
   EXPECT_THAT(read_log(kShard, 2, 9, 0), ElementsAre("1/2 r2"));
   EXPECT_THAT(read_log(kShard, 6, 9, 1000), IsEmpty());
+  write_state(kShard, 2, State{{"k", "v"}});
+  ASSERT_TRUE(flush());
+  EXPECT_THAT(read_log(kShard, 2, 4, 1000), IsEmpty()) << "its beginning was trimmed";
+  EXPECT_THAT(read_log(kShard, 3, 4, 1000), ElementsAre("1/3 r3", "1/4 r4"));
 }
 
 TEST_F(Replicas, ASnapshotIsOneMoment) {
