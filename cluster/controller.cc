@@ -107,9 +107,10 @@ void Controller::State::note_controller_key() {
 }
 
 void Controller::State::raise(std::uint16_t shard, ControllerAlarm alarm, const std::string& text) {
-  if (shards[shard].raised.insert(alarm).second) {
-    out.alarms.push_back({alarm, ShardId{shard}, text});
-  }
+  const auto [raised, is_new] = shards[shard].raised.emplace(alarm, now);
+  if (!is_new && now - raised->second < settings.alarm_ms) return;
+  raised->second = now;
+  out.alarms.push_back({alarm, ShardId{shard}, text});
 }
 
 std::uint64_t Controller::State::send(Txn txn) {

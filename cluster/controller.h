@@ -34,9 +34,10 @@ struct ControllerSettings {
   std::uint32_t min_in_sync = 2;     // or the number of replicas where that is lower
   std::size_t first_nodes = 1;       // a new cluster waits for so many before it makes its shards
   std::int64_t stalled_ms = 3000;    // R3: a leader that hasn't advanced for so long
+  std::int64_t alarm_ms = 300'000;   // one that stands is raised again after so long
   std::int64_t report_ms = 2000;     // an older report says nothing any more
   std::int64_t settle_ms = 1500;     // after becoming the controller, before anything is decided
-                                     // that only a report can justify
+                                     // without the report of a node that may live
   std::int64_t retry_ms = 500;       // after a Txn that didn't get through
   std::int64_t placement_ms = 5000;  // nodes unchanged for so long before shards move
   std::size_t moves_max = 4;         // shards that change their replicas at one time

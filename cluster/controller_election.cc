@@ -72,8 +72,9 @@ bool Controller::State::sees(const std::string& node, const std::string& peer) c
 
 bool Controller::State::has_heard() const {
   if (now - elected_ms >= settings.settle_ms) return true;
-  return std::all_of(nodes.begin(), nodes.end(),
-                     [&](const auto& node) { return report_of(node.first) != nullptr; });
+  return std::all_of(nodes.begin(), nodes.end(), [&](const auto& node) {
+    return report_of(node.first) != nullptr || is_refused(node.first);
+  });
 }
 
 // A report may be ahead of the watch: no decision then. If it stays ahead, a transaction that

@@ -28,8 +28,8 @@ struct Controller::State {
     ShardRecord proposed;                // by that txn
     std::uint64_t counter_reported = 0;  // highest that any replica has ever said
     std::uint64_t epoch_reported = 0, lineage_reported = 0;
-    std::optional<SteadyMs> older_since;  // record.counter is below counter_reported
-    std::set<ControllerAlarm> raised;
+    std::optional<SteadyMs> older_since;         // record.counter is below counter_reported
+    std::map<ControllerAlarm, SteadyMs> raised;  // and when last
   };
   struct Reported {
     NodeReport report;

@@ -44,6 +44,18 @@ Result<replication::StoredReplica> read_stored(const storage::ReplicaStore& stor
   return stored;
 }
 
+// None where it couldn't be read.
+std::vector<LogRecord> records_of(
+    const Result<std::vector<storage::ReplicaStore::LogPiece>>& read) {
+  std::vector<LogRecord> records;
+  for (std::size_t i = 0; read && i < read->size(); ++i) {
+    const auto& one = (*read)[i];
+    records.push_back(
+        replication::make_record({one.position.epoch, one.position.index}, as_bytes(one.record)));
+  }
+  return records;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ReplicaHost>> ReplicaHost::open(ShardId shard, Replica self,
@@ -67,9 +79,11 @@ ReplicaHost::ReplicaHost(ShardId shard, Replica self, const Keys& keys,
       node_(node),
       replica_(shard, std::move(self), keys.shard(shard), settings, stored, now),
       unapplied_(stored.tail.begin(), stored.tail.end()),
-      trim_to_(stored.first_kept - 1) {}
+      trim_to_(stored.first_kept - 1),
+      loaded_(stored.applied) {}
 
 void ReplicaHost::turn(SteadyMs now) {
+  if (forgotten_ || has_failed_) return;
   for (;;) {
     replica_.take(now, out_);
     if (out_.empty()) break;
@@ -94,6 +108,8 @@ void ReplicaHost::turn(SteadyMs now) {
 void ReplicaHost::carry_out() {
   std::uint64_t number = 0;
   while (!ops_.empty() && !is_importing_) {
+    // What is still being written would be written into what comes.
+    if (writes_ > 0 && std::holds_alternative<replication::BeginImportOp>(ops_.front().what)) break;
     const replication::LogOp op = std::move(ops_.front());
     ops_.pop_front();
     if (const auto* begin = std::get_if<replication::BeginImportOp>(&op.what)) {
@@ -128,15 +144,54 @@ void ReplicaHost::add(const replication::MetaOp& op) { batch_.put_meta(shard_, e
 
 void ReplicaHost::submit(std::uint64_t number) {
   if (batch_.empty()) return;
-  store_.append(std::exchange(batch_, {}), true, [this, number](const Result<void>& result) {
-    post_([this, number, result] { synced(number, result); });
-  });
+  node_.append(shard_, std::exchange(batch_, {}),
+               [this, number](const Result<void>& result) { synced(number, result); });
 }
 
-// R7: what the disk refused may not be taken for written; the store ends the process, or has ended.
 void ReplicaHost::synced(std::uint64_t number, const Result<void>& result) {
-  if (!result) return replica_.resign();
-  replica_.on_synced(number);
+  if (!result) return fail(result.error());
+  if (!has_failed_) replica_.on_synced(number);
+}
+
+// R7: what the disk refused may not be taken for written, and what comes behind it has a hole
+// before it: nothing is acknowledged any more.
+void ReplicaHost::fail(const Error& why) {
+  if (std::exchange(has_failed_, true)) return;
+  replica_.resign();
+  node_.failed(shard_, why);
+}
+
+void ReplicaHost::write_ended() {
+  CHECK(writes_ > 0);
+  if (--writes_ > 0) return;
+  if (forgotten_) return forget_now();
+  carry_out();
+}
+
+void ReplicaHost::forget(Forgotten done) {
+  CHECK(!forgotten_ && replica_.role() != replication::Role::leader);
+  forgotten_ = std::move(done);
+  unapplied_.clear();
+  if (writes_ == 0 && !is_importing_) forget_now();
+}
+
+// As an import that never comes: the mark, and R1's promise, stay for ever.
+void ReplicaHost::forget_now() {
+  is_importing_ = true;
+  replication::StoredReplica left;
+  left.meta = replica_.meta();
+  left.meta.is_importing = true;
+  batch_ = {};
+  batch_.put_meta(shard_, encode(left.meta));
+  node_.append(shard_, std::exchange(batch_, {}), [this, left](const Result<void>& marked) {
+    if (!marked) return forgotten_(Unexpected(marked.error()));
+    store_.begin_import(shard_, [this, post = post_, left](const Result<void>& result) {
+      post([this, left, result] {
+        if (!result) return forgotten_(Unexpected(result.error()));
+        forgotten_(left);
+      });
+    });
+  });
 }
 
 // The mark first, on disk; only then is anything deleted.
@@ -147,15 +202,14 @@ void ReplicaHost::begin_import(std::uint64_t number, const replication::BeginImp
   trim_to_ = 0;
   node_.replaced(shard_);
   batch_.put_meta(shard_, encode(op.meta));
-  store_.append(std::exchange(batch_, {}), true, [this, number](const Result<void>& marked) {
-    post_([this, number, marked] {
-      if (!marked) return synced(number, marked);
-      store_.begin_import(shard_, [this, number](const Result<void>& result) {
-        post_([this, number, result] {
-          is_importing_ = false;
-          synced(number, result);
-          carry_out();
-        });
+  node_.append(shard_, std::exchange(batch_, {}), [this, number](const Result<void>& marked) {
+    if (!marked) return synced(number, marked);
+    store_.begin_import(shard_, [this, post = post_, number](const Result<void>& result) {
+      post([this, number, result] {
+        is_importing_ = false;
+        if (forgotten_) return forget_now();
+        synced(number, result);
+        carry_out();
       });
     });
   });
@@ -177,40 +231,45 @@ void ReplicaHost::end_import(std::uint64_t number, const replication::EndImportO
   whole.trimmed = {imported_->table.epoch_at(trimmed), trimmed};
   whole.applied = imported_->applied;
   whole.meta = encode(op.meta);
-  const LogIndex applied = imported_->applied, last = imported_->last;
-  store_.end_import(shard_, std::move(whole), [=, this](const Result<void>& result) {
-    // What came as log is not applied yet.
-    store_.read_log(shard_, applied + 1, last, UINT64_MAX, [=, this](auto read) {
-      std::deque<LogRecord> records;
-      for (std::size_t i = 0; read && i < read->size(); ++i) {
-        const auto& one = (*read)[i];
-        records.push_back(replication::make_record({one.position.epoch, one.position.index},
-                                                   as_bytes(one.record)));
-      }
-      const bool is_whole = result && read && records.size() == last - applied;
-      post_([=, this, records = std::move(records)] {
-        is_importing_ = false;
-        if (!is_whole) return replica_.resign();
-        unapplied_ = records;
-        trim_to_ = trimmed;
-        node_.replaced(shard_);
-        synced(number, result);
-        carry_out();
-      });
+  node_.send_appends();  // an older meta among them
+  store_.end_import(shard_, std::move(whole), [this, post = post_, number](const auto& result) {
+    post([this, number, result] { read_imported(number, result); });
+  });
+}
+
+// What came as log behind the state is not applied yet.
+void ReplicaHost::read_imported(std::uint64_t number, const Result<void>& ended) {
+  if (!ended) return fail(ended.error());
+  const LogIndex trimmed = imported_->first_kept - 1, last = imported_->last;
+  store_.read_log(shard_, trimmed + 1, last, UINT64_MAX, [=, this, post = post_](const auto& read) {
+    auto records = records_of(read);
+    const bool is_whole = read && records.size() == last - trimmed;
+    post([=, this, records = std::move(records)] {
+      is_importing_ = false;
+      if (forgotten_) return forget_now();
+      if (!is_whole) return fail({ErrorKind::io, "what was imported can't be read"});
+      take_imported(records);
+      node_.replaced(shard_);
+      synced(number, {});
+      carry_out();
     });
   });
 }
 
+void ReplicaHost::take_imported(const std::vector<LogRecord>& records) {
+  trim_to_ = imported_->first_kept - 1;
+  loaded_ = imported_->applied;
+  const auto behind = records.begin() + static_cast<std::ptrdiff_t>(loaded_ - trim_to_);
+  kept_.assign(records.begin(), behind);
+  unapplied_.assign(behind, records.end());
+}
+
 void ReplicaHost::read(const replication::LogRead& read) {
-  store_.read_log(shard_, read.first, read.last, read.bytes_max, [this, id = read.id](auto found) {
-    std::vector<LogRecord> records;
-    for (std::size_t i = 0; found && i < found->size(); ++i) {
-      const auto& one = (*found)[i];
-      records.push_back(
-          replication::make_record({one.position.epoch, one.position.index}, as_bytes(one.record)));
-    }
-    post_([this, id, records = std::move(records)] { replica_.on_log_read(id, records); });
-  });
+  store_.read_log(
+      shard_, read.first, read.last, read.bytes_max,
+      [this, post = post_, id = read.id](const auto& found) {
+        post([this, id, records = records_of(found)] { replica_.on_log_read(id, records); });
+      });
 }
 
 // R2: nothing is applied beyond the commit, nor what isn't on disk here.
@@ -227,16 +286,19 @@ void ReplicaHost::write_state(LogIndex applied, LogIndex keep_from, storage::Sta
                               storage::Store::Done done) {
   const LogIndex wanted = std::min(keep_from, replica_.wanted_from());
   const LogIndex trim_to = std::min(applied, wanted == 0 ? 0 : wanted - 1);
-  store_.write_state(shard_, applied, trim_to, std::move(batch),
-                     [this, applied, trim_to, done = std::move(done)](const Result<void>& result) {
-                       post_([=, this] {
-                         if (result) {
-                           replica_.on_applied(applied);
-                           trim_to_ = std::max(trim_to_, trim_to);
-                         }
-                         done(result);
-                       });
-                     });
+  write_began();
+  store_.write_state(
+      shard_, applied, trim_to, std::move(batch),
+      [this, post = post_, applied, trim_to, done = std::move(done)](const Result<void>& result) {
+        post([=, this] {
+          if (result) {
+            replica_.on_applied(applied);
+            trim_to_ = std::max(trim_to_, trim_to);
+          }
+          done(result);
+          write_ended();
+        });
+      });
 }
 
 void ReplicaHost::on_flushed(LogIndex trim_to) {

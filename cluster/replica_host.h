@@ -3,7 +3,7 @@
 // and table, hands what it wants of others to the node, and committed records to whoever applies
 // them.
 // Thread: the shard's core; the store's callbacks come back to it by Post.
-// Owner: the cluster node. Requires: Post drops what comes after this is gone.
+// Owner: the cluster node. Requires: Post outlives this, and drops what comes after this is gone.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,11 @@ namespace roost::cluster {
 // What a replica's host asks of its node. Calls come out of ReplicaHost::turn().
 class ReplicaNode {
  public:
+  // To the log, in the order of the calls, maybe with what other replicas append in this turn;
+  // `done` runs as what is posted does. send_appends() sends off what waits for the turn's end.
+  using Appended = std::function<void(const Result<void>&)>;
+  virtual void append(ShardId shard, storage::LogBatch batch, Appended done) = 0;
+  virtual void send_appends() = 0;
   virtual void send(ShardId shard, replication::MemberId to, replication::Message message) = 0;
   // Answered with ShardReplica::on_txn_result() and on_record_read().
   virtual void transact(ShardId shard, std::uint64_t id, Txn txn) = 0;
@@ -34,9 +39,13 @@ class ReplicaNode {
   virtual void send_snapshot(ShardId shard, replication::MemberId to, std::uint64_t import) = 0;
   // Committed and on disk here: in order, each once in this process's life, no-ops left out.
   virtual void apply(ShardId shard, const replication::LogRecord& record) = 0;
-  // The shard's state and log are gone, or are others now: what was made of them is void.
+  // The shard's state and log are gone (the replica is importing then), or are others now: what was
+  // made of them is void.
   virtual void replaced(ShardId shard) = 0;
   virtual void raise(ShardId shard, const replication::RaisedAlarm& alarm) = 0;
+  // The disk didn't take an operation: the replica says and does nothing any more, and its process
+  // has to end. R7
+  virtual void failed(ShardId shard, const Error& why) = 0;
   virtual void status_changed(ShardId shard) = 0;
 
  protected:
@@ -52,6 +61,10 @@ class ReplicaHost {
                                                    replication::Settings settings,
                                                    storage::ReplicaStore& store, Post post,
                                                    ReplicaNode& node, SteadyMs now);
+  // Of a shard that was forgotten in this process's life (forget()), with what forget() left.
+  ReplicaHost(ShardId shard, Replica self, const Keys& keys, replication::Settings settings,
+              storage::ReplicaStore& store, Post post, ReplicaNode& node, SteadyMs now,
+              replication::StoredReplica stored);
   ReplicaHost(const ReplicaHost&) = delete;
   ReplicaHost& operator=(const ReplicaHost&) = delete;
 
@@ -63,6 +76,23 @@ class ReplicaHost {
   void turn(SteadyMs now);
   // The import of that number came whole (SnapshotReceiver::imported()).
   void on_imported(std::uint64_t import, replication::Imported imported);
+  // Nothing that was committed waits to be applied.
+  bool has_applied_all() const {
+    return unapplied_.empty() || unapplied_.front().position.index > replica_.commit();
+  }
+  // Of the state on disk, when it was read last: by open() or an import.
+  replication::LogIndex loaded() const { return loaded_; }
+  // After an import: the records up to loaded() that came with it.
+  const std::vector<replication::LogRecord>& kept() const { return kept_; }
+  void drop_kept() { kept_ = {}; }
+  // Another write to the shard's state or log has begun; until as many have ended no import begins.
+  void write_began() { ++writes_; }
+  void write_ended();
+  // Deletes log and state; only that it is empty, and what was promised, stays. Nothing may be
+  // asked of this any more but its destruction after `done`, with what a new one begins from.
+  // Requires: doesn't lead.
+  using Forgotten = std::function<void(Result<replication::StoredReplica>)>;
+  void forget(Forgotten done);
   // Writes state that belongs to `applied`, and lets the log be trimmed as far as that, this node
   // and those who lag allow (`keep_from`: the first index that the applier still needs).
   void write_state(replication::LogIndex applied, replication::LogIndex keep_from,
@@ -73,19 +103,19 @@ class ReplicaHost {
   void on_flushed(replication::LogIndex trim_to);
 
  private:
-  ReplicaHost(ShardId shard, Replica self, const Keys& keys, replication::Settings settings,
-              storage::ReplicaStore& store, Post post, ReplicaNode& node, SteadyMs now,
-              replication::StoredReplica stored);
-
   void carry_out();
+  void forget_now();
   void add(const replication::AppendOp& op);
   void add(const replication::CutOp& op);
   void add(const replication::MetaOp& op);
   void begin_import(std::uint64_t number, const replication::BeginImportOp& op);
   void end_import(std::uint64_t number, const replication::EndImportOp& op);
+  void read_imported(std::uint64_t number, const Result<void>& ended);
+  void take_imported(const std::vector<replication::LogRecord>& records);
   // What was gathered goes to the disk; `number` is the last of it.
   void submit(std::uint64_t number);
   void synced(std::uint64_t number, const Result<void>& result);
+  void fail(const Error& why);
   void read(const replication::LogRead& read);
   void apply();
 
@@ -101,6 +131,11 @@ class ReplicaHost {
   std::deque<replication::LogRecord> unapplied_;
   std::optional<replication::Imported> imported_;
   replication::LogIndex trim_to_ = 0;
+  replication::LogIndex loaded_ = 0;
+  std::vector<replication::LogRecord> kept_;
+  bool has_failed_ = false;
+  std::size_t writes_ = 0;  // under way, beside what `ops_` does
+  Forgotten forgotten_;     // being forgotten
 };
 
 }  // namespace roost::cluster

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kTextMax = 64 << 10;
 constexpr std::size_t kReplicasMax = 64;  // of one list
+constexpr std::uint64_t kFeatureLevelMax = 1'000'000;
 constexpr std::string_view kShardHeader = "roost shard 1";
 constexpr std::string_view kNodeHeader = "roost node 1";
 constexpr std::string_view kDigits = "0123456789abcdef";
@@ -202,6 +203,7 @@ std::string encode(const NodeRecord& record) {
   add(text, "store", std::string_view(record.store));
   add(text, "version", std::string_view(record.version));
   add(text, "zone", std::string_view(record.zone));
+  if (record.feature_level > 0) add(text, "feature_level", std::uint64_t{record.feature_level});
   return text;
 }
 
@@ -240,6 +242,7 @@ Result<NodeRecord> decode_node_record(std::string_view text) {
   NodeRecord record;
   Lines lines(text);
   std::string_view field;
+  std::uint64_t feature_level = 0;
   if (!lines.next(field) || lines.line() != kNodeHeader) lines.fail("is no node record");
   while (lines.next(field)) {
     lines.once(field);
@@ -249,7 +252,10 @@ Result<NodeRecord> decode_node_record(std::string_view text) {
     if (field == "store") lines.read(record.store);
     if (field == "version") lines.read(record.version);
     if (field == "zone") lines.read(record.zone);
+    if (field == "feature_level") lines.read(feature_level);
   }
+  if (feature_level > kFeatureLevelMax) lines.fail("has a feature level that can't be");
+  record.feature_level = static_cast<std::uint32_t>(feature_level);
   if (record.name.empty()) lines.fail(": name is missing");
   if (lines.has_failed()) return lines.failure();
   return record;

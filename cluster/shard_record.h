@@ -45,7 +45,8 @@ struct NodeRecord {
   std::uint64_t incarnation = 0;  // of the process: another one after each start
   std::string store;              // uuid of its data directory
   std::string version;
-  std::string zone;  // may be empty
+  std::string zone;                 // may be empty
+  std::uint32_t feature_level = 0;  // that the program has; 0: it says none
 
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
@@ -69,6 +70,12 @@ class Keys {
   std::string leaving(std::string_view name) const { return leaving() + std::string(name); }
   // How many shards there are; written once, before the first of them.
   std::string shard_count() const { return prefix_ + "shard_count"; }
+  // No lease: the highest incarnation that a node of that name ever had.
+  std::string incarnation(std::string_view name) const {
+    return prefix_ + "incarnations/" + std::string(name);
+  }
+  // The level that is in force; no lease, never falls. Written anew with every registration.
+  std::string feature_level() const { return prefix_ + "feature_level"; }
   std::string shards() const { return prefix_ + "shards/"; }
   std::string shard(ShardId id) const { return shards() + std::to_string(id.value); }
 

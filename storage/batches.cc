@@ -36,6 +36,16 @@ void LogBatch::add(ShardId shard, std::uint64_t epoch, LogIndex index, ByteView 
   record_bytes_ += record.size();
 }
 
+void LogBatch::add(LogBatch other) {
+  if (empty()) {
+    *this = std::move(other);
+    return;
+  }
+  encoded_ += other.encoded_;
+  count_ += other.count_;
+  record_bytes_ += other.record_bytes_;
+}
+
 void LogBatch::change(char kind, ShardId shard, std::string_view value) {
   CHECK(shard.value < kShardEnd);
   const LogKey key = change_key(kind, shard);

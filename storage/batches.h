@@ -34,6 +34,9 @@ class LogBatch {
   // Requires: shard < kShardEnd, index > 0, record smaller than 4 GB.
   void add(ShardId shard, std::uint64_t epoch, LogIndex index, ByteView record);
 
+  // All of that, behind what is here.
+  void add(LogBatch other);
+
   // --- replicas ---
   // Forgets the shard's records behind `last`, and the epochs that begin there. Requires: `last` is
   // not below what the state holds.

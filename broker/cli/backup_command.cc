@@ -12,6 +12,7 @@
 #include "broker/admin/restore.h"
 #include "broker/admin/words.h"
 #include "broker/cli/cli.h"
+#include "broker/cli/json_fields.h"
 #include "broker/cli/node_call.h"
 
 namespace roost::cli {
@@ -46,17 +47,6 @@ const std::string kRestoreFooter =
     "directory\nis in use, not empty, or can't be written.\n\n"
     "Example: roost restore /backups/2026-11-26 --data-dir /var/lib/roost";
 
-std::string text(const json::object& object, const char* name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-std::uint64_t number(const json::object& object, const char* name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_int64()) return 0;
-  return static_cast<std::uint64_t>(value->get_int64());
-}
-
 // Waits until the backup of that number has ended; its state.
 NodeAnswer wait_for(const std::string& data_dir, std::uint64_t wanted) {
   for (;;) {
@@ -67,28 +57,28 @@ NodeAnswer wait_for(const std::string& data_dir, std::uint64_t wanted) {
                answer.exit_code);
       return answer;
     }
-    const bool is_ours = number(*answer.body, "number") == wanted;
+    const bool is_ours = number_field(*answer.body, "number") == wanted;
     if (!is_ours) {
       return {std::nullopt, complain(kBackup,
                                      "the node doesn't know this backup any more; was it "
                                      "started again?",
                                      kExitFailed)};
     }
-    if (text(*answer.body, "state") != "running") return answer;
+    if (text_field(*answer.body, "state") != "running") return answer;
     std::this_thread::sleep_for(kPoll);
   }
 }
 
 int print_backup(const json::object& state, bool as_json) {
-  if (text(state, "state") != "done") {
-    return complain(kBackup, text(state, "error"), kExitFailed);
+  if (text_field(state, "state") != "done") {
+    return complain(kBackup, text_field(state, "error"), kExitFailed);
   }
   if (as_json) {
     std::printf("%s\n", json::serialize(state).c_str());
   } else {
-    std::printf("%s: %lu files, %s, as of %s.\n", text(state, "directory").c_str(),
-                number(state, "files"), bytes_words(number(state, "bytes")).c_str(),
-                text(state, "began").c_str());
+    std::printf("%s: %lu files, %s, as of %s.\n", text_field(state, "directory").c_str(),
+                number_field(state, "files"), bytes_words(number_field(state, "bytes")).c_str(),
+                text_field(state, "began").c_str());
   }
   return 0;
 }
@@ -121,7 +111,7 @@ int run_backup(int argc, char** argv) {
   const NodeAnswer begun =
       ask_node(kBackup, *data_dir, "POST", "/api/v1/backup", json::serialize(body));
   if (!begun.body) return begun.exit_code;
-  const NodeAnswer ended = wait_for(*data_dir, number(*begun.body, "number"));
+  const NodeAnswer ended = wait_for(*data_dir, number_field(*begun.body, "number"));
   return ended.body ? print_backup(*ended.body, as_json) : ended.exit_code;
 }
 

@@ -19,5 +19,7 @@ int run_status(int argc, char** argv);
 int run_backup(int argc, char** argv);
 int run_restore(int argc, char** argv);
 int run_inspect(int argc, char** argv);
+int run_cluster(int argc, char** argv);
+int run_drain(int argc, char** argv);
 
 }  // namespace roost::cli

@@ -23,6 +23,8 @@ constexpr Command kCommands[] = {
     {"status", run_status, "show what a running node is doing"},
     {"backup", run_backup, "copy a running node's data to a folder"},
     {"restore", run_restore, "make a data directory of a backup"},
+    {"cluster", run_cluster, "show the cluster, remove a node, move leaders"},
+    {"drain", run_drain, "let a node hand over, send its clients off and end"},
     {"inspect", run_inspect, "show what a stopped data directory or a backup holds"},
 };
 

@@ -6,11 +6,10 @@
 
 #include "broker/gates/gates.h"
 #include "broker/gates/greeting.h"
+#include "broker/gates/relay_front.h"
+#include "broker/gates/session_frames.h"
 
 namespace roost::gates {
-
-using mqtt::PacketType;
-using mqtt::ReasonCode;
 
 namespace {
 
@@ -36,12 +35,13 @@ ClientGate::~ClientGate() = default;
 
 std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;
-  if (gone_ || is_opening() || (greeting_ != nullptr && greeting_->asking)) return 0;
+  if (gone_ || is_opening() || is_waiting()) return 0;
+  if (session_ == nullptr && greeting_ == nullptr) return relay(bytes);
   if (session_ == nullptr && !bytes.empty() && bytes[0] != kConnectByte) {
     not_connect();  // not worth waiting for a whole packet: it may be HTTP
     return 0;
   }
-  while (!gone_ && !paused_ && !is_opening() && (greeting_ == nullptr || !greeting_->asking)) {
+  while (!gone_ && !paused_ && !is_opening() && !is_waiting()) {
     const mqtt::FrameResult found =
         mqtt::next_frame(bytes.subspan(consumed), listener_.limits.packet_size_max);
     if (found.status == mqtt::FrameStatus::incomplete) {
@@ -64,14 +64,11 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
 }
 
 void ClientGate::on_bad_frame(mqtt::FrameStatus status) {
-  const bool too_large = status == mqtt::FrameStatus::too_large;
-  const ReasonCode reason = too_large ? ReasonCode::packet_too_large : ReasonCode::malformed_packet;
-  const std::string_view why = too_large ? "packet too large" : "malformed remaining length";
   if (session_ != nullptr) {
-    session_->refuse(reason, why);
+    refuse_frame(*session_, status);
   } else {
     gates_.counters().refused_malformed.add();
-    refuse_silently(why);
+    refuse_silently(why_refused(status));
   }
 }
 
@@ -83,81 +80,33 @@ bool ClientGate::on_frame(const mqtt::Frame& frame) {
     greet(frame);
     return !gone_;
   }
-  return on_session_frame(frame);
-}
-
-bool ClientGate::on_session_frame(const mqtt::Frame& frame) {
-  session_->saw_packet();
-  switch (frame.type()) {
-    case PacketType::publish: {
-      mqtt::Publish& publish = gates_.scratch_publish();
-      const auto decoded = mqtt::decode_publish(frame, version_, listener_.limits, publish);
-      if (!decoded) {
-        session_->refuse(decoded.error().reason, decoded.error().what);
-      } else if (publish.payload.size() < routing::kBorrowedPayloadMin) [[likely]] {
-        session_->handle(publish);
-      } else {
-        publish.payload_owner = connection_->share_offered();
-        session_->handle(publish);
-        publish.payload_owner = {};
-      }
-      break;
-    }
-    case PacketType::puback:
-    case PacketType::pubrec:
-    case PacketType::pubrel:
-    case PacketType::pubcomp: {
-      mqtt::Ack& ack = gates_.scratch_ack();
-      const auto decoded = mqtt::decode_ack(frame, version_, ack);
-      if (decoded) {
-        session_->handle(ack);
-      } else {
-        session_->refuse(decoded.error().reason, decoded.error().what);
-      }
-      break;
-    }
-    default:
-      on_rare_packet(frame);
-      break;
-  }
+  static constexpr auto kShare = [](void* connection) {
+    return static_cast<net::Connection*>(connection)->share_offered();
+  };
+  handle_frame(*session_, frame, version_, listener_.limits, gates_.scratch(),
+               {connection_.get(), kShare});
   return true;
 }
 
-void ClientGate::on_rare_packet(const mqtt::Frame& frame) {
-  if (frame.type() == PacketType::auth && frame.flags() == 0 &&
-      version_ == mqtt::ProtocolVersion::v5) {
-    // No method was agreed on in CONNECT, so whatever it holds is out of place. [MQTT-4.12.0-7]
-    session_->refuse(ReasonCode::protocol_error, "AUTH without an authentication method");
-    return;
-  }
-  const auto packet = mqtt::decode(frame, version_, listener_.limits);
-  if (!packet) {
-    session_->refuse(packet.error().reason, packet.error().what);
-  } else if (const auto* subscribe = std::get_if<mqtt::Subscribe>(&*packet)) {
-    session_->handle(*subscribe);
-  } else if (const auto* unsubscribe = std::get_if<mqtt::Unsubscribe>(&*packet)) {
-    session_->handle(*unsubscribe);
-  } else if (const auto* disconnect = std::get_if<mqtt::Disconnect>(&*packet)) {
-    session_->handle(*disconnect);
-  } else if (std::holds_alternative<mqtt::Pingreq>(*packet)) {
-    session_->handle_pingreq();
-  } else {
-    session_->refuse(ReasonCode::protocol_error, "unexpected packet");  // a second CONNECT
-  }
+bool ClientGate::is_waiting() const {
+  return greeting_ != nullptr && (greeting_->asking || greeting_->deciding);
 }
 
 void ClientGate::on_drained() {
-  if (session_ != nullptr) session_->on_drained();
+  if (session_ != nullptr) {
+    session_->on_drained();
+  } else if (client_ != nullptr) {
+    gates_.relay()->drained(*client_);
+  }
 }
 
 void ClientGate::on_closed(net::CloseReason reason) {
-  if (session_ != nullptr) {
-    static constexpr std::string_view kWhy[] = {"connection closed by client", "connection reset",
-                                                "closed", "transport error", "timeout"};
-    const std::string_view why = kWhy[static_cast<std::size_t>(reason)];
-    if (!who_.empty()) log("disconnected", who_, why);
-    std::exchange(session_, nullptr)->connection_lost(why);
-  }
+  static constexpr std::string_view kWhy[] = {"connection closed by client", "connection reset",
+                                              "closed", "transport error", "timeout"};
+  const std::string_view why = kWhy[static_cast<std::size_t>(reason)];
+  if (!gone_ && !who_.empty()) log("disconnected", who_, why);
+  if (session_ != nullptr) std::exchange(session_, nullptr)->connection_lost(why);
+  if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   gone_ = true;
   if (listener_.listener != nullptr) listener_.listener->connection_closed();
   gates_.bury(*this);
@@ -174,8 +123,9 @@ bool ClientGate::is_congested() const { return connection_->is_congested(); }
 void ClientGate::close(std::string_view why) {
   if (gone_) return;
   gone_ = true;
-  if (session_ != nullptr && !who_.empty()) log("disconnected", who_, why);
+  if (!who_.empty()) log("disconnected", who_, why);
   session_ = nullptr;
+  if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   connection_->close();
 }
 

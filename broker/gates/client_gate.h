@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a client's connection meets its session: frames in, packets decoded, CONNECT judged, and
 // the session's Link out. Before CONNECT was accepted it belongs to the core that accepted the
-// socket; then it moves to the core of its session.
+// socket; then it moves to the core of its session. In a cluster the leader of the client id's
+// shard decides about CONNECT, and the session may run there: then bytes pass through as they are.
 // Thread: core-bound.
 // Owner: Gates.
 #pragma once
@@ -23,6 +24,7 @@
 namespace roost::gates {
 
 class Gates;
+struct FrontClient;
 
 // What a listener wants of its clients. Immutable; outlives the gates.
 struct GateListener {
@@ -30,7 +32,7 @@ struct GateListener {
   std::optional<bool> allow_anonymous;
   mqtt::Limits limits;  // of packets from its clients
   std::uint64_t connect_timeout_ms = 10'000;
-  session::AckMode ack = session::AckMode::local;
+  session::AckMode ack = session::AckMode::quorum;
   net::Listener* listener = nullptr;  // told of every connection that ends
 };
 
@@ -46,12 +48,31 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void resume_reading() { connection_->resume_reading(); }
   std::uint64_t serial() const { return serial_; }
 
+  // --- for RelayFront (front_gate.cc) ---
+  const GateListener& listener() const { return listener_; }
+  // While the relay knows of it.
+  void set_client(FrontClient* client) { client_ = client; }
+  // What became of its CONNECT, whose bytes are given again.
+  void begin_here(ByteView connect, std::string_view assigned);
+  void begin_granted(ByteView connect, std::string_view assigned,
+                     const session::Generation& generation);
+  void begin_relayed(ByteView connect, std::string_view assigned);
+  void refuse_unserved(ByteView connect);
+  // Of a relayed client. False: more than should wait for it does now; the relay will be told.
+  bool write(ByteView bytes);
+  void pause_reading() { connection_->pause_reading(); }
+  void kick(mqtt::ReasonCode reason, std::string_view why);  // a session that runs here
+  // Not read any more; send_off() comes.
+  void begin_leaving() { connection_->pause_reading(); }
+  void send_off(mqtt::ReasonCode reason, std::string_view server_reference);
+
   // Link
   std::uint8_t* room(std::size_t size) override;
   void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
   bool is_congested() const override;
   std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
   void opened() override { connection_->resume_reading(); }
+  void departs(session::Departure departure) override;
   void close(std::string_view why) override;
 
  private:
@@ -63,8 +84,6 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void on_closed(net::CloseReason reason) override;
 
   bool on_frame(const mqtt::Frame& frame);
-  bool on_session_frame(const mqtt::Frame& frame);
-  void on_rare_packet(const mqtt::Frame& frame);
   void on_bad_frame(mqtt::FrameStatus status);
   void not_connect();
   void refuse_silently(std::string_view why);
@@ -74,11 +93,15 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool check_client_id(const mqtt::Connect& connect);
   void ask(const mqtt::Connect& connect, const mqtt::Frame& frame);
   bool judge(const mqtt::Connect& connect, const auth::AuthResult& result);
-  void admit(const mqtt::Connect& connect);
+  void admit(const mqtt::Connect& connect, const mqtt::Frame& frame);
   core::Core& core_of(const mqtt::Connect& connect);
   void hand_over(net::DetachedConnection detached, core::Core& home);
-  void open_session(const mqtt::Connect& connect);
+  void open_session(const mqtt::Connect& connect, const mqtt::Frame& frame);
+  void greeted(const mqtt::Connect& connect, std::string_view assigned);
+  std::size_t relay(ByteView bytes);
   bool is_opening() const { return session_ != nullptr && session_->is_opening(); }
+  // CONNECT is being decided about; nothing else is looked at.
+  bool is_waiting() const;
   std::string who(const mqtt::Connect& connect, std::string_view assigned) const;
   void log(std::string_view what, std::string_view about, std::string_view why);
 
@@ -86,8 +109,9 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   const GateListener& listener_;
   const std::uint64_t serial_;
   session::Session* session_ = nullptr;
-  bool gone_ = false;    // no more frames: closing, moved or closed
-  bool paused_ = false;  // waits in Gates for the mailboxes of other cores to empty
+  FrontClient* client_ = nullptr;  // in a cluster
+  bool gone_ = false;              // no more frames: closing, moved or closed
+  bool paused_ = false;            // waits in Gates for the mailboxes of other cores to empty
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   std::string who_;  // for the line at the end; empty when such lines aren't logged
   std::unique_ptr<Greeting> greeting_;

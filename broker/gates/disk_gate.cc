@@ -2,35 +2,9 @@
 #include "broker/gates/disk_gate.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
-#include "broker/base/check.h"
-#include "broker/session/record_codec.h"
-
 namespace roost::gates {
-
-namespace {
-
-// Of state that is written in one go ahead of the changes that name it.
-constexpr std::size_t kAheadBytes = 1024 * 1024;
-
-std::shared_ptr<storage::StateBatch> batch_of(const session::StateChanges& changes) {
-  auto batch = std::make_shared<storage::StateBatch>();
-  batch->reserve(changes.bytes + changes.changes.size() * storage::StateBatch::kOverhead);
-  for (const session::StateChanges::Change& one : changes.changes) {
-    if (!one.end.empty()) {
-      batch->erase_range(one.key, one.end);
-    } else if (one.value) {
-      batch->put(one.key, *one.value);
-    } else {
-      batch->erase(one.key);
-    }
-  }
-  return batch;
-}
-
-}  // namespace
 
 DiskGate::DiskGate(storage::Store& store, core::Core& core, session::SessionTable& table,
                    std::uint64_t epoch)
@@ -38,12 +12,13 @@ DiskGate::DiskGate(storage::Store& store, core::Core& core, session::SessionTabl
       core_(core),
       table_(table),
       epoch_(epoch),
+      line_(core, table, *this, session::kRecordPartMax),
+      states_(core, *this),
       last_(table.router().shard_count()),
-      batch_(std::make_shared<Batch>()),
-      stands_(last_.size()) {
+      batch_(std::make_shared<Batch>()) {
   for (std::uint16_t id = 0; id < last_.size(); ++id) {
     last_[id] = store.last(ShardId{id}).index;
-    stands_[id].applied = store.applied(ShardId{id});
+    states_.begin(ShardId{id}, store.applied(ShardId{id}));
   }
 }
 
@@ -51,94 +26,30 @@ DiskGate::~DiskGate() = default;
 
 // --- log ---
 
-void DiskGate::append(ShardId shard, session::Record record, session::Door* door) {
-  waiting_.push_back({shard, 0, std::move(record), door});
-  core_.at_turn_end(*this);
-}
-
-void DiskGate::on_turn_end() {
-  while (!waiting_.empty()) {
-    Appended one = std::move(waiting_.front());
-    waiting_.pop_front();
-    add(std::move(one));
-    if (bytes_.bytes() >= kBatchBytes) submit();
-  }
-  submit();
-}
-
-void DiskGate::add(Appended one) {
-  const auto large = large_.empty() ? large_.end() : large_.find(one.shard.value);
-  if (large != large_.end() && large->second.order.binds(one.record)) {
-    large->second.order.add(one.record);
-    large->second.behind.push_back(std::move(one));
-    return;
-  }
-  scratch_.clear();
-  session::encode_record(one.record, table_.shard(one.shard).offset_ms(), scratch_);
-  if (session::needs_parts(scratch_)) {
-    begin_large(std::move(one));
-    return;
-  }
+void DiskGate::put(Appended one, ByteView bytes) {
   one.index = ++last_[one.shard.value];
-  bytes_.add(one.shard, epoch_, one.index, scratch_.bytes);
+  bytes_.add(one.shard, epoch_, one.index, bytes);
   batch_->push_back(std::move(one));
+  if (bytes_.bytes() >= kBatchBytes) flush();
 }
 
-// One after the other in each shard: whoever joins the parts again knows one at a time.
-void DiskGate::begin_large(Appended one) {
-  const std::uint16_t shard = one.shard.value;
-  const auto [at, is_first] = large_.try_emplace(shard);
-  Large& large = at->second;
-  large.order.add(one.record);
-  if (!is_first) {
-    large.behind.push_back(std::move(one));
-    return;
-  }
-  large.record = std::move(one);
-  large.splitter = std::make_unique<session::RecordSplitter>(std::exchange(scratch_, {}));
-  turns_.push_back(shard);
-  if (!is_part_in_flight_) next_part();
-}
-
-// What was appended before goes first; the shards' large records take turns.
-void DiskGate::next_part() {
-  submit();
-  const ShardId shard{turns_.front()};
-  turns_.pop_front();
-  Large& large = large_.find(shard.value)->second;
-  std::vector<std::uint8_t> part;
-  large.splitter->next(part);
+session::LogIndex DiskGate::put_part(ShardId shard, std::vector<std::uint8_t> part,
+                                     std::optional<Appended> whole) {
   const session::LogIndex index = ++last_[shard.value];
-  if (large.first == 0) large.first = index;
   storage::LogBatch bytes;
   bytes.add(shard, epoch_, index, part);
   auto batch = std::make_shared<Batch>();
-  const bool is_last = large.splitter->done();
+  const bool is_last = whole.has_value();
   if (is_last) {
-    large.record.index = index;
-    batch->push_back(std::move(large.record));
-  } else {
-    turns_.push_back(shard.value);
+    whole->index = index;
+    batch->push_back(std::move(*whole));
   }
-  is_part_in_flight_ = true;
-  submit(std::move(bytes), std::move(batch), [this, shard, is_last] {
-    is_part_in_flight_ = false;
-    if (is_last) end_large(shard);
-    if (!turns_.empty() && !is_part_in_flight_) next_part();
-  });
+  submit(std::move(bytes), std::move(batch),
+         [this, shard, is_last] { line_.part_done(shard, is_last); });
+  return index;
 }
 
-// The last part was committed. What waited behind comes before what is appended from now on.
-void DiskGate::end_large(ShardId shard) {
-  const auto at = large_.find(shard.value);
-  std::deque<Appended> behind = std::move(at->second.behind);
-  large_.erase(at);
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(behind.begin()),
-                  std::make_move_iterator(behind.end()));
-  if (!waiting_.empty()) core_.at_turn_end(*this);
-}
-
-void DiskGate::submit() {
+void DiskGate::flush() {
   if (batch_->empty()) return;
   submit(std::exchange(bytes_, {}), std::exchange(batch_, std::make_shared<Batch>()), {});
 }
@@ -171,85 +82,16 @@ void DiskGate::commit(Batch& batch) {
 
 void DiskGate::write(ShardId shard, session::LogIndex applied, session::StateChanges changes,
                      core::Task done) {
-  auto write = std::make_shared<Write>();
-  write->shard = shard;
-  write->stand = {applied, applied};
+  StateStand stand{applied, applied};
   // The parts of a record that isn't whole yet stay in the log.
-  const auto large = large_.find(shard.value);
-  if (large != large_.end() && large->second.first != 0) {
-    write->stand.trim_to = std::min(applied, large->second.first - 1);
-  }
-  write->changes = std::move(changes);
-  write->done = std::move(done);
-  write_next(write);
+  const session::LogIndex first = line_.first_part(shard);
+  if (first != 0) stand.trim_to = std::min(applied, first - 1);
+  states_.write(shard, stand, std::move(changes), std::move(done));
 }
 
-// Until the last batch, which carries the applied index, the shard's state stays as it was.
-void DiskGate::write_next(const WritePtr& write) {
-  session::StateChanges ahead;
-  std::deque<session::BodySplitter>& bodies = write->changes.bodies;
-  while (!bodies.empty() && ahead.bytes < kAheadBytes) {
-    bodies.front().next(ahead);
-    if (bodies.front().done()) bodies.pop_front();
-  }
-  write->is_last = ahead.changes.empty();
-  write->batch = batch_of(write->is_last ? write->changes : ahead);
-  if (write->is_last) {
-    stands_[write->shard.value] = write->stand;
-    write->changes = {};
-  }
-  write_again(write);
-}
-
-void DiskGate::write_again(const WritePtr& write) {
-  const Stand stand = stands_[write->shard.value];
-  store_.write_state(write->shard, stand.applied, stand.trim_to, storage::StateBatch(*write->batch),
-                     [this, write](const Result<void>& result) {
-                       const bool is_written = result.has_value();
-                       core_.post([this, write, is_written] {
-                         if (is_written) return written(write);
-                         refused_.push_back(write);
-                         core_.timers().arm(*this, core_.now_ms() + kRetryMs);
-                       });
-                     });
-}
-
-void DiskGate::written(const WritePtr& write) {
-  if (write->is_last) return write->done();
-  write_next(write);
-}
-
-void DiskGate::on_timer() {
-  for (const WritePtr& write : std::exchange(refused_, {})) write_again(write);
-}
-
-namespace {
-
-class ShardReader final : public session::StateReader {
- public:
-  ShardReader(const storage::StateView& view, ShardId shard) : view_(view), shard_(shard) {}
-
-  // What can't be read the store says and counts.
-  std::optional<std::string> get(std::string_view key) const override {
-    auto value = view_.get(shard_, key);
-    return value ? std::move(*value) : std::nullopt;
-  }
-  void scan(std::string_view from, std::string_view to,
-            const std::function<bool(std::string_view, ByteView)>& visit) const override {
-    static_cast<void>(view_.scan(shard_, from, to, visit).has_value());
-  }
-
- private:
-  const storage::StateView& view_;
-  const ShardId shard_;
-};
-
-}  // namespace
-
-void DiskGate::read(ShardId shard, Job job) {
-  store_.read([this, shard, job = std::move(job)](const storage::StateView& view) {
-    core_.post(job(ShardReader(view, shard)));
-  });
+void DiskGate::write_state(ShardId shard, const StateStand& stand, storage::StateBatch batch,
+                           storage::Store::Done done) {
+  store_.write_state(shard, stand.applied, stand.trim_to, std::move(batch), std::move(done));
 }
 
 session::ShardStarted start_shard(const storage::StoreReading& store,

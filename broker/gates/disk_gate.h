@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a core's shards meet the node's store: records out as one batch a turn, committed ones
-// back in order; state changes and reads. A record over 1 MiB goes in parts, one on its way at a
-// time, and small records pass it, those of its own shard too unless they belong behind it
-// (session/record_order.h). Bodies of the state go ahead in parts likewise.
+// Where a core's shards meet the node's store, on a node alone: records out as one batch a turn,
+// committed ones back in order; state changes and reads. Parts of large records and bodies of the
+// state go one at a time (record_line.h, state_writer.h).
 // Thread: core-bound.
 // Owner: the server's per-core wiring; must outlive the core's thread.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <unordered_map>
+#include <optional>
 #include <vector>
 
 #include "broker/core/core.h"
-#include "broker/session/record_order.h"
-#include "broker/session/record_parts.h"
+#include "broker/gates/record_line.h"
+#include "broker/gates/state_writer.h"
 #include "broker/session/session_table.h"
 #include "broker/session/shard_log.h"
 #include "broker/session/shard_start.h"
@@ -25,8 +23,8 @@ namespace roost::gates {
 
 class DiskGate final : public session::ShardLog,
                        public session::ShardDisk,
-                       private core::TurnEnd,
-                       private core::Timer {
+                       private RecordLog,
+                       private StateDisk {
  public:
   // `epoch`: this process's.
   DiskGate(storage::Store& store, core::Core& core, session::SessionTable& table,
@@ -34,83 +32,47 @@ class DiskGate final : public session::ShardLog,
   ~DiskGate() override;
 
   // Nothing is on its way to the log.
-  bool is_idle() const { return waiting_.empty() && in_flight_ == 0 && large_.empty(); }
+  bool is_idle() const { return line_.is_idle() && in_flight_ == 0; }
 
   // ShardLog
-  void append(ShardId shard, session::Record record, session::Door* door) override;
-  std::uint64_t epoch() const override { return epoch_; }
+  void append(ShardId shard, session::Record record, session::Door* door) override {
+    line_.append(shard, std::move(record), door);
+  }
+  std::uint64_t epoch(ShardId) const override { return epoch_; }
+  std::uint64_t lineage(ShardId) const override { return 0; }
   bool is_congested() const override { return store_.is_congested(); }
   bool is_full() const override { return store_.is_low_on_space(); }
 
   // ShardDisk
   void write(ShardId shard, session::LogIndex applied, session::StateChanges changes,
              core::Task done) override;
-  void read(ShardId shard, Job job) override;
+  void read(ShardId shard, Job job) override { read_shard(store_, core_, shard, std::move(job)); }
 
  private:
-  static constexpr SteadyMs kRetryMs = 500;  // after a full disk
   static constexpr std::size_t kBatchBytes = 512 * 1024;
   static constexpr std::size_t kCommitHereMax = 8;  // records: cheaper than waking the core
 
-  struct Appended {
-    ShardId shard;
-    session::LogIndex index = 0;
-    session::Record record;
-    session::Door* door = nullptr;
-  };
   using Batch = std::vector<Appended>;
-  // A shard's large record on its way, and what has to stay behind it.
-  struct Large {
-    Appended record;
-    std::unique_ptr<session::RecordSplitter> splitter;
-    session::LogIndex first = 0;  // of its parts; 0: none was submitted yet
-    session::RecordOrder order;
-    std::deque<Appended> behind;
-  };
-  // Where a shard's state on disk stands, with what was submitted.
-  struct Stand {
-    session::LogIndex applied = 0;
-    session::LogIndex trim_to = 0;
-  };
-  // State changes on their way: bodies first, then all the rest at once.
-  struct Write {
-    ShardId shard;
-    Stand stand;
-    session::StateChanges changes;
-    std::shared_ptr<storage::StateBatch> batch;  // submitted, and not written yet
-    bool is_last = false;
-    core::Task done;
-  };
-  using WritePtr = std::shared_ptr<Write>;
 
-  void on_turn_end() override;
-  void on_timer() override;
-  void add(Appended one);
-  void begin_large(Appended one);
-  void next_part();
-  void end_large(ShardId shard);
-  void submit();
+  void put(Appended one, ByteView bytes) override;
+  session::LogIndex put_part(ShardId shard, std::vector<std::uint8_t> part,
+                             std::optional<Appended> whole) override;
+  void flush() override;
   void submit(storage::LogBatch bytes, std::shared_ptr<Batch> batch, core::Task then);
   void commit(Batch& batch);
-  void write_next(const WritePtr& write);
-  void write_again(const WritePtr& write);
-  void written(const WritePtr& write);
+  void write_state(ShardId shard, const StateStand& stand, storage::StateBatch batch,
+                   storage::Store::Done done) override;
 
   storage::Store& store_;
   core::Core& core_;
   session::SessionTable& table_;
   const std::uint64_t epoch_;
+  RecordLine line_;
+  StateWriter states_;
   std::vector<session::LogIndex> last_;  // by shard
-  std::deque<Appended> waiting_;         // of this turn
   storage::LogBatch bytes_;
   std::shared_ptr<Batch> batch_;  // what is in bytes_
-  session::PiecedBytes scratch_;
-  std::size_t in_flight_ = 0;                       // batches
-  std::unordered_map<std::uint16_t, Large> large_;  // by shard
-  std::deque<std::uint16_t> turns_;                 // shards whose next part is to go
-  bool is_part_in_flight_ = false;
-  std::vector<Stand> stands_;  // by shard
-  std::vector<WritePtr> refused_;
+  std::size_t in_flight_ = 0;     // batches
 };
 
 // At start-up, on any thread: the shard from its state and the records behind it.

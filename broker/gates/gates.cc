@@ -40,7 +40,7 @@ void Gates::take(const GateListener& listener, net::DetachedConnection connectio
 void Gates::shut() {
   shut_ = true;
   for (auto& [serial, gate] : gates_) {
-    if (gate->session_ == nullptr) gate->close("server shutting down");
+    if (gate->greeting_ != nullptr) gate->close("server shutting down");
   }
 }
 
@@ -54,6 +54,11 @@ void Gates::bury(ClientGate& gate) {
 
 void Gates::on_turn_end() { graveyard_.clear(); }
 
+ClientGate* Gates::find(std::uint64_t serial) {
+  const auto at = gates_.find(serial);
+  return at == gates_.end() ? nullptr : at->second.get();
+}
+
 void Gates::await_answer(ClientGate& gate, auth::AuthRequest request) {
   common_.authenticator.authenticate(
       std::move(request), [this, serial = gate.serial()](auth::AuthResult result) {
@@ -66,8 +71,7 @@ void Gates::await_answer(ClientGate& gate, auth::AuthRequest request) {
 }
 
 void Gates::answered(std::uint64_t serial, auth::AuthResult result) {
-  const auto at = gates_.find(serial);
-  if (at != gates_.end()) at->second->answered(result);
+  if (ClientGate* const gate = find(serial)) gate->answered(result);
 }
 
 void Gates::pause(ClientGate& gate) {
@@ -82,10 +86,10 @@ void Gates::on_timer() {
     return;
   }
   for (const std::uint64_t serial : std::exchange(paused_, {})) {
-    const auto at = gates_.find(serial);
-    if (at == gates_.end()) continue;
-    at->second->paused_ = false;
-    at->second->resume_reading();
+    ClientGate* const gate = find(serial);
+    if (gate == nullptr) continue;
+    gate->paused_ = false;
+    gate->resume_reading();
   }
 }
 

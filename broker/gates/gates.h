@@ -15,10 +15,13 @@
 #include "broker/base/counter.h"
 #include "broker/base/log.h"
 #include "broker/gates/client_gate.h"
+#include "broker/gates/session_frames.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/session/session_table.h"
 
 namespace roost::gates {
+
+class RelayFront;
 
 struct GateCounters {
   Counter refused_authentication;  // wrong or missing user name, password
@@ -44,6 +47,8 @@ class Gates final : private core::TurnEnd, private core::Timer {
  public:
   Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCounters& net_counters);
   ~Gates() override;
+  // In a cluster; before the core runs. It outlives the gates.
+  void use(RelayFront& relay) { relay_ = &relay; }
 
   // A connection whose transport is ready; on the accepting core. Where its CONNECT has come
   // already it goes to the core of its session at once, so that it never has to move again.
@@ -72,8 +77,9 @@ class Gates final : private core::TurnEnd, private core::Timer {
   void bury(ClientGate& gate);
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
-  mqtt::Publish& scratch_publish() { return scratch_publish_; }
-  mqtt::Ack& scratch_ack() { return scratch_ack_; }
+  PacketScratch& scratch() { return scratch_; }
+  RelayFront* relay() { return relay_; }   // null: a node alone
+  ClientGate* find(std::uint64_t serial);  // null: gone
   // A client id of ours that belongs to this core.
   std::string make_client_id();
 
@@ -86,6 +92,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   void answered(std::uint64_t serial, auth::AuthResult result);
 
   GatesCommon& common_;
+  RelayFront* relay_ = nullptr;
   session::SessionTable& sessions_;
   net::NetCounters& net_counters_;
   GateCounters counters_;
@@ -94,8 +101,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   std::vector<std::uint64_t> paused_;
   std::uint64_t last_serial_ = 0;
   bool shut_ = false;
-  mqtt::Publish scratch_publish_;  // one packet at a time is decoded
-  mqtt::Ack scratch_ack_;
+  PacketScratch scratch_;
   std::mt19937_64 random_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "broker/base/check.h"
 #include "broker/gates/gates.h"
+#include "broker/gates/relay_front.h"
 #include "broker/mqtt/encode.h"
 
 namespace roost::gates {
@@ -15,6 +16,10 @@ using mqtt::ReasonCode;
 
 void ClientGate::Greeting::on_timer() {
   gate.gates_.counters().connect_timeouts.add();
+  if (deciding) {
+    gate.gates_.relay()->give_up(*gate.client_);
+    return;
+  }
   gate.refuse_silently(asking ? "no answer from the authenticator in time" : "no CONNECT in time");
 }
 
@@ -50,7 +55,7 @@ void ClientGate::greet(const mqtt::Frame& frame) {
   const auto& connect = std::get<mqtt::Connect>(*packet);
   version_ = connect.version;
   if (greeting_->admitted) {
-    admit(connect);
+    admit(connect, frame);
   } else if (check_client_id(connect)) {
     ask(connect, frame);
   }
@@ -116,7 +121,7 @@ void ClientGate::ask(const mqtt::Connect& connect, const mqtt::Frame& frame) {
   gates_.await_answer(*this, std::move(request));
   if (greeting_->answer) {  // at once: the frame is still here
     greeting_->asking = false;
-    if (judge(connect, *greeting_->answer)) admit(connect);
+    if (judge(connect, *greeting_->answer)) admit(connect, frame);
     return;
   }
   greeting_->connect_frame.resize(frame.size());
@@ -171,10 +176,10 @@ core::Core& ClientGate::core_of(const mqtt::Connect& connect) {
   return sessions.router().cores().of(sessions.shard_of(connect.client_id));
 }
 
-void ClientGate::admit(const mqtt::Connect& connect) {
+void ClientGate::admit(const mqtt::Connect& connect, const mqtt::Frame& frame) {
   core::Core& home = core_of(connect);
   if (&home == &gates_.core()) {
-    open_session(connect);
+    open_session(connect, frame);
     return;
   }
   // CONNECT has not been consumed yet, so it travels with the connection.
@@ -196,16 +201,27 @@ void ClientGate::hand_over(net::DetachedConnection detached, core::Core& home) {
   gates_.bury(*this);
 }
 
-void ClientGate::open_session(const mqtt::Connect& connect) {
+void ClientGate::open_session(const mqtt::Connect& connect, const mqtt::Frame& frame) {
   std::string assigned;
   if (connect.client_id.empty()) assigned = gates_.make_client_id();
-  greeting_.reset();
-  if (gates_.common().log.enabled(LogLevel::info)) {
-    who_ = who(connect, assigned);
-    log("connected", who_, {});
+  if (RelayFront* const relay = gates_.relay()) {
+    greeting_->deciding = true;
+    connection_->pause_reading();
+    relay->open(*this, {frame.body.data() - frame.header_size, frame.size()}, connect.client_id,
+                assigned);
+    return;
   }
+  greeted(connect, assigned);
   session_ = &gates_.sessions().connect(connect, *this, assigned, listener_.ack);
   if (session_->is_opening()) connection_->pause_reading();  // until opened()
+}
+
+// The client is let in for good.
+void ClientGate::greeted(const mqtt::Connect& connect, std::string_view assigned) {
+  greeting_.reset();
+  if (!gates_.common().log.enabled(LogLevel::info)) return;
+  who_ = who(connect, assigned);
+  log("connected", who_, {});
 }
 
 // "client=... address=... version=... clean=... keep_alive=... user=...", for all its lines.

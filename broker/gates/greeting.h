@@ -19,6 +19,7 @@ struct ClientGate::Greeting final : core::Timer {
   ClientGate& gate;
   bool admitted = false;  // the authenticator said yes, here or on the accepting core
   bool asking = false;    // it hasn't answered yet
+  bool deciding = false;  // in a cluster: the leader of its shard hasn't answered yet
   std::optional<auth::AuthResult> answer;   // came while ask() was still running
   std::vector<std::uint8_t> connect_frame;  // kept while asking
 };

@@ -87,7 +87,9 @@ struct Metrics::Inside {
            const std::vector<double>& bounds, Series series);
 
   mutable std::mutex mutex;
-  std::map<std::string, Family> families;  // guarded by mutex
+  // Guarded by mutex:
+  std::map<std::string, Family> families;
+  std::vector<std::function<void()>> fetches;
 };
 
 void Metrics::Inside::add(std::string name, MetricKind kind, const std::string& help,
@@ -128,10 +130,16 @@ void Metrics::add_histogram(std::string name, const std::string& help,
                {std::move(labels), {}, std::move(read)});
 }
 
+void Metrics::before_scrape(std::function<void()> fetch) {
+  const std::lock_guard lock(inside_->mutex);
+  inside_->fetches.push_back(std::move(fetch));
+}
+
 std::string Metrics::scrape() const {
   std::vector<prometheus::MetricFamily> collected;
   {
     const std::lock_guard lock(inside_->mutex);
+    for (const auto& fetch : inside_->fetches) fetch();
     for (const auto& [name, family] : inside_->families) {
       prometheus::MetricFamily out{name, family.help, type_of(family.kind), {}};
       for (const Series& series : family.series) out.metric.push_back(collect(family, series));

@@ -47,6 +47,9 @@ class Metrics {
   void add_histogram(std::string name, const std::string& help, const std::vector<double>& bounds,
                      ReadHistogram read, Labels labels = {});
 
+  // Runs at the beginning of each scrape: what several numbers are read from is fetched once.
+  void before_scrape(std::function<void()> fetch);
+
   // Prometheus text format 0.0.4.
   std::string scrape() const;
   static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";

@@ -6,6 +6,7 @@
 
 #include "broker/base/check.h"
 #include "broker/routing/index_table.h"
+#include "broker/routing/interest_feed.h"
 #include "broker/routing/interest_key.h"
 #include "broker/routing/pool.h"
 #include "broker/routing/repeat_counts.h"
@@ -44,10 +45,13 @@ std::uint64_t SharedInterest::candidates(std::string_view topic) const {
   if (depths == 0) return 0;  // no filter ever: most nodes have no durable sessions
   std::uint64_t bits = 0;
   for_topic_keys(topic, depths & ~kUsed, [&](std::uint64_t hash) {
-    const std::atomic_ref<std::uint64_t> bucket(buckets_[shared_bucket(hash)]);
-    bits |= bucket.load(std::memory_order_relaxed);
+    bits |= word(shared_bucket(hash)).load(std::memory_order_relaxed);
   });
   return bits;
+}
+
+void SharedInterest::clear_everywhere(std::uint64_t bits) {
+  for_each(bits, [&](std::uint32_t bucket, std::uint64_t found) { clear(bucket, found); });
 }
 
 InterestWriter::InterestWriter(SharedInterest& shared, unsigned bit)
@@ -57,29 +61,50 @@ InterestWriter::InterestWriter(SharedInterest& shared, unsigned bit)
   DCHECK(bit < 64);
 }
 
+InterestWriter::InterestWriter(SharedInterest& shared, unsigned bit, InterestFeed& feed,
+                               InterestOwner owner)
+    : InterestWriter(shared, bit) {
+  feed_ = &feed;
+  owner_ = owner;
+}
+
 InterestWriter::InterestWriter(InterestWriter&&) noexcept = default;
 InterestWriter::~InterestWriter() = default;
 
 void InterestWriter::add(std::string_view filter) {
   const FilterKey key = filter_key(filter);
-  const std::uint32_t depth_bits = key.depth_bit | kUsed;
-  if ((shared_.depths_.load(std::memory_order_relaxed) & depth_bits) != depth_bits) {
-    shared_.depths_.fetch_or(depth_bits, std::memory_order_relaxed);
-  }
-  const std::uint32_t at = shared_bucket(key.hash);
-  const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);
-  if ((bucket.load(std::memory_order_relaxed) & mask_) != 0) {
-    repeats_->add(at);
+  use_depths(key.depth_bit | kUsed);
+  const std::uint32_t bucket = shared_bucket(key.hash);
+  if ((shared_.word(bucket).load(std::memory_order_relaxed) & mask_) != 0) {
+    repeats_->add(bucket);
   } else {
-    bucket.fetch_or(mask_, std::memory_order_relaxed);
+    show(bucket);
   }
 }
 
 void InterestWriter::remove(std::string_view filter) {
-  const std::uint32_t at = shared_bucket(filter_key(filter).hash);
-  if (repeats_->remove(at)) return;
-  const std::atomic_ref<std::uint64_t> bucket(shared_.buckets_[at]);
-  const std::uint64_t before = bucket.fetch_and(~mask_, std::memory_order_relaxed);
+  const std::uint32_t bucket = shared_bucket(filter_key(filter).hash);
+  if (!repeats_->remove(bucket)) hide(bucket);
+}
+
+void InterestWriter::use_depths(std::uint32_t depths) {
+  shared_.add_depths(depths);
+  if (feed_ == nullptr || (depths_said_ & depths) == depths) return;
+  feed_->use_depths(owner_, depths);
+  depths_said_ |= depths;
+}
+
+void InterestWriter::show(std::uint32_t bucket) {
+  if (feed_ != nullptr) {
+    feed_->show(shared_, owner_, bucket, mask_);
+  } else {
+    shared_.set(bucket, mask_);
+  }
+}
+
+void InterestWriter::hide(std::uint32_t bucket) {
+  const std::uint64_t before =
+      feed_ != nullptr ? feed_->hide(shared_, owner_, bucket, mask_) : shared_.clear(bucket, mask_);
   CHECK((before & mask_) != 0);
 }
 

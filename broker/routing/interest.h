@@ -16,8 +16,9 @@ namespace roost::routing {
 
 template <typename Key>
 class RepeatCounts;
+class InterestFeed;
 
-// Thread: each bit has one writer (its core); reading from any thread.
+// Thread: each bit has one writer at a time; reading from any thread.
 class SharedInterest {
  public:
   static constexpr std::size_t kBuckets = std::size_t{1} << 18;
@@ -26,8 +27,34 @@ class SharedInterest {
   // Bits of all writers that may have a filter matching `topic`.
   std::uint64_t candidates(std::string_view topic) const;
 
+  // --- bits whose filters are elsewhere: what that side said of its own table ---
+  // The word before. Requires: bucket < kBuckets.
+  std::uint64_t set(std::uint32_t bucket, std::uint64_t bits) {
+    return word(bucket).fetch_or(bits, std::memory_order_relaxed);
+  }
+  std::uint64_t clear(std::uint32_t bucket, std::uint64_t bits) {
+    return word(bucket).fetch_and(~bits, std::memory_order_relaxed);
+  }
+  void clear_everywhere(std::uint64_t bits);  // looks at the whole table
+  // Depths in use must be known before the first bucket that needs them.
+  std::uint32_t depths() const { return depths_.load(std::memory_order_relaxed); }
+  void add_depths(std::uint32_t depths) {
+    if ((this->depths() & depths) != depths) depths_.fetch_or(depths, std::memory_order_relaxed);
+  }
+  // visit(bucket, bits): every bucket in which one of `bits` is set. Looks at the whole table.
+  template <typename Visit>
+  void for_each(std::uint64_t bits, Visit&& visit) const {
+    for (std::uint32_t at = 0; at < kBuckets; ++at) {
+      const std::uint64_t found = word(at).load(std::memory_order_relaxed) & bits;
+      if (found != 0) visit(at, found);
+    }
+  }
+
  private:
   friend class InterestWriter;
+  std::atomic_ref<std::uint64_t> word(std::uint32_t bucket) const {
+    return std::atomic_ref<std::uint64_t>(buckets_[bucket]);
+  }
   struct Free {
     void operator()(std::uint64_t* words) const { std::free(words); }
   };
@@ -39,21 +66,35 @@ class SharedInterest {
       0};  // lengths of literal fronts in use; bits are never cleared
 };
 
-// Counts the filters of one bit (a core), and shows the bit while there is one.
+// Whose filters a change of a bit is about: a shard, or all of a node that live in memory only.
+using InterestOwner = std::uint8_t;
+inline constexpr InterestOwner kVolatiles = 64;
+
+// Counts the filters of one bit (a core; a shard), and shows the bit while there is one.
 // Thread: core-bound. A bit set here is seen by every candidates() that begins after add returns
 // on a thread that was told so (release/acquire through the mailbox).
 class InterestWriter {
  public:
   // Requires: bit < 64, one writer a bit.
   InterestWriter(SharedInterest& shared, unsigned bit);
+  // In a cluster: the feed is told of what changes. For the bit of a shard only after
+  // InterestFeed::begin().
+  InterestWriter(SharedInterest& shared, unsigned bit, InterestFeed& feed, InterestOwner owner);
   InterestWriter(InterestWriter&&) noexcept;
   ~InterestWriter();                     // leaves its bits as they are
   void add(std::string_view filter);     // without "$share/group/"
   void remove(std::string_view filter);  // Requires: added before
 
  private:
+  void use_depths(std::uint32_t depths);
+  void show(std::uint32_t bucket);
+  void hide(std::uint32_t bucket);
+
   SharedInterest& shared_;
   std::uint64_t mask_;
+  InterestFeed* feed_ = nullptr;  // null: a node alone
+  InterestOwner owner_ = kVolatiles;
+  std::uint32_t depths_said_ = 0;  // to the feed
   // By bucket; beyond the one that the bit stands for.
   std::unique_ptr<RepeatCounts<std::uint32_t>> repeats_;
 };

@@ -19,6 +19,10 @@ namespace roost::routing {
 // Payloads from here on are worth being borrowed instead of copied.
 inline constexpr std::size_t kBorrowedPayloadMin = std::size_t{1} << 20;
 
+// No property has this number: what is forwarded begins with it where a message is not for clients
+// but what the shards of a cluster say to each other (session/share_step.h).
+inline constexpr std::uint8_t kStepMark = 0;
+
 // What a message is made of. Views are copied by Message::make.
 struct MessageParts {
   std::string_view topic;  // a valid topic name
@@ -46,6 +50,7 @@ class Message final : public SharedBlock {
 
   std::string_view topic() const { return as_text({body(), topic_size_}); }
   ByteView forwarded() const { return {body() + topic_size_, forwarded_size_}; }  // wire form
+  bool is_step() const { return forwarded_size_ > 0 && body()[topic_size_] == kStepMark; }
   ByteView payload() const {
     const std::uint8_t* const behind = body() + topic_size_ + forwarded_size_;
     return {borrows_ ? borrowed().payload : behind, payload_size_};

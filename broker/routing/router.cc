@@ -33,39 +33,59 @@ Publication* Router::new_publication(PublicationWaiter* waiter, std::uint64_t ta
   return publication;
 }
 
-Router::Published Router::publish(const MessagePtr& message, Waiting waiting,
-                                  const std::optional<Source>& source) {
+CoreId Router::home_of(std::string_view topic) const {
+  return cores_.of(shard_of(topic, table_.shard_count)).id();
+}
+
+// Cores on which somebody durable may want it.
+std::uint64_t Router::durable_cores(std::string_view topic) const {
+  if (peers_ == nullptr) return table_.durables.candidates(topic);
+  return cores_of(table_.shards.candidates(topic) & table_.feed->own_shards());
+}
+
+// Flattened: a node alone pays for no call that is there for clusters.
+[[gnu::flatten]] Router::Published Router::publish(const MessagePtr& message, Waiting waiting,
+                                                   const std::optional<Source>& source) {
   DCHECK(core_.is_current());
   counters_.published.add();
-  const std::uint64_t durable = table_.durables.candidates(message->topic());
-  const std::uint64_t wanted = durable | table_.volatiles.candidates(message->topic());
-  const CoreId retain_core = message->retain()
-                                 ? cores_.of(shard_of(message->topic(), table_.shard_count)).id()
-                                 : CoreId{0xFFFF};
-  std::uint64_t targets = wanted;
-  std::uint64_t retained_number = 0;
-  if (message->retain()) {
-    targets |= std::uint64_t{1} << retain_core.value;
-    retained_number = ++retained_sent_[retain_core.value];
+  if (peers_ != nullptr && !stays_here(*message)) {
+    return message->qos() == mqtt::Qos::at_most_once ? publish_once(message)
+                                                     : publish_kept(message, waiting, source);
   }
-  if (targets == 0) {
+  Plan plan;
+  plan.waits = durable_cores(message->topic());
+  plan.wanted = plan.waits | table_.volatiles.candidates(message->topic());
+  if (message->retain()) {
+    plan.keeps = home_of(message->topic());
+    plan.keeps_number = ++retained_sent_[plan.keeps.value];
+  } else if (plan.wanted == 0) {
     counters_.unmatched.add();
     return {Outcome::unmatched, nullptr};
   }
   // Only what is stored makes an ack wait: durable sessions and the retained topic's shard.
-  Publication* publication = waiting.waiter != nullptr && (durable != 0 || message->retain())
+  Publication* publication = waiting.waiter != nullptr && (plan.waits != 0 || message->retain())
                                  ? new_publication(waiting.waiter, waiting.tag)
                                  : nullptr;
+  return distribute(message, source, plan, publication);
+}
+
+// To the cores of this node.
+Router::Published Router::distribute(const MessagePtr& message, const std::optional<Source>& source,
+                                     const Plan& plan, Publication* publication) {
+  std::uint64_t targets = plan.wanted;
+  if (plan.keeps.value < cores_.size()) targets |= std::uint64_t{1} << plan.keeps.value;
   for (; targets != 0; targets &= targets - 1) {
     const CoreId to{static_cast<std::uint16_t>(std::countr_zero(targets))};
     Parcel parcel{message,
                   publication,
-                  to == retain_core,
-                  ((wanted >> to.value) & 1U) != 0,
-                  ((durable >> to.value) & 1U) != 0,
-                  wanted,
+                  to == plan.keeps,
+                  ((plan.wanted >> to.value) & 1U) != 0,
+                  ((plan.waits >> to.value) & 1U) != 0,
+                  plan.only_volatile,
+                  plan.is_late,
+                  plan.wanted,
                   counters_.published.value(),
-                  retained_number,
+                  plan.keeps_number,
                   source};
     if (publication != nullptr) publication->doors += parcel.retain + parcel.deliver_waits;
     if (to == core_.id()) {
@@ -74,6 +94,11 @@ Router::Published Router::publish(const MessagePtr& message, Waiting waiting,
       send(to, std::move(parcel));
     }
   }
+  return finish(publication);
+}
+
+// All its doors are open: the one that stood for opening them closes.
+Router::Published Router::finish(Publication* publication) {
   if (publication == nullptr) return {};
   if (--publication->doors == 0) {
     spare_.push_back(publication);
@@ -90,20 +115,21 @@ void Router::open(CoreId from, const Parcel& parcel) {
     local_.store_retained(parcel.message, confirm_to, parcel.source);
   }
   if (!parcel.deliver) return;
-  if (parcel.message->retain()) note_seen(from, parcel);
+  if (parcel.retained_number != 0) note_seen(from, parcel);
   const ConfirmTo deliver_to = parcel.deliver_waits ? confirm_to : ConfirmTo{};
-  if (local_.deliver_local(parcel.message, deliver_to, parcel.source) && deliver_to) {
-    confirm(deliver_to);
-  }
+  const bool is_done = parcel.only_volatile
+                           ? deliver_volatile(parcel, deliver_to)
+                           : local_.deliver_local(parcel.message, deliver_to, parcel.source);
+  if (is_done && deliver_to) confirm(deliver_to);
 }
 
 // Whoever subscribes after such a message was delivered finds it kept: the question waits for it.
 // Large ones may be overtaken by others: what counts as kept has nothing before it that isn't.
-void Router::retained_stored(const Message& message) {
+void Router::retained_stored(const Message& message, bool is_kept) {
   const auto at = std::find_if(storing_.begin(), storing_.end(), [&](const Storing& one) {
     return !one.is_stored && one.parcel.message.get() == &message;
   });
-  if (at == storing_.end()) return;
+  if (at == storing_.end()) return keep_ended(message, is_kept);
   at->is_stored = true;
   while (!storing_.empty() && storing_.front().is_stored) {
     const Storing stored = std::move(storing_.front());
@@ -120,7 +146,7 @@ void Router::retained_stored(const Message& message) {
 // asks later waits until it is kept.
 std::uint64_t Router::late_cores(const Parcel& parcel) const {
   const std::string_view topic = parcel.message->topic();
-  return (table_.durables.candidates(topic) | table_.volatiles.candidates(topic)) & ~parcel.sent_to;
+  return (durable_cores(topic) | table_.volatiles.candidates(topic)) & ~parcel.sent_to;
 }
 
 void Router::catch_up(const Storing& stored) {
@@ -155,20 +181,20 @@ void Router::note_seen(CoreId from, const Parcel& parcel) {
   if (seen_.empty()) seen_.resize(kSeenMax);
   const std::uint64_t topic = hash64(parcel.message->topic());
   seen(topic) = {topic, parcel.number, from};
-  const CoreId home = cores_.of(shard_of(parcel.message->topic(), table_.shard_count)).id();
+  const CoreId home = home_of(parcel.message->topic());
   retained_seen_[home.value][from.value] = parcel.retained_number;
 }
 
 std::vector<std::uint64_t> Router::seen_of(CoreId home) const { return retained_seen_[home.value]; }
 
 void Router::after(std::vector<std::uint64_t> seen, core::Task work) {
-  waiting_.push_back({std::move(seen), came_, std::move(work)});
+  waiting_.push_back({std::move(seen), came_, last_keep_, std::move(work)});
   run_waiting();
 }
 
 void Router::run_waiting() {
   const auto has_come = [this](const Asked& one) {
-    return one.stored <= stored_ &&
+    return one.stored <= stored_ && !is_held_up(one.keeps) &&
            std::equal(one.seen.begin(), one.seen.end(), retained_kept_.begin(),
                       [](std::uint64_t seen, std::uint64_t kept) { return seen <= kept; });
   };
@@ -216,8 +242,7 @@ void Router::confirm(ConfirmTo confirm) {
 }
 
 void Router::door_confirmed(Publication& publication) {
-  DCHECK(core_.is_current());
-  DCHECK(publication.doors > 0);
+  DCHECK(core_.is_current() && publication.doors > 0);
   if (--publication.doors > 0) return;
   PublicationWaiter* waiter = publication.waiter;
   const std::uint64_t tag = publication.tag;
@@ -230,7 +255,7 @@ bool Router::is_congested() const {
     if (CoreId{to} == core_.id()) continue;
     if (cores_.at(CoreId{to}).mail_waiting() > kMailWaitingMax) return true;
   }
-  return false;
+  return peers_ != nullptr && peers_->is_congested();
 }
 
 }  // namespace roost::routing

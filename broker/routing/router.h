@@ -7,13 +7,16 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "broker/base/counter.h"
 #include "broker/core/cores.h"
 #include "broker/routing/interest.h"
+#include "broker/routing/interest_feed.h"
 #include "broker/routing/message.h"
+#include "broker/routing/peers.h"
 #include "broker/routing/publication.h"
 
 namespace roost::routing {
@@ -25,10 +28,20 @@ class LocalDelivery {
   // promise is kept later, then Router::confirm(confirm) is called. `confirm` may be empty.
   virtual bool deliver_local(const MessagePtr& message, ConfirmTo confirm,
                              const std::optional<Source>& source) = 0;
+  // The same, but not to durable sessions: in a cluster those are reached shard by shard.
+  virtual bool deliver_volatile(const MessagePtr& message, ConfirmTo confirm,
+                                const std::optional<Source>& source) = 0;
   // Keeps (or, with an empty payload, clears) the retained message of a topic of this core. Once
   // that is done, Router::retained_stored() and then Router::confirm(confirm) are called.
   virtual void store_retained(const MessagePtr& message, ConfirmTo confirm,
                               const std::optional<Source>& source) = 0;
+  // In a cluster. A step (Message::is_step()) for one session of this node, on whichever of its
+  // cores; Router::confirm(confirm) is called in any case.
+  virtual void deliver_step(const MessagePtr&, ConfirmTo, const std::optional<Source>&) {}
+  // A process has come up (Peers::peer_of knows it), or is over; before what waits for it is let
+  // go.
+  virtual void node_came(std::uint64_t) {}
+  virtual void node_gone(std::uint64_t) {}
 
  protected:
   ~LocalDelivery() = default;
@@ -40,6 +53,11 @@ struct RoutingTable {
   SharedInterest durables;             // filters of sessions that live in a shard
   std::vector<class Router*> routers;  // by core; filled before the cores start
   std::uint16_t shard_count = kShardCountDefault;
+  // In a cluster, where `durables` has share groups only; bits are shards of the whole cluster, and
+  // PeerIds.
+  SharedInterest shards;               // durable sessions, wherever the shard is led
+  SharedInterest nodes;                // what other nodes have in memory only
+  std::unique_ptr<InterestFeed> feed;  // null: a node alone
 };
 
 struct RouterCounters {
@@ -51,6 +69,8 @@ struct RouterCounters {
 class Router final : private core::TurnEnd {
  public:
   Router(core::Core& core, core::Cores& cores, RoutingTable& table, LocalDelivery& local);
+  // Before the core runs. Requires: the table has a feed.
+  void use(Peers& peers) { peers_ = &peers; }
 
   enum class Outcome : std::uint8_t {
     unmatched,  // no subscriber anywhere, nothing stored: ack at once
@@ -64,10 +84,41 @@ class Router final : private core::TurnEnd {
   // The retain flag of the message is acted upon.
   Published publish(const MessagePtr& message, Waiting waiting,
                     const std::optional<Source>& source = std::nullopt);
-  // A message given to store_retained() is kept now.
-  void retained_stored(const Message& message);
+  // --- what comes from other nodes ---
+  // QoS 0: to whoever wants it here, durable sessions of shards led here among them; kept where its
+  // topic's shard is led here and `keeps`.
+  void arrived_once(const MessagePtr& message, bool keeps);
+  // QoS 1 or 2: to whoever wants it and lives in memory only. Done or pending, as publish().
+  Published arrived(const MessagePtr& message, Waiting waiting, bool is_late = false,
+                    const std::optional<Source>& source = std::nullopt);
+  // To these targets and nobody else, as publish(). Requires: there are Peers, targets not empty.
+  Published send_to(const MessagePtr& message, const Targets& targets, Waiting waiting,
+                    const std::optional<Source>& source = std::nullopt);
+  // Null: a node alone.
+  Peers* peers() { return peers_; }
+  LocalDelivery& local() { return local_; }
+  // Who has a retained message from its publisher, besides those who ask for it.
+  struct Told {
+    ShardSet shards = 0;
+    PeerSet nodes = 0;
+    std::uint64_t cores = 0;  // of this node
+  };
+  // It goes into its shard's log on this core now, by way of Peers: whoever asks for kept messages
+  // waits until retained_stored(), but not for long; who has asked before, unknown to its
+  // publisher, gets it from here then.
+  void keep_begins(const MessagePtr& message, const Told& told);
+  // Of retained messages by way of Peers, on this core: which is newer than a late one.
+  void note_newest(const Message& message);
+  bool is_stale(const Message& message) const;
+  // Now and then: what waits too long to be kept holds nobody up.
+  void look_at_keeps();
+
+  // A message given to store_retained() is kept now; or, unless `is_kept`, nobody knows.
+  void retained_stored(const Message& message, bool is_kept = true);
   // A session that outlives its connection may want it.
-  bool is_durable(std::string_view topic) const { return table_.durables.candidates(topic) != 0; }
+  bool is_durable(std::string_view topic) const {
+    return (peers_ == nullptr ? table_.durables : table_.shards).candidates(topic) != 0;
+  }
   // Rises with every publish of this core.
   std::uint64_t next_number() const { return counters_.published.value(); }
   // Who asks `home` for its kept messages must not miss what came here by the straight way already
@@ -100,6 +151,8 @@ class Router final : private core::TurnEnd {
     bool retain = false;                 // store_retained; a door where somebody waits
     bool deliver = false;                // deliver_local
     bool deliver_waits = false;          // ... and that is a door as well
+    bool only_volatile = false;          // deliver_volatile instead
+    bool is_late = false;                // Targets::is_late
     std::uint64_t sent_to = 0;           // retained: the cores that get it from its publisher
     std::uint64_t number = 0;            // rises with every publish of its core
     std::uint64_t retained_number = 0;   // counts what its core sent to the topic's core to keep
@@ -125,9 +178,49 @@ class Router final : private core::TurnEnd {
   static constexpr std::size_t kMailWaitingMax = 64;  // mails, each up to a turn's parcels
   static constexpr std::size_t kSeenMax = 4096;       // topics; a newer one pushes an older out
 
+  // What goes to which core of this node.
+  struct Plan {
+    std::uint64_t wanted = 0;        // cores with somebody who wants it
+    std::uint64_t waits = 0;         // ... who confirms
+    CoreId keeps{0xFFFF};            // keeps it for its topic
+    std::uint64_t keeps_number = 0;  // that one's count of them
+    bool only_volatile = false;
+    bool is_late = false;
+  };
+  // By way of Peers, on its way into the log.
+  struct Keep {
+    MessagePtr message;
+    std::uint64_t id = 0;
+    SteadyMs began_ms = 0;
+    std::uint64_t late_cores = 0;
+    Targets late;
+    bool holds_up = true;
+  };
+  static constexpr SteadyMs kKeepHoldsMs = 1000;
+  struct Newest {
+    std::uint64_t topic = 0;  // hash
+    std::uint64_t origin = 0, sequence = 0;
+  };
+
   void on_turn_end() override;
+  static bool stays_here(const Message& message) { return message.topic().starts_with("$SYS/"); }
+  CoreId home_of(std::string_view topic) const;
+  std::uint64_t cores_of(ShardSet shards) const;
+  std::uint64_t durable_cores(std::string_view topic) const;
+  Published distribute(const MessagePtr& message, const std::optional<Source>& source,
+                       const Plan& plan, Publication* publication);
+  Published finish(Publication* publication);
+  Published publish_once(const MessagePtr& message);
+  Published publish_kept(const MessagePtr& message, Waiting waiting,
+                         const std::optional<Source>& source);
+  Plan plan_once(const MessagePtr& message, bool keeps);
+  Targets targets_of(std::string_view topic) const;
   void send(CoreId to, Parcel parcel);
   void open(CoreId from, const Parcel& parcel);
+  bool deliver_volatile(const Parcel& parcel, ConfirmTo confirm);
+  void keep_ended(const Message& message, bool is_kept);
+  void caught_up_late(const MessagePtr& message);
+  bool is_held_up(std::uint64_t keeps) const;
   std::uint64_t late_cores(const Parcel& parcel) const;
   void catch_up(const Storing& stored);
   void note_seen(CoreId from, const Parcel& parcel);
@@ -141,12 +234,14 @@ class Router final : private core::TurnEnd {
   core::Cores& cores_;
   RoutingTable& table_;
   LocalDelivery& local_;
+  Peers* peers_ = nullptr;                // null: a node alone
   std::vector<Outbox> outboxes_;          // by core
   std::deque<Publication> publications_;  // as many as were ever open at once
   std::vector<Publication*> spare_;
   struct Asked {
     std::vector<std::uint64_t> seen;
     std::uint64_t stored = 0;  // as many as had come to be kept when it was asked
+    std::uint64_t keeps = 0;   // ... by way of Peers
     core::Task work;
   };
   // Numbers of retained messages.
@@ -155,6 +250,9 @@ class Router final : private core::TurnEnd {
   std::vector<std::vector<std::uint64_t>> retained_seen_;  // by home, then by that core
   std::vector<Asked> waiting_;
   std::deque<Storing> storing_;
+  std::deque<Keep> keeps_;
+  std::uint64_t last_keep_ = 0;
+  std::vector<Newest> newest_;           // empty until the first
   std::uint64_t came_ = 0, stored_ = 0;  // retained messages to keep here: begun, done
   std::vector<Seen> seen_;               // empty until the first
   RouterCounters counters_;

@@ -93,4 +93,9 @@ const ShareMember* ShareGroup::next(std::string_view except) {
   return next_in(connected_count_, members_.size(), offline_turn_, except);
 }
 
+const ShareMember* ShareGroup::next_once() {
+  const std::size_t count = connected_count_ > 0 ? connected_count_ : members_.size();
+  return count == 0 ? nullptr : &members_[once_turn_++ % count];
+}
+
 }  // namespace roost::routing

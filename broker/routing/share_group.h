@@ -23,6 +23,10 @@ struct ShareMember {
   std::uint32_t subscription_id = 0;
   mqtt::SubscriptionOptions options;
   bool durable = false;  // its queue outlives its connection
+  // In a cluster: the process whose memory its session is in (Peers::own_life; 0: durable), and
+  // which connection of its client id it is, rising.
+  std::uint64_t life = 0;
+  std::uint64_t epoch = 0, counter = 0;
 };
 
 class ShareGroup {
@@ -45,6 +49,23 @@ class ShareGroup {
   // The next member in turn: connected ones round robin; else offline ones round robin; null when
   // empty or when only `except` (may be empty) is left. The pointer lives until the next change.
   const ShareMember* next(std::string_view except = {});
+  // The next connected one, else any, by a turn of its own: what next() gives is not moved by it.
+  const ShareMember* next_once();
+
+  // --- as a shard's state: joined in this order, with these turns, it goes on as it would here ---
+  struct Turns {
+    std::uint64_t connected = 0, offline = 0;
+  };
+  const std::vector<ShareMember>& members() const { return members_; }
+  const ShareMember* member(std::string_view client_id) const {
+    const std::uint32_t known = find(client_id);
+    return known == kNoIndex ? nullptr : &members_[known - 1];
+  }
+  Turns turns() const { return {turn_, offline_turn_}; }
+  void set_turns(const Turns& turns) {
+    turn_ = turns.connected;
+    offline_turn_ = turns.offline;
+  }
 
  private:
   std::uint32_t find(std::string_view client_id) const;  // position + 1; kNoIndex: none
@@ -59,6 +80,7 @@ class ShareGroup {
   std::size_t connected_count_ = 0;
   std::size_t durable_count_ = 0;
   std::size_t turn_ = 0, offline_turn_ = 0;  // whose turn it is, in either part
+  std::size_t once_turn_ = 0;
 };
 
 }  // namespace roost::routing

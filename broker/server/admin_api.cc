@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/server/admin_api.h"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <unistd.h>
+
 #include <boost/json/value.hpp>
 
 #include <utility>
 
 #include "broker/admin/place.h"
+#include "broker/server/api_answer.h"
 #include "broker/server/node.h"
 #include "broker/server/status.h"
 #include "broker/server/time_text.h"
@@ -19,32 +20,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::uint32_t kBodyMax = 64 * 1024;
-
-http::Response answer(const json::value& value, unsigned status = 200) {
-  return {status, json::serialize(value) + "\n", "application/json"};
-}
-
-http::Response refusal(const Error& why) {
-  const auto status_of = [](ErrorKind kind) -> unsigned {
-    switch (kind) {
-      case ErrorKind::invalid_argument:
-        return 400;
-      case ErrorKind::permission_denied:
-        return 403;
-      case ErrorKind::not_found:
-        return 404;
-      case ErrorKind::already_exists:
-        return 409;
-      case ErrorKind::unavailable:
-        return 503;
-      case ErrorKind::resource_exhausted:
-        return 507;
-      default:
-        return 500;
-    }
-  };
-  return http::error_response(status_of(why.kind), why.message, true);
-}
 
 const char* phase_name(BackupState::Phase phase) {
   switch (phase) {
@@ -75,8 +50,10 @@ json::value json_of(const BackupState& state) {
 
 }  // namespace
 
-AdminApi::AdminApi(Node& node)
-    : node_(node), backup_(node.config, node.clock, node.store->store(), node.log) {
+AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
+    : node_(node),
+      cluster_(cluster),
+      backup_(node.config, node.clock, node.store->store(), node.log) {
   http::Settings settings;
   settings.unix_path = admin::socket_path(node.config.data_dir);
   settings.json_errors = true;
@@ -95,27 +72,38 @@ AdminApi::~AdminApi() { stop(); }
 
 // The verbs. One more is one more row.
 std::vector<http::Route> AdminApi::routes() {
-  return {
+  std::vector<http::Route> all = {
       {"GET", "/api/v1/status",
        [this](const http::Request&) { return answer(status_json(node_)); }},
       {"GET", "/api/v1/backup",
        [this](const http::Request&) { return answer(json_of(backup_.state())); }},
       {"POST", "/api/v1/backup",
        [this](const http::Request& request) { return begin_backup(request); }},
+      {"POST", "/api/v1/drain", [this](const http::Request&) { return drain(); }},
   };
+  for (http::Route& route : cluster_.routes()) all.push_back(std::move(route));
+  return all;
+}
+
+// What SIGTERM does, once: a second one would end the process at once. 202: begun; whoever waits
+// sees the data directory's lock fall.
+http::Response AdminApi::drain() {
+  if (stop_ == nullptr) {
+    return refusal({ErrorKind::unavailable, "this node can't be stopped from here"});
+  }
+  if (!std::exchange(is_draining_, true)) stop_();
+  return answer(json::object{{"pid", ::getpid()}}, 202);
 }
 
 // {"directory": "/absolute/path"} -> 202 and the state, which GET shows from then on.
 http::Response AdminApi::begin_backup(const http::Request& request) {
-  boost::system::error_code fault;
-  const json::value body = json::parse(request.body, fault);
-  const json::object* object = fault ? nullptr : body.if_object();
-  const json::value* directory = object == nullptr ? nullptr : object->if_contains("directory");
-  if (directory == nullptr || !directory->is_string() || directory->get_string().empty()) {
+  const auto body = object_of(request);
+  const std::string directory = body ? text_of(*body, "directory") : "";
+  if (directory.empty()) {
     return refusal(
         {ErrorKind::invalid_argument, "the body must be {\"directory\": \"/the/new/folder\"}"});
   }
-  const auto begun = backup_.begin(std::string(directory->get_string()));
+  const auto begun = backup_.begin(directory);
   if (!begun) return refusal(begun.error());
   return answer(json_of(backup_.state()), 202);
 }

@@ -6,12 +6,16 @@
 // Owner: Server.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "broker/base/result.h"
 #include "broker/http/server.h"
 #include "broker/observe/metrics.h"
 #include "broker/server/backup_job.h"
+#include "broker/server/cluster_api.h"
 
 namespace roost::server {
 
@@ -20,10 +24,12 @@ struct Node;
 class AdminApi {
  public:
   // Without a socket, where none can be made there (said in the log): a broker serves all the same.
-  // `node` must outlive it.
-  explicit AdminApi(Node& node);
+  // `node` and `cluster` must outlive it; null: a node alone.
+  AdminApi(Node& node, cluster::Cluster* cluster);
   ~AdminApi();  // stop()
 
+  // What POST drain does: must not block. Before start(); without it, drain is refused.
+  void on_drain(std::function<void()> stop) { stop_ = std::move(stop); }
   void start();
   // A backup that is being written is given up.
   void stop();
@@ -32,9 +38,13 @@ class AdminApi {
  private:
   std::vector<http::Route> routes();
   http::Response begin_backup(const http::Request& request);
+  http::Response drain();
 
   Node& node_;
+  ClusterApi cluster_;
   BackupJob backup_;
+  std::function<void()> stop_;
+  bool is_draining_ = false;            // the API's own thread
   std::unique_ptr<http::Server> http_;  // null: no socket
 };
 

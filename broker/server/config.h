@@ -18,6 +18,13 @@
 
 namespace roost::server {
 
+// When PUBACK and PUBREC leave.
+enum class Ack : std::uint8_t {
+  quorum,  // on the disks of all nodes in sync; of a node alone: on its own
+  local,   // on the disk of the shard's leader
+  memory,  // accepted
+};
+
 struct TlsConfig {
   std::string certificate_file;  // both empty: no TLS
   std::string key_file;
@@ -39,7 +46,7 @@ struct ListenerConfig {
   std::optional<bool> allow_anonymous;  // auth's value where the listener says nothing
   std::uint32_t max_connections = 0;    // 0: unlimited
   std::uint32_t max_packet_size = 0;    // never 0 after load
-  bool acks_memory = false;             // PUBACK before the message is on disk
+  Ack ack = Ack::quorum;
 
   bool has_tls() const { return !tls.certificate_file.empty(); }
 };
@@ -89,6 +96,42 @@ struct StoreConfig {
   std::uint64_t checkpoint_interval_ms = 0;
 };
 
+// Files are PEM; all empty: no TLS.
+struct ClusterTlsConfig {
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
+
+  bool is_on() const { return !certificate_file.empty(); }
+};
+
+struct ClusterConfig {
+  std::string name;         // empty: a node alone
+  std::uint32_t nodes = 0;  // that a new cluster waits for before it makes its shards
+  std::uint64_t lease_ms = 0;
+  ClusterTlsConfig tls;  // between nodes
+};
+
+struct NodeConfig {
+  std::string name;       // never empty after load
+  std::string listen;     // address:port of the peer service; see parse_host_port()
+  std::string advertise;  // host:port for the others; never empty after load
+  std::string zone;       // may be empty
+};
+
+struct EtcdConfig {
+  std::string endpoint_list;           // as it was written
+  std::vector<std::string> endpoints;  // host:port; of the list, after load
+  ClusterTlsConfig tls;                // only ca_file is enough
+  std::string user_name;               // empty: none
+  std::string password_file;           // its first line
+};
+
+struct DrainConfig {
+  std::uint32_t rate = 0;        // clients per second that are sent off
+  std::string server_reference;  // MQTT 5; empty: none
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::info;
   bool json = false;
@@ -101,6 +144,10 @@ struct Config {
   HttpConfig http;
   MqttConfig mqtt;
   StoreConfig store;
+  ClusterConfig cluster;
+  NodeConfig node;
+  EtcdConfig etcd;
+  DrainConfig drain;
   LogConfig log;
   std::string data_dir;
   std::uint16_t shards = 0;
@@ -108,6 +155,8 @@ struct Config {
 
   // Worth a line in the log although the broker starts, e.g. an unknown ROOST_ variable.
   std::vector<std::string> warnings;
+
+  bool is_cluster() const { return !cluster.name.empty(); }
 };
 
 struct ConfigSources {

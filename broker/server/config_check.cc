@@ -10,8 +10,10 @@
 #include <map>
 #include <set>
 
+#include "broker/server/cluster_check.h"
 #include "broker/server/memory_size.h"
 #include "broker/server/settings.h"
+#include "broker/server/settings_value.h"
 
 namespace roost::server {
 
@@ -36,6 +38,8 @@ class Checker {
                          ") than shards (" + std::to_string(config_.shards) + ")");
     }
     check_unique();
+    check_cluster(config_,
+                  [this](const std::string& path, const std::string& text) { add(path, text); });
     check_files();
     return std::move(errors_);
   }
@@ -95,6 +99,11 @@ class Checker {
       claim(places, http.address + " port " + std::to_string(http.port), "http.port",
             "the address");
     }
+    const auto peers = parse_host_port(config_.node.listen);
+    if (config_.is_cluster() && peers) {
+      claim(places, peers->host + " port " + std::to_string(peers->port), "node.listen",
+            "the address");
+    }
   }
 
   void claim(std::map<std::string, std::string>& claimed, const std::string& what,
@@ -143,6 +152,12 @@ std::string name_of(const ListenerConfig& listener) {
   return name + "-" + std::to_string(listener.port);
 }
 
+bool nobody_can_connect(const Config& config) {
+  if (!config.auth.password_file.empty() || config.listeners.empty()) return false;
+  return std::all_of(config.listeners.begin(), config.listeners.end(),
+                     [](const ListenerConfig& l) { return l.allow_anonymous == false; });
+}
+
 }  // namespace
 
 void derive(Config& config) {
@@ -169,6 +184,7 @@ void derive(Config& config) {
   if (config.threads == 0) {
     config.threads = std::min({cpu_count(), kThreadsMax, std::uint32_t{config.shards}});
   }
+  derive_cluster(config);
   if (config.auth.threads == 0) config.auth.threads = std::max(1U, cpu_count() / 2);
 }
 
@@ -177,12 +193,12 @@ std::vector<std::string> check_config(const Config& config, const Origin& origin
 }
 
 std::vector<std::string> warn_config(const Config& config) {
-  if (!config.auth.password_file.empty() || config.listeners.empty()) return {};
-  const bool closed =
-      std::all_of(config.listeners.begin(), config.listeners.end(),
-                  [](const ListenerConfig& l) { return l.allow_anonymous == false; });
-  if (!closed) return {};
-  return {"nobody can connect: allow_anonymous is false and auth.password_file is not set"};
+  std::vector<std::string> warnings = warn_cluster(config);
+  if (nobody_can_connect(config)) {
+    warnings.emplace_back(
+        "nobody can connect: allow_anonymous is false and auth.password_file is not set");
+  }
+  return warnings;
 }
 
 }  // namespace roost::server

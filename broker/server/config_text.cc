@@ -83,6 +83,18 @@ void put_listener_setting(std::ostream& out, const Setting& setting, std::string
   put_setting(out, nested ? "      " : "    ", setting);
 }
 
+bool is_nested(std::string_view group) { return group.find('.') != std::string_view::npos; }
+
+// What stands before the first setting of a group: "cluster:", or "tls:" inside it.
+void put_group_head(std::ostream& out, std::string_view before, std::string_view group) {
+  if (is_nested(group)) {
+    if (group != before) out << "  " << name_of(group) << ":\n";
+    return;
+  }
+  if (group != before || group.empty()) out << "\n";
+  if (group != before && !group.empty()) out << group << ":\n";
+}
+
 }  // namespace
 
 std::string default_config_text() {
@@ -95,9 +107,8 @@ std::string default_config_text() {
       if (group == "none yet") out << "\nlisteners:\n";
       put_listener_setting(out, setting, group);
     } else {
-      if (own != group || own.empty()) out << "\n";
-      if (own != group && !own.empty()) out << own << ":\n";
-      put_setting(out, own.empty() ? "" : "  ", setting);
+      put_group_head(out, group, own);
+      put_setting(out, own.empty() ? "" : is_nested(own) ? "    " : "  ", setting);
     }
     group = own;
   }

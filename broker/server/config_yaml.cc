@@ -3,14 +3,17 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 
 namespace roost::server {
 
 namespace {
 
-// The one setting that may be a list of words.
-constexpr std::string_view kWordList = "mqtt.keep_last";
+// The settings that may be lists of words.
+constexpr std::array<std::string_view, 2> kWordLists = {"etcd.endpoints", "mqtt.keep_last"};
 
 constexpr int kDepthMax = 16;
 
@@ -88,7 +91,8 @@ class Flattener {
     if (node.size() == 0) {
       outcome_.entries.push_back({path, "", line_of(node.Mark()), YamlEntry::Kind::empty_list});
     }
-    if (path == kWordList && node.size() > 0 && join_scalars(node, path)) return;
+    const bool is_words = std::find(kWordLists.begin(), kWordLists.end(), path) != kWordLists.end();
+    if (is_words && node.size() > 0 && join_scalars(node, path)) return;
     std::size_t index = 0;
     for (const auto& item : node) add(item, join(path, std::to_string(index++)), depth + 1);
   }

@@ -17,6 +17,7 @@
 #include "broker/observe/metrics.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/server/config.h"
+#include "broker/server/node_cluster.h"
 #include "broker/server/node_store.h"
 #include "broker/session/session_table.h"
 
@@ -25,19 +26,19 @@ namespace roost::server {
 // What one core runs.
 struct NodeCore {
   NodeCore(core::Core& core, core::Cores& cores, routing::RoutingTable& routing,
-           session::SessionTables& tables, NodeStore& store, gates::GatesCommon& common,
+           session::SessionTables& tables, gates::GatesCommon& common,
            net::NetCounters& net_counters)
-      : sessions(core, cores, routing, tables), gates(common, sessions, net_counters) {
-    store.join(core, sessions);
-  }
+      : sessions(core, cores, routing, tables), gates(common, sessions, net_counters) {}
 
   session::SessionTable sessions;
   gates::Gates gates;
 };
 
 struct Node {
+  // `coordinator`: null: a node alone.
   Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords,
-       std::unique_ptr<NodeStore> opened);
+       std::unique_ptr<NodeStore> opened, std::unique_ptr<cluster::Coordinator> coordinator);
+  ~Node();
 
   const Config config;
   Log& log;
@@ -52,6 +53,7 @@ struct Node {
   gates::GatesCommon gates_common;
   std::vector<net::NetCounters> net_counters;  // by core
   std::vector<std::unique_ptr<NodeCore>> on_core;
+  std::unique_ptr<NodeCluster> cluster;  // null: a node alone
   std::vector<std::unique_ptr<gates::GateListener>> gate_listeners;
   std::vector<std::unique_ptr<net::Listener>> listeners;
   SteadyMs started_ms = 0;
@@ -60,5 +62,6 @@ struct Node {
 
 // Registers every number of the node; `node` must outlive the last scrape.
 void add_metrics(observe::Metrics& metrics, const Node& node);
+void add_cluster_metrics(observe::Metrics& metrics, const Node& node);  // none of a node alone
 
 }  // namespace roost::server

@@ -66,13 +66,13 @@ Result<std::unique_ptr<NodeStore>> NodeStore::open(const Config& config, Log& lo
   options.cache_bytes = config.store.cache_bytes;
   options.write_buffer_bytes = config.store.write_buffer_bytes;
   options.reserve_bytes = config.store.reserve_bytes;
-  auto store = storage::Store::open(std::move(options), log);
+  auto store = storage::ReplicaStore::open(std::move(options), log);
   if (!store) return Unexpected(store.error());
   if (auto checked = check_shards(config); !checked) return Unexpected(checked.error());
   return std::unique_ptr<NodeStore>(new NodeStore(config, log, std::move(*store)));
 }
 
-NodeStore::NodeStore(const Config& config, Log& log, std::unique_ptr<storage::Store> store)
+NodeStore::NodeStore(const Config& config, Log& log, std::unique_ptr<storage::ReplicaStore> store)
     : config_(config), log_(log), store_(std::move(store)), last_checkpoint_ms_(steady_ms()) {
   for (std::uint16_t id = 0; id < config.shards; ++id) {
     epoch_ = std::max(epoch_, store_->last(ShardId{id}).epoch);
@@ -80,7 +80,9 @@ NodeStore::NodeStore(const Config& config, Log& log, std::unique_ptr<storage::St
   ++epoch_;
 }
 
-NodeStore::~NodeStore() {
+NodeStore::~NodeStore() { close(); }
+
+void NodeStore::close() {
   finish(0);
   store_.reset();  // nothing calls back into the ends any more
 }
@@ -88,7 +90,11 @@ NodeStore::~NodeStore() {
 void NodeStore::join(core::Core& core, session::SessionTable& table) {
   auto gate = std::make_unique<gates::DiskGate>(*store_, core, table, epoch_);
   table.use(*gate, *gate);
-  ends_.push_back({&core, &table, std::move(gate)});
+  ends_.push_back({&core, &table, std::move(gate), {}});
+}
+
+void NodeStore::join(core::Core& core, session::SessionTable& table, ReplicaEnd end) {
+  ends_.push_back({&core, &table, nullptr, std::move(end)});
 }
 
 void NodeStore::start_shards(const Clock& clock, std::uint16_t shard_count) {
@@ -99,7 +105,7 @@ void NodeStore::start_shards(const Clock& clock, std::uint16_t shard_count) {
   for (std::thread& thread : threads) thread.join();
   ::malloc_trim(0);  // what decoding and recovery took is given back once, before anybody waits
   std::uint64_t sessions = 0;
-  for (const End& end : ends_) sessions += end.table->counters().sessions_durable.value();
+  for (const End& end : ends_) sessions += end.table->standby_sessions();
   log_.write(LogLevel::info, "replayed " + std::to_string(counters_.replayed.value()) +
                                  " records; " + std::to_string(sessions) + " durable sessions");
   if (counters_.unreadable_records.value() == 0) return;
@@ -135,12 +141,17 @@ bool NodeStore::on_all(Work work, int limit_ms) {
          std::future_status::ready;
 }
 
-void NodeStore::lead() {
+session::StartedRecord started_limits(const MqttConfig& mqtt) {
   session::StartedRecord limits;
-  limits.max_queued_messages = config_.mqtt.max_queued_messages;
-  limits.max_queued_bytes = config_.mqtt.max_queued_bytes;
-  limits.drop_oldest = config_.mqtt.drop_oldest;
-  limits.keep_last = split(config_.mqtt.keep_last);
+  limits.max_queued_messages = mqtt.max_queued_messages;
+  limits.max_queued_bytes = mqtt.max_queued_bytes;
+  limits.drop_oldest = mqtt.drop_oldest;
+  limits.keep_last = split(mqtt.keep_last);
+  return limits;
+}
+
+void NodeStore::lead() {
+  const session::StartedRecord limits = started_limits(config_.mqtt);
   CHECK(on_all(
       [limits](End& end, auto done) {
         end.table->lead(limits);
@@ -153,6 +164,10 @@ void NodeStore::lead() {
         done();
       },
       kCheckpointLimitMs));
+  keep();
+}
+
+void NodeStore::keep() {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -179,22 +194,35 @@ bool NodeStore::checkpoint(int limit_ms) {
   last_checkpoint_ms_ = begun_ms;
   const bool is_written = on_all(
       [](End& end, auto done) { end.table->checkpoint([done]() mutable { done(); }); }, limit_ms);
-  auto flushed = std::make_shared<std::promise<bool>>();
-  auto outcome = flushed->get_future();
-  if (is_written) {
-    store_->flush_state(
-        [flushed](const Result<void>& done) { flushed->set_value(done.has_value()); });
-  }
-  const bool is_done =
-      is_written &&
-      outcome.wait_for(std::chrono::milliseconds(limit_ms)) == std::future_status::ready &&
-      outcome.get();
+  const bool is_done = is_written && flush(limit_ms);
   (is_done ? counters_.checkpoints : counters_.checkpoint_failures).add();
   counters_.checkpoint_ms.add(static_cast<std::uint64_t>(steady_ms() - begun_ms));
   if (is_done) {
     counters_.last_checkpoint_wall_ms.set(static_cast<std::uint64_t>(SystemClock().wall_ms()));
   }
   return is_done;
+}
+
+// What replicas kept back from being trimmed is theirs to say, before and after.
+bool NodeStore::flush(int limit_ms) {
+  const auto tell = [&](auto what) {
+    const bool is_alone = ends_.empty() || ends_.front().gate != nullptr;
+    return is_alone || on_all(
+                           [what](End& end, auto done) {
+                             what(end.replicas);
+                             done();
+                           },
+                           limit_ms);
+  };
+  if (!tell([](ReplicaEnd& end) { end.before_flush(); })) return false;
+  auto flushed = std::make_shared<std::promise<bool>>();
+  auto outcome = flushed->get_future();
+  store_->flush_state(
+      [flushed](const Result<void>& done) { flushed->set_value(done.has_value()); });
+  const bool is_done =
+      outcome.wait_for(std::chrono::milliseconds(limit_ms)) == std::future_status::ready &&
+      outcome.get();
+  return tell([is_done](ReplicaEnd& end) { end.after_flush(is_done); }) && is_done;
 }
 
 void NodeStore::finish(int limit_ms) {
@@ -212,7 +240,7 @@ void NodeStore::finish(int limit_ms) {
     auto busy = std::make_shared<std::atomic<bool>>(false);
     const bool all = on_all(
         [busy](End& end, auto done) {
-          if (!end.gate->is_idle()) *busy = true;
+          if (!end.is_idle()) *busy = true;
           done();
         },
         limit_ms);

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,7 +21,7 @@
 #include "broker/gates/disk_gate.h"
 #include "broker/server/config.h"
 #include "broker/session/session_table.h"
-#include "storage/store.h"
+#include "storage/replica_store.h"
 
 namespace roost::server {
 
@@ -32,6 +33,17 @@ struct NodeStoreCounters {
   Counter unreadable_records;       // at start
 };
 
+// What begins an epoch of a shard: the limits of queues that hold in it.
+session::StartedRecord started_limits(const MqttConfig& mqtt);
+
+// A core's gate to the store in a cluster (ReplicaGate), as far as the store needs it. Called in
+// turns of the core.
+struct ReplicaEnd {
+  std::function<bool()> is_idle;
+  std::function<void()> before_flush;
+  std::function<void(bool is_done)> after_flush;
+};
+
 class NodeStore {
  public:
   // Errors: those of Store::open.
@@ -40,36 +52,45 @@ class NodeStore {
 
   // Gives each core its end; before its gates. Requires: called in the order of the cores.
   void join(core::Core& core, session::SessionTable& table);
+  // The same in a cluster, where the shards come and are led by way of their replicas.
+  void join(core::Core& core, session::SessionTable& table, ReplicaEnd end);
   // Loads and replays all shards, core by core in parallel. Before the cores run.
   void start_shards(const Clock& clock, std::uint16_t shard_count);
   // The cores run: begins this process's epoch everywhere, then checkpoints now and then.
   void lead();
+  // In a cluster: checkpoints now and then.
+  void keep();
   // Clients are gone: writes everything that is left. At most `limit_ms`.
   void finish(int limit_ms);
+  // Nothing is called back from here on. The cores have ended.
+  void close();
 
-  storage::Store& store() { return *store_; }
-  const storage::Store& store() const { return *store_; }
+  storage::ReplicaStore& store() { return *store_; }
+  const storage::ReplicaStore& store() const { return *store_; }
   const NodeStoreCounters& counters() const { return counters_; }
 
  private:
   struct End {
     core::Core* core;
     session::SessionTable* table;
-    std::unique_ptr<gates::DiskGate> gate;
+    std::unique_ptr<gates::DiskGate> gate;  // null: in a cluster
+    ReplicaEnd replicas;
+    bool is_idle() const { return gate != nullptr ? gate->is_idle() : replicas.is_idle(); }
   };
 
-  NodeStore(const Config& config, Log& log, std::unique_ptr<storage::Store> store);
+  NodeStore(const Config& config, Log& log, std::unique_ptr<storage::ReplicaStore> store);
   void start_shards_of(const End& end, const Clock& clock, std::uint16_t shard_count);
   // Runs `work(End&)` in a turn of every core and waits for all.
   template <typename Work>
   bool on_all(Work work, int limit_ms);
   bool checkpoint(int limit_ms);
+  bool flush(int limit_ms);
   void run();  // the checkpoint thread
   bool is_due();
 
   const Config config_;
   Log& log_;
-  std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<storage::ReplicaStore> store_;
   std::uint64_t epoch_ = 0;
   std::vector<End> ends_;
   NodeStoreCounters counters_;

@@ -78,9 +78,19 @@ void say_started(const Config& config, const Server& server) {
   } else {
     std::printf("HTTP is off; %u cores.\n", config.threads);
   }
-  std::printf(
-      "Sessions, queues and retained messages are kept in %s; PUBACK means: on this disk.\n",
-      config.data_dir.c_str());
+  std::printf("Sessions, queues and retained messages are kept in %s; PUBACK means: on %s.\n",
+              config.data_dir.c_str(),
+              config.is_cluster() ? "the disks of at least two nodes" : "this disk");
+  if (const std::string note = server.cluster_note(); !note.empty()) {
+    std::printf("%s\n", note.c_str());
+  }
+  std::fflush(stdout);
+}
+
+void say_joining(const Config& config) {
+  std::printf("Roost %s, node %s: joins cluster %s; peers reach it at %s, etcd: %s.\n",
+              version().c_str(), config.node.name.c_str(), config.cluster.name.c_str(),
+              config.node.advertise.c_str(), config.etcd.endpoint_list.c_str());
   std::fflush(stdout);
 }
 
@@ -96,10 +106,16 @@ sigset_t block_signals() {
   return set;
 }
 
-void wait_for_stop(const sigset_t& set, Server& server, Log& log) {
+void wait_for_stop(const sigset_t& set, const Config& config, Server& server, Log& log) {
+  constexpr timespec kLook{0, 20'000'000};  // whether it has joined its cluster
+  bool serves = !config.is_cluster();
   for (;;) {
-    int number = 0;
-    if (sigwait(&set, &number) != 0) continue;
+    if (!serves && server.serve_if_joined()) {
+      serves = true;
+      say_started(config, server);
+    }
+    const int number = serves ? sigwaitinfo(&set, nullptr) : sigtimedwait(&set, nullptr, &kLook);
+    if (number < 0) continue;
     if (number == SIGHUP) {
       server.reload();
       continue;
@@ -154,9 +170,14 @@ int run_serve(const ServeOptions& options) {
     std::fprintf(stderr, "roost: %s\n", server.error().message.c_str());
     return exit_code(server.error());
   }
+  (*server)->on_drain([] { ::kill(::getpid(), SIGTERM); });
   (*server)->start();
-  say_started(config, **server);
-  wait_for_stop(set, **server, log);
+  if (config.is_cluster()) {
+    say_joining(config);
+  } else {
+    say_started(config, **server);
+  }
+  wait_for_stop(set, config, **server, log);
   (*server)->stop();
   log.write(LogLevel::info, "stopped");
   log.flush();

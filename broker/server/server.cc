@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/server/server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -34,6 +35,60 @@ session::SessionLimits session_limits(const Config& config) {
 
 // For what is left to be written when the clients are gone.
 constexpr int kFinishLimitMs = 8000;
+// For the leadership of a node that stops to move to others.
+constexpr int kDrainLimitMs = 10'000;
+
+// For clients to be sent off at drain.rate.
+constexpr int kSendOffLimitMs = 60'000;
+
+// At drain.rate: whose sessions run here, then who is relayed.
+void send_off(Node& node) {
+  constexpr int kTickMs = 50;
+  const DrainConfig& drain = node.config.drain;
+  const auto reason = drain.server_reference.empty() ? mqtt::ReasonCode::server_shutting_down
+                                                     : mqtt::ReasonCode::use_another_server;
+  const auto connected = [&node](std::size_t core) {
+    return node.on_core[core]->sessions.counters().connected.value() +
+           node.cluster->on_core()[core]->relay.front().counters().relayed.value();
+  };
+  const auto send_off_of = [&node, &drain, reason](std::size_t core, std::size_t count) {
+    session::SessionTable& sessions = node.on_core[core]->sessions;
+    gates::RelayFront& front = node.cluster->on_core()[core]->relay.front();
+    sessions.core().post([&sessions, &front, &drain, reason, count] {
+      const std::size_t kicked =
+          sessions.kick_some(count, reason, "server shutting down", drain.server_reference);
+      front.send_off_some(count - kicked, reason);
+    });
+  };
+  std::size_t owed = 0;  // thousandths of clients
+  for (int waited_ms = 0; waited_ms < kSendOffLimitMs; waited_ms += kTickMs) {
+    std::vector<std::size_t> busy;
+    for (std::size_t core = 0; core < node.on_core.size(); ++core) {
+      if (connected(core) > 0) busy.push_back(core);
+    }
+    if (busy.empty()) return;
+    owed += std::size_t{drain.rate} * kTickMs;
+    const std::size_t count = owed / 1000;
+    owed %= 1000;
+    for (std::size_t i = 0; i < busy.size(); ++i) {
+      const std::size_t share = (count + i) / busy.size();  // the last ones get what is left over
+      if (share > 0) send_off_of(busy[i], share);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kTickMs));
+  }
+}
+
+session::AckMode ack_mode(Ack ack) {
+  switch (ack) {
+    case Ack::quorum:
+      return session::AckMode::quorum;
+    case Ack::local:
+      return session::AckMode::local;
+    case Ack::memory:
+      return session::AckMode::memory;
+  }
+  return session::AckMode::quorum;
+}
 
 net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfig& mqtt) {
   net::ListenerSettings settings;
@@ -64,7 +119,7 @@ net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfi
 }  // namespace
 
 Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords,
-           std::unique_ptr<NodeStore> opened)
+           std::unique_ptr<NodeStore> opened, std::unique_ptr<cluster::Coordinator> coordinator)
     : config(wanted),
       log(to),
       connection_log(to, "connection", wanted.log.max_connection_lines),
@@ -76,13 +131,33 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenti
       started_ms(clock.steady_ms()) {
   routing.shard_count = config.shards;
   tables.limits = session_limits(config);
+  if (coordinator != nullptr) {
+    cluster = std::make_unique<NodeCluster>(config, log, clock, cores, routing, store->store(),
+                                            std::move(coordinator));
+  }
   for (std::uint16_t i = 0; i < cores.size(); ++i) {
-    on_core.push_back(std::make_unique<NodeCore>(cores.at(CoreId{i}), cores, routing, tables,
-                                                 *store, gates_common, net_counters[i]));
+    core::Core& core = cores.at(CoreId{i});
+    on_core.push_back(
+        std::make_unique<NodeCore>(core, cores, routing, tables, gates_common, net_counters[i]));
+    NodeCore& made = *on_core.back();
+    if (cluster == nullptr) {
+      store->join(core, made.sessions);
+    } else {
+      store->join(core, made.sessions, cluster->join(core, made.sessions, made.gates));
+    }
     routing.routers.push_back(&on_core.back()->sessions.router());
     tables.tables.push_back(&on_core.back()->sessions);
     gates_common.gates.push_back(&on_core.back()->gates);
   }
+  if (cluster != nullptr) cluster->complete();
+}
+
+// The replicas end before the store, which calls nobody back before the gates end.
+Node::~Node() {
+  if (cluster == nullptr) return;
+  cluster->close();
+  store->close();
+  cluster.reset();
 }
 
 struct Server::Inside {
@@ -111,10 +186,18 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
       {config.auth.password_file, config.auth.threads, config.auth.max_pending});
   if (!passwords) return Unexpected(passwords.error());
   auto inside = std::make_unique<Inside>();
-  inside->node = std::make_unique<Node>(config, log, std::move(*passwords), std::move(store));
+  std::unique_ptr<cluster::Coordinator> coordinator;
+  if (config.is_cluster()) {
+    auto opened = NodeCluster::open_coordinator(config);
+    if (!opened) return Unexpected(opened.error());
+    coordinator = std::move(*opened);
+  }
+  inside->node = std::make_unique<Node>(config, log, std::move(*passwords), std::move(store),
+                                        std::move(coordinator));
   Node& node = *inside->node;
   // First: who can reach a listener finds the node by its socket, too.
-  inside->admin = std::make_unique<AdminApi>(node);
+  inside->admin = std::make_unique<AdminApi>(
+      node, node.cluster == nullptr ? nullptr : &node.cluster->cluster());
   for (const ListenerConfig& wanted : config.listeners) {
     auto opened =
         net::Listener::open(net_settings(wanted, config.mqtt), node.cores, node.net_counters, log);
@@ -126,12 +209,13 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     gate->limits = config.mqtt.limits();
     gate->limits.packet_size_max = wanted.max_packet_size;
     gate->connect_timeout_ms = config.mqtt.connect_timeout_ms;
-    gate->ack = wanted.acks_memory ? session::AckMode::memory : session::AckMode::local;
+    gate->ack = ack_mode(wanted.ack);
     gate->listener = opened->get();
     node.gate_listeners.push_back(std::move(gate));
     node.listeners.push_back(std::move(*opened));
   }
   add_metrics(inside->metrics, node);
+  add_cluster_metrics(inside->metrics, node);
   inside->admin->add_metrics(inside->metrics);
   if (config.http.port != 0) {
     http::Settings settings;
@@ -156,14 +240,35 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   return std::unique_ptr<Server>(new Server(std::move(inside)));
 }
 
+void Server::on_drain(std::function<void()> stop) { inside_->admin->on_drain(std::move(stop)); }
+
 void Server::start() {
   Node& node = *inside_->node;
   inside_->started = true;
   if (inside_->http != nullptr) inside_->http->start();  // says that it isn't ready yet
   inside_->admin->start();
+  if (node.cluster != nullptr) {
+    node.cores.start();
+    node.cluster->start();
+    node.store->keep();
+    return;
+  }
   node.store->start_shards(node.clock, node.config.shards);
   node.cores.start();
   node.store->lead();
+  open_doors();
+}
+
+bool Server::serve_if_joined() {
+  Node& node = *inside_->node;
+  if (node.ready) return true;
+  if (node.cluster == nullptr || !node.cluster->is_joined()) return false;
+  open_doors();
+  return true;
+}
+
+void Server::open_doors() {
+  Node& node = *inside_->node;
   inside_->sys = std::make_unique<SysPublisher>(node);
   node.cores.at(CoreId{0}).post([sys = inside_->sys.get()] { sys->start(); });
   for (std::size_t i = 0; i < node.listeners.size(); ++i) {
@@ -180,9 +285,12 @@ void Server::stop(int grace_ms) {
   inside_->stopped = true;
   Node& node = *inside_->node;
   node.ready = false;
-  inside_->admin->stop();
   if (inside_->started) {
     for (auto& listener : node.listeners) listener->stop();
+    if (node.cluster != nullptr) {
+      node.cluster->drain(kDrainLimitMs);
+      send_off(node);
+    }
     for (auto& one : node.on_core) {
       one->sessions.core().post([&sessions = one->sessions, &gates = one->gates] {
         sessions.kick_all(mqtt::ReasonCode::server_shutting_down, "server shutting down");
@@ -200,9 +308,11 @@ void Server::stop(int grace_ms) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
+  inside_->admin->stop();
   if (inside_->started) node.store->finish(kFinishLimitMs);
   if (inside_->http != nullptr) inside_->http->stop();
   node.authenticator->stop();
+  if (inside_->started && node.cluster != nullptr) node.cluster->stop();
   node.cores.stop();
   for (auto& one : node.on_core) one->gates.close_all();
 }
@@ -221,6 +331,11 @@ std::vector<std::string> Server::listening() const {
   std::vector<std::string> lines;
   for (const auto& listener : inside_->node->listeners) lines.push_back(listener->describe());
   return lines;
+}
+
+std::string Server::cluster_note() const {
+  const Node& node = *inside_->node;
+  return node.cluster == nullptr ? std::string() : two_nodes_note(node.cluster->cluster().status());
 }
 
 std::uint16_t Server::port(std::size_t listener) const {

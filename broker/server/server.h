@@ -4,6 +4,7 @@
 // Owner: run_serve, or a test.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,8 +28,13 @@ class Server {
                                               std::unique_ptr<NodeStore> store);
   ~Server();  // stop()
 
-  // Brings back what is on disk, then serves. Blocks until then.
+  // What `roost drain` does: the owner shall call stop() soon. Must not block; before start().
+  void on_drain(std::function<void()> stop);
+  // Brings back what is on disk, then serves; blocks until then. In a cluster it only begins to
+  // join.
   void start();
+  // True: serves. In a cluster to be called until it does.
+  bool serve_if_joined();
   // No new clients; the present ones are told (v5: 0x8B), their last bytes flushed for at most
   // `grace_ms`; then everything ends. Idempotent.
   void stop(int grace_ms = 1000);
@@ -37,12 +43,15 @@ class Server {
 
   // "mqtt on 127.0.0.1:1883" and so on, for the start message.
   std::vector<std::string> listening() const;
+  // What an operator of so few nodes should know; empty: nothing.
+  std::string cluster_note() const;
   std::uint16_t port(std::size_t listener) const;
   std::uint16_t http_port() const;  // 0: off
 
  private:
   struct Inside;
   explicit Server(std::unique_ptr<Inside> inside);
+  void open_doors();
   std::unique_ptr<Inside> inside_;
 };
 

@@ -109,6 +109,7 @@ bool assign_choice(const Setting& setting, std::string_view text, const Field& f
   if (auto* const* word = std::get_if<std::string*>(&field)) **word = text;
   if (auto* const* flag = std::get_if<bool*>(&field)) **flag = index == 1;
   if (auto* const* level = std::get_if<LogLevel*>(&field)) **level = static_cast<LogLevel>(index);
+  if (auto* const* ack = std::get_if<Ack*>(&field)) **ack = static_cast<Ack>(index);
   return true;
 }
 

@@ -28,9 +28,9 @@ enum class ValueKind {
   choice,
 };
 
-// Where a value goes. For a choice: its index into bool or LogLevel, or its word into a string.
+// Where a value goes. For a choice: its index into bool or an enum, or its word into a string.
 using Field = std::variant<std::string*, bool*, std::optional<bool>*, std::uint16_t*,
-                           std::uint32_t*, std::uint64_t*, LogLevel*>;
+                           std::uint32_t*, std::uint64_t*, LogLevel*, Ack*>;
 
 // Bounds in the field's unit, a word that stands for one value ("never"), the words of a choice.
 struct Allowed {

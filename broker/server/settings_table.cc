@@ -2,6 +2,7 @@
 #include <limits>
 #include <utility>
 
+#include "broker/base/ids.h"
 #include "broker/server/settings.h"
 
 namespace roost::server {
@@ -64,10 +65,13 @@ std::vector<Setting> listener_settings() {
        "Connections at once; 0: no limit of its own.", range(0, kAny32)},
       {"listeners.*.max_packet_size", Kind::size, "", LISTENER_FIELD(max_packet_size),
        "Overrides mqtt.max_packet_size for this listener.", range(1024, mqtt::kPacketSizeMax)},
-      {"listeners.*.ack", Kind::choice, "local", LISTENER_FIELD(acks_memory),
-       "When PUBACK and PUBREC leave. local: what a session that outlives its connection wants, or "
-       "what is retained, is on disk. memory: it is accepted, and a crash may lose it.",
-       one_of({"local", "memory"})},
+      {"listeners.*.ack", Kind::choice, "quorum", LISTENER_FIELD(ack),
+       "When PUBACK and PUBREC leave. quorum: what a session that outlives its connection wants, "
+       "or what is retained, is on the disks of all nodes that are in sync, two at least; of a "
+       "node alone: on its own. local: it is on the disk of the node that leads it, and lost with "
+       "that node where no other has it yet; QoS 2 of a session that outlives its connection waits "
+       "for quorum all the same. memory: it is accepted, and a crash may lose it.",
+       one_of({"quorum", "local", "memory"})},
   };
 }
 
@@ -112,10 +116,59 @@ std::vector<Setting> service_settings() {
        CONFIG_FIELD(store.checkpoint_interval_ms), "The same after this time at the latest.",
        range(1000, kDayMs)},
       {"shards", Kind::number, "64", CONFIG_FIELD(shards),
-       "Units that sessions and retained messages are divided into. Chosen once, for life.",
+       "Units that sessions and retained messages are divided into. Chosen once, for life. At most "
+       "64 in a cluster, the same on every node.",
        range(1, 4096)},
       {"threads", Kind::number, "0", CONFIG_FIELD(threads),
        "Threads that serve clients, at most one a shard; 0: one per CPU.", range(0, 64)},
+  };
+}
+
+std::vector<Setting> cluster_settings() {
+  return {
+      {"cluster.name", Kind::text, "", CONFIG_FIELD(cluster.name),
+       "Nodes with the same name and the same etcd form one broker. Empty: a node alone."},
+      {"cluster.nodes", Kind::number, "3", CONFIG_FIELD(cluster.nodes),
+       "How many nodes a new cluster waits for before it makes its shards; later, nodes come and "
+       "go. Two protect data, not availability: fail-over needs three.",
+       range(1, kPeersMax)},
+      {"cluster.lease", Kind::duration_ms, "3s", CONFIG_FIELD(cluster.lease_ms),
+       "A node that can't be heard for so long is taken for dead. At least one and a half of "
+       "etcd's election timeout.",
+       range(1000, 60'000)},
+      {"cluster.tls.ca", Kind::file, "", CONFIG_FIELD(cluster.tls.ca_file),
+       "PEM file with the authority of the nodes' certificates, and of nothing else. With cert and "
+       "key, nodes trust each other by it; without the three, whoever reaches node.listen is one."},
+      {"cluster.tls.cert", Kind::file, "", CONFIG_FIELD(cluster.tls.certificate_file),
+       "PEM file with this node's certificate, for the host that node.advertise names."},
+      {"cluster.tls.key", Kind::file, "", CONFIG_FIELD(cluster.tls.key_file),
+       "PEM file with its private key."},
+      {"node.name", Kind::text, "", CONFIG_FIELD(node.name),
+       "This node's name in the cluster, for life; default: the host name."},
+      {"node.listen", Kind::text, "*:7883", CONFIG_FIELD(node.listen),
+       "address:port where the other nodes connect; \"*\" is every address of this machine."},
+      {"node.advertise", Kind::text, "", CONFIG_FIELD(node.advertise),
+       "host:port by which the others reach it; default: host name and the port of node.listen."},
+      {"node.zone", Kind::text, "", CONFIG_FIELD(node.zone),
+       "What fails together (a rack, an availability zone): replicas are spread over zones."},
+      {"etcd.endpoints", Kind::text, "", CONFIG_FIELD(etcd.endpoint_list),
+       "etcd's members as host:port, separated by commas (or a list)."},
+      {"etcd.username", Kind::text, "", CONFIG_FIELD(etcd.user_name),
+       "Where etcd wants its clients to log in."},
+      {"etcd.password_file", Kind::file, "", CONFIG_FIELD(etcd.password_file),
+       "File whose first line is that user's password."},
+      {"etcd.ca", Kind::file, "", CONFIG_FIELD(etcd.tls.ca_file),
+       "PEM file with the authority of etcd's certificates; switches TLS on."},
+      {"etcd.cert", Kind::file, "", CONFIG_FIELD(etcd.tls.certificate_file),
+       "PEM file with the certificate that is shown to etcd."},
+      {"etcd.key", Kind::file, "", CONFIG_FIELD(etcd.tls.key_file),
+       "PEM file with its private key."},
+      {"drain.rate", Kind::number, "200", CONFIG_FIELD(drain.rate),
+       "Clients per second that are sent off when this node drains, or when the leader of their "
+       "sessions has died or moved.",
+       range(1, kAny32)},
+      {"drain.server_reference", Kind::text, "", CONFIG_FIELD(drain.server_reference),
+       "Where MQTT 5 clients are told to go then (0x9C); empty: they are told to come again."},
   };
 }
 
@@ -191,7 +244,7 @@ std::vector<Setting> mqtt_settings() {
 
 std::vector<Setting> build_table() {
   std::vector<Setting> table = listener_settings();
-  for (auto& part : {service_settings(), mqtt_settings()}) {
+  for (auto& part : {service_settings(), cluster_settings(), mqtt_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

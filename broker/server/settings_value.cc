@@ -89,6 +89,35 @@ std::optional<bool> parse_bool(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<HostPort> parse_host_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto port = parse_number(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > std::numeric_limits<std::uint16_t>::max()) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (is_bracketed) host = host.substr(1, host.size() - 2);
+  const auto is_bad = [&](unsigned char c) {
+    return c <= ' ' || c == 0x7F || c == '/' || c == '[' || c == ']' || c == ',' ||
+           (c == ':' && !is_bracketed);
+  };
+  if (host.empty() || std::any_of(host.begin(), host.end(), is_bad)) return std::nullopt;
+  return HostPort{std::string(host), static_cast<std::uint16_t>(*port)};
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::string_view word = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
+    while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
+    if (!word.empty()) words.emplace_back(word);
+  }
+  return words;
+}
+
 std::string format_size(std::uint64_t bytes) {
   static constexpr std::array kFalling = {Unit{"TiB", 1ULL << 40}, Unit{"GiB", 1ULL << 30},
                                           Unit{"MiB", 1ULL << 20}, Unit{"KiB", 1ULL << 10}};

@@ -46,7 +46,7 @@ void ShardState::apply_one(const AttachedRecord& record) {
   if (!present && (record.durable || record.will)) {
     session = &begin_session(record.client_id);
     session->durable = record.durable;
-    if (record.durable) table_.counters().sessions_durable.add();
+    if (record.durable) counters().sessions_durable.add();
   }
   if (session != nullptr) {
     if (session->attached) session->sent_before = session->flight_end();
@@ -66,7 +66,8 @@ void ShardState::apply_one(const AttachedRecord& record) {
     }
     mark_dirty(*session);
   }
-  Session* live = table_.opening(record.client_id, record.generation);
+  if (present) steps_of_presence(*session, true);
+  Session* live = !leading_ ? nullptr : table_.opening(record.client_id, record.generation);
   if (live == nullptr) return;
   if (session != nullptr) session->live = live;
   live->opened(session, present);
@@ -107,6 +108,7 @@ void ShardState::detach(StoredSession& session, ShardMs now_ms) {
   }
   session.expires_at_ms = end_of(now_ms, session.expiry_s);
   note_due(session);
+  steps_of_presence(session, false);
 }
 
 void ShardState::apply_one(const EndedRecord& record) {
@@ -114,7 +116,7 @@ void ShardState::apply_one(const EndedRecord& record) {
   if (session == nullptr) return;
   if (record.why == EndedRecord::Why::expired) {
     if (session->attached || session->expires_at_ms == kNever) return;  // it came back meanwhile
-    table_.counters().sessions_expired.add();
+    counters().sessions_expired.add();
   }
   end_session(*session);
 }
@@ -131,10 +133,10 @@ void ShardState::fire_will(StoredSession& session) {
   const std::unique_ptr<StoredWill> will = std::move(session.rare->will);
   mark_dirty(session);
   if (const auto message = published_will(*will->message, time_ms_ - offset_ms_)) {
-    if (table_.is_leading()) table_.counters().wills_sent.add();
+    if (leading_) counters().wills_sent.add();
     forward(message);
-  } else if (table_.is_leading()) {
-    table_.counters().dropped_not_authorized.add();
+  } else if (leading_) {
+    counters().dropped_not_authorized.add();
   }
 }
 
@@ -142,14 +144,20 @@ void ShardState::fire_will(StoredSession& session) {
 void ShardState::end_session(StoredSession& session) {
   if (session.live != nullptr) std::exchange(session.live, nullptr)->stored_ended();
   if (session.will() != nullptr) fire_will(session);
+  const bool departs = leaves_shared(session);
   session.filters.for_each(
       [&](std::string_view filter, const Subscription&) { remove_filter(session, filter); });
-  hand_on_fresh(session);
-  table_.counters().queued.sub(session.queued);
-  table_.counters().queued_bytes.sub(session.queued_bytes);
-  if (session.durable) table_.counters().sessions_durable.sub();
-  if (session.disk_end > session.oldest || writing_) {
-    sweeps_.push_back({session.number, session.oldest, session.next_sequence});
+  if (session.durable) counters().sessions_durable.sub();
+  handing_back_.erase(session.number);
+  if (departs) {
+    depart(session);  // its queue stays
+  } else {
+    hand_on_fresh(session);
+    counters().queued.sub(session.queued);
+    counters().queued_bytes.sub(session.queued_bytes);
+    if (session.disk_end > session.oldest || writing_) {
+      sweeps_.push_back({session.number, session.oldest, session.next_sequence});
+    }
   }
   ended_.emplace_back(session.client_id());
   dirty_.erase(&session);
@@ -158,15 +166,19 @@ void ShardState::end_session(StoredSession& session) {
 }
 
 void ShardState::remove_filter(StoredSession& session, std::string_view text) {
-  table_.counters().subscriptions.sub();
+  counters().subscriptions.sub();
   const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
   if (!filter) return;
   if (!filter->is_shared()) {
-    table_.index_remove(session, text, tree_);
+    index_remove(session, text);
     return;
   }
-  table_.counters().shared_subscriptions.sub();
-  if (table_.is_leading()) table_.share_leave(session.client_id(), *filter);
+  counters().shared_subscriptions.sub();
+  if (in_cluster()) {
+    step_left(session, *filter);
+  } else if (leading_) {
+    table_.share_leave(session.client_id(), *filter, session.generation);
+  }
 }
 
 void ShardState::apply_one(const SubscribedRecord& record) {
@@ -178,14 +190,15 @@ void ShardState::apply_one(const SubscribedRecord& record) {
     const Subscription subscription{entry.options, record.subscription_id};
     const bool added = session->filters.set(entry.filter, subscription);
     is_new.push_back(added);
-    if (added) table_.counters().subscriptions.add();
+    if (added) counters().subscriptions.add();
     const auto filter = mqtt::TopicFilter::parse(entry.filter, UINT32_MAX);
     if (!filter) continue;
     if (filter->is_shared()) {
-      if (added) table_.counters().shared_subscriptions.add();
+      if (added) counters().shared_subscriptions.add();
+      if (in_cluster()) step_joined(*session, entry.filter, entry.options.qos, session->attached);
       continue;
     }
-    table_.index_add(*session, entry.filter, subscription, tree_);
+    index_add(*session, entry.filter, subscription);
     gathers |= brings_retained(entry.options, added);
   }
   if (gathers) ++session->make_rare().gathers_open;
@@ -219,6 +232,7 @@ void ShardState::apply_one(const AckedRecord& record) {
     mark_dirty(*session);
   }
   if (session->live != nullptr) session->live->acks_committed(record);
+  if (is_departed(record.client_id)) went_on(*session);
 }
 
 // The duplicate check is made here, so that it holds for whoever leads. [MQTT-4.3.3-10]

@@ -162,10 +162,12 @@ void Session::send_ack(mqtt::PacketType type, mqtt::PacketId id, ReasonCode reas
   std::copy_n(bytes, size, link_->room(size));
 }
 
-void Session::handle_pingreq() { send_packet(mqtt::Pingresp{}); }
+void Session::handle_pingreq() {
+  if (!stranded_) send_packet(mqtt::Pingresp{});
+}
 
 void Session::handle(const mqtt::Disconnect& disconnect) {
-  if (disconnect.properties.has(PropertyId::session_expiry_interval)) {
+  if (!stranded_ && disconnect.properties.has(PropertyId::session_expiry_interval)) {
     const std::uint32_t wanted_s = disconnect.properties.session_expiry_interval_s;
     if (expiry_s_ == 0 && wanted_s != 0) {  // [MQTT-3.14.2-2]
       refuse(ReasonCode::protocol_error, "DISCONNECT sets an expiry where CONNECT had none");
@@ -175,7 +177,9 @@ void Session::handle(const mqtt::Disconnect& disconnect) {
   }
   Link* link = link_;
   const bool keeps_will = disconnect.reason != ReasonCode::success;  // [MQTT-3.14.4-3]
-  detach(keeps_will ? Departure::with_will : Departure::normal);
+  const Departure departure = keeps_will ? Departure::with_will : Departure::normal;
+  link->departs(departure);
+  detach(departure);
   link->close("client disconnected");
 }
 
@@ -192,11 +196,15 @@ void Session::refuse(ReasonCode reason, std::string_view why) {
 }
 
 // Before CONNACK nothing else may be said.
-void Session::kick(ReasonCode reason, std::string_view why) {
+void Session::kick(ReasonCode reason, std::string_view why, std::string_view server_reference) {
   if (link_ == nullptr) return;
   if (version_ == ProtocolVersion::v5 && !is_opening()) {
     mqtt::Disconnect disconnect;
     disconnect.reason = reason;
+    if (!server_reference.empty()) {
+      disconnect.properties.server_reference = server_reference;
+      disconnect.properties.mark(PropertyId::server_reference);
+    }
     send_packet(disconnect);
   }
   Link* link = link_;
@@ -217,6 +225,16 @@ void Session::stored_ended() {
 void Session::detach(Departure departure) {
   CHECK(link_ != nullptr);
   link_ = nullptr;
+  if (!stranded_) {
+    let_go();
+    if (!is_durable()) end_volatile();
+    if (logged_) detach_stored(departure);
+  }
+  table_.leave(*this);
+}
+
+// Nothing comes to its client any more.
+void Session::let_go() {
   table_.core().timers().cancel(*this);
   for (std::size_t i = 0; i < acks_.size(); ++i) {
     if (acks_[i].publication != nullptr) routing::Router::forget(*acks_[i].publication);
@@ -229,9 +247,6 @@ void Session::detach(Departure departure) {
     const bool once = held_[i].qos == mqtt::Qos::at_most_once;
     (once ? table_.counters().dropped_offline_qos0 : table_.counters().dropped_session_end).add();
   }
-  if (!is_durable()) end_volatile();
-  if (logged_) detach_stored(departure);
-  table_.leave(*this);
 }
 
 void Session::detach_stored(Departure departure) {
@@ -245,16 +260,7 @@ void Session::detach_stored(Departure departure) {
   record.will = departure == Departure::normal ? DetachedRecord::WillFate::discarded
                                                : DetachedRecord::WillFate::kept;
   if (is_durable()) {
-    SessionCounters& counters = table_.counters();
-    counters.in_flight.sub(out_.unfinished());
-    counters.queued.add(out_.unfinished());
-    for (std::size_t i = out_.window(); i < out_.size(); ++i) {
-      if (out_.at(i).sequence != Outgoing::kUnnumbered) continue;
-      counters.queued.sub();  // retained at QoS 0: was for this connection
-      counters.dropped_offline_qos0.add();
-    }
-    counters.queued_bytes.sub(queue_bytes_);
-    table_.bytes_in_memory() -= queue_bytes_;
+    give_back_queue();
     stored_->filters.for_each([&](std::string_view text, const Subscription&) {
       const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
       if (filter && filter->is_shared()) table_.share_presence(client_id_, *filter, false);
@@ -262,6 +268,40 @@ void Session::detach_stored(Departure departure) {
   }
   if (stored_ != nullptr) std::exchange(stored_, nullptr)->live = nullptr;
   table_.append(client_id_, std::move(record));
+}
+
+// What its client didn't finish counts as its shard's again.
+void Session::give_back_queue() {
+  SessionCounters& counters = table_.counters();
+  counters.in_flight.sub(out_.unfinished());
+  counters.queued.add(out_.unfinished());
+  for (std::size_t i = out_.window(); i < out_.size(); ++i) {
+    if (out_.at(i).sequence != Outgoing::kUnnumbered) continue;
+    counters.queued.sub();  // retained at QoS 0: was for this connection
+    counters.dropped_offline_qos0.add();
+  }
+  counters.queued_bytes.sub(queue_bytes_);
+  table_.bytes_in_memory() -= queue_bytes_;
+}
+
+void Session::strand(std::size_t place) {
+  CHECK(link_ != nullptr && !stranded_);
+  let_go();
+  if (is_durable()) give_back_queue();
+  lose_record();
+  stranded_ = true;
+  stranded_place_ = place;
+  out_ = {};
+  held_ = {};
+  acks_ = {};
+  answers_ = {};
+  aliases_in_.reset();
+  aliases_out_.reset();
+}
+
+void Session::lose_record() {
+  logged_ = false;
+  if (stored_ != nullptr) std::exchange(stored_, nullptr)->live = nullptr;
 }
 
 // All that it had ends with the connection; what a share group gave it goes to another member.
@@ -274,7 +314,7 @@ void Session::end_volatile() {
       table_.unsubscribe_volatile(*this, text);
       return;
     }
-    table_.share_leave(client_id_, *filter);
+    table_.share_leave(client_id_, *filter, generation_);
     counters.shared_subscriptions.sub();
   });
   counters.in_flight.sub(out_.unfinished());

@@ -11,26 +11,48 @@
 
 namespace roost::session {
 
-void ShardState::forward(const routing::MessagePtr& message) {
+LogIndex ShardState::forward(const routing::MessagePtr& message) {
   // Several may come of one record (wills of all who were attached): numbered within it.
   LogIndex number = applied_ << kForwardBits;
   if (last_forward_ >= number) number = last_forward_ + 1;
   last_forward_ = number;
   forwards_.push_back({number, message});
-  if (table_.is_leading()) publish_forward(forwards_.back());
+  if (is_forwarding()) publish_forward(forwards_.back());
+  return number;
 }
 
-void ShardState::publish_forward(const Forward& forward) {
+void ShardState::publish_forward(Forward& forward) {
   const LogIndex index = forward.index;
-  const auto [outcome, publication] =
-      table_.router().publish(forward.message, {this, index}, Source{id_, index});
-  if (outcome != routing::Router::Outcome::pending) on_confirmed(index);
+  const Source source = Source::of_shard(id_, table_.log().lineage(id_), index);
+  const auto published = forward.message->is_step()
+                             ? table_.send_step(forward.message, {this, index}, source)
+                             : table_.router().publish(forward.message, {this, index}, source);
+  if (!published) return;  // goes when its node is there, or is settled when that is over
+  if (published->outcome == routing::Router::Outcome::pending) {
+    forward.publication = published->publication;
+  } else {
+    on_confirmed(index);
+  }
 }
 
+void ShardState::let_forwards_go() {
+  forwards_let_go_ = true;
+  begin_forwarding();
+}
+
+// In index order, what the beginning of the epoch brought too, or targets would take older ones for
+// repeats.
 void ShardState::resume_forwards() {
-  // A confirmation may shorten the row meanwhile.
-  std::vector<Forward> open(forwards_.begin(), forwards_.end());
-  for (const Forward& one : open) publish_forward(one);
+  if (!is_forwarding()) return;
+  for (std::size_t i = 0; i < forwards_.size(); ++i) {
+    Forward& one = forwards_[i];
+    if (one.publication == nullptr && !one.is_done) publish_forward(one);
+  }
+}
+
+void ShardState::begin_forwarding() {
+  resume_forwards();
+  if (is_forwarding()) hand_back_all();
 }
 
 void ShardState::on_confirmed(std::uint64_t tag) {
@@ -39,6 +61,12 @@ void ShardState::on_confirmed(std::uint64_t tag) {
                        [](const Forward& one, LogIndex index) { return one.index < index; });
   if (at == forwards_.end() || at->index != tag) return;
   at->is_done = true;
+  at->publication = nullptr;
+  if (const auto wait = step_waits_.find(tag); wait != step_waits_.end()) {
+    core::Task done = std::move(wait->second);
+    step_waits_.erase(wait);
+    done();
+  }
   for (const Forward& one : forwards_) {
     if (!one.is_done) break;
     forwarded_through_ = std::max(forwarded_through_, one.index);
@@ -72,7 +100,7 @@ void ShardState::note_due(StoredSession& session) {
     due_ms = std::min(due_ms, session.will()->due_ms);
   }
   due_.set(session, due_ms);
-  if (due_ms != kNever) table_.due_at(due_ms - offset_ms_);
+  if (leading_ && due_ms != kNever) table_.due_at(steady_of(due_ms));
 }
 
 }  // namespace roost::session

@@ -12,6 +12,13 @@
 
 namespace roost::session {
 
+// Why a client is gone; decides about its will. [MQTT-3.1.2-8] [MQTT-3.14.4-3]
+enum class Departure : std::uint8_t {
+  normal,     // DISCONNECT 0x00: the will is thrown away
+  with_will,  // DISCONNECT 0x04
+  lost,       // connection closed, keep alive over, protocol error, takeover, kicked
+};
+
 class Link {
  public:
   // Contiguous room for one packet of `size` bytes, to be filled before the next call.
@@ -24,6 +31,8 @@ class Link {
   virtual std::uint32_t packet_size_max() const { return 0; }
   // CONNACK is written: what else the client sent may be handled now.
   virtual void opened() {}
+  // DISCONNECT came, close() follows. Without it the client counts as lost.
+  virtual void departs(Departure) {}
   // The session lets go: send what waits, then close. Nothing is called on the session after.
   virtual void close(std::string_view why) = 0;
 

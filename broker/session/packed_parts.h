@@ -15,10 +15,36 @@ void generation(Form& form, In<Form, Generation>& generation) {
   form.number(generation.counter);
 }
 
-inline constexpr auto kEachSource = [](auto& form, auto& source) {
-  form.number(source.shard.value);
-  form.number(source.index);
-};
+// A source in front of its message: none; a shard of a node alone, which has no lineage; one of a
+// cluster; a node's core.
+enum class SourceForm : std::uint8_t { none, shard, shard_of_lineage, node };
+
+inline SourceForm form_of(const std::optional<Source>& source) {
+  if (!source) return SourceForm::none;
+  if (source->kind == Source::Kind::node) return SourceForm::node;
+  return source->life == 0 ? SourceForm::shard : SourceForm::shard_of_lineage;
+}
+
+inline void source(PackedWriter& writer, const std::optional<Source>& source) {
+  const SourceForm form = form_of(source);
+  writer.choice(form, SourceForm::node);
+  if (!source) return;
+  writer.number(source->part);
+  if (form != SourceForm::shard) writer.number(source->life);
+  writer.number(source->number);
+}
+
+inline void source(PackedReader& reader, std::optional<Source>& source) {
+  SourceForm form{};
+  reader.choice(form, SourceForm::node);
+  if (form == SourceForm::none) return;
+  Source& read = source.emplace();
+  if (form == SourceForm::node) read.kind = Source::Kind::node;
+  reader.number(read.part);
+  if (form != SourceForm::shard) reader.number(read.life);
+  reader.number(read.number);
+  if (form_of(source) != form) reader.fail("a source without a lineage");
+}
 
 inline constexpr auto kEachText = [](auto& form, auto& text) { form.text(text); };
 
@@ -43,12 +69,25 @@ inline void options(PackedReader& reader, mqtt::SubscriptionOptions& options) {
              .retain_handling = static_cast<mqtt::RetainHandling>(byte >> 4)};
 }
 
+// Two flags in a byte.
+template <typename Form>
+void flags(Form& form, In<Form, bool>& first, In<Form, bool>& second) {
+  if constexpr (Form::kWrites) {
+    form.byte(static_cast<std::uint8_t>((first ? 1 : 0) | (second ? 2 : 0)));
+  } else {
+    const std::uint8_t read = form.byte();
+    if (read > 3) form.fail("flags that are not known");
+    first = (read & 1) != 0;
+    second = (read & 2) != 0;
+  }
+}
+
 // The limits in StartedRecord.
 template <typename Form>
 void limits(Form& form, In<Form, StartedRecord>& record) {
   form.number(record.max_queued_messages);
   form.number(record.max_queued_bytes);
-  form.flag(record.drop_oldest);
+  flags(form, record.drop_oldest, record.clean_go_on);
   form.list(record.keep_last, kEachText);
 }
 

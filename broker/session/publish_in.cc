@@ -16,6 +16,7 @@ using mqtt::Qos;
 using mqtt::ReasonCode;
 
 void Session::handle(mqtt::Publish& publish) {
+  if (stranded_) return;
   SessionCounters& counters = table_.counters();
   counters.publishes_in[static_cast<std::size_t>(publish.qos)].add();
   counters.publish_bytes_in.add(publish.payload.size());
@@ -139,7 +140,8 @@ void Session::accept(const mqtt::Publish& publish) {
   }
   if (exactly_once) awaiting_release_.insert(publish.packet_id);
   const std::uint64_t tag = first_ack_tag_ + acks_.size();
-  const auto [outcome, publication] = table_.router().publish(message, {this, tag});
+  const auto [outcome, publication] =
+      table_.router().publish(message, {this, tag, ack_mode_ == AckMode::local});
   if (publication != nullptr && ack_mode_ == AckMode::memory) {
     routing::Router::forget(*publication);
   }
@@ -162,7 +164,7 @@ void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::Message
   record.message = std::move(message);
   table_.append(client_id_, std::move(record));
   acknowledge(
-      {publish.packet_id, PacketType::pubrec, ReasonCode::success, ack_mode_ == AckMode::local});
+      {publish.packet_id, PacketType::pubrec, ReasonCode::success, ack_mode_ != AckMode::memory});
 }
 
 // In the order of the records.

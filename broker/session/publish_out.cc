@@ -94,6 +94,7 @@ bool Session::window_open() const {
 }
 
 void Session::handle(const mqtt::Ack& ack) {
+  if (stranded_) return;
   table_.counters().acks_in.add();
   switch (ack.type) {
     case PacketType::puback:

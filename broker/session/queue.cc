@@ -117,7 +117,9 @@ void Session::dropped(std::uint64_t sequence) {
 
 // --- out ---
 
-void Session::on_drained() { pump(); }
+void Session::on_drained() {
+  if (!stranded_) pump();
+}
 
 // From the queue to the client as far as window and socket allow.
 void Session::pump() {

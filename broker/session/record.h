@@ -53,6 +53,9 @@ struct StartedRecord {
   bool drop_oldest = false;               // on overflow; else the newest is refused
   std::vector<std::string> keep_last;     // filters whose messages an absent client gets only the
                                           // newest of, per topic
+  // In a cluster clean sessions live at their fronts and go on, whoever leads: only sessions that
+  // ran at the leader are not attached any more.
+  bool clean_go_on = false;
 };
 
 // What time it is; now and then, so that a restart knows how long it was away.

@@ -79,6 +79,10 @@ const char* name_of(RecordType type) {
   return row == nullptr ? nullptr : row->name;
 }
 
+bool knows_record(ByteView bytes) {
+  return bytes.empty() || name_of(static_cast<RecordType>(bytes[0])) != nullptr;
+}
+
 void encode_record(const Record& record, SteadyMs shard_offset_ms, std::vector<std::uint8_t>& out) {
   encode(record, PackedWriter(out, shard_offset_ms));
 }

@@ -41,6 +41,9 @@ RecordType type_of(const Record& record);
 // "published"; null for a type that this version doesn't know.
 const char* name_of(RecordType type);
 
+// False: the bytes are a later version's record, which mustn't be left out.
+bool knows_record(ByteView bytes);
+
 // Appends to `out`. Shard time = steady time of this process + `shard_offset_ms`: messages have
 // steady time in memory and shard time in their bytes; the records' own times are shard time.
 // Requires: messages are not null (a will may be absent); texts up to 65 535 bytes.

@@ -26,13 +26,13 @@ void fields(Form& form, In<Form, TickRecord>& record) {
 
 template <typename Form>
 void fields(Form& form, In<Form, PublishedRecord>& record) {
-  form.optional(record.source, kEachSource);
+  source(form, record.source);
   form.message(record.message);
 }
 
 template <typename Form>
 void fields(Form& form, In<Form, AssignedRecord>& record) {
-  form.optional(record.source, kEachSource);
+  source(form, record.source);
   form.text(record.client_id);
   form.text(record.share);
   form.message(record.message);
@@ -52,7 +52,7 @@ void fields(Form& form, In<Form, GatheredRecord>& record) {
 
 template <typename Form>
 void fields(Form& form, In<Form, RetainedRecord>& record) {
-  form.optional(record.source, kEachSource);
+  source(form, record.source);
   form.message(record.message);
 }
 

@@ -8,9 +8,10 @@ namespace {
 
 using routing::MessagePtr;
 
-// Hashes of clients, topics and shards are kept apart; two that meet nevertheless cost a wait.
+// Hashes of clients, topics and sources are kept apart; two that meet nevertheless cost a wait.
 constexpr std::uint64_t kTopic = 0x9E3779B97F4A7C15;
-constexpr std::uint64_t kShard = 0xC2B2AE3D27D4EB4F;
+constexpr std::uint64_t kSource = 0xC2B2AE3D27D4EB4F;
+constexpr std::uint64_t kLife = 0xFF51AFD7ED558CCD;
 
 template <typename Visit>
 void visit_message(const MessagePtr& message, Visit& visit) {
@@ -20,7 +21,7 @@ void visit_message(const MessagePtr& message, Visit& visit) {
 
 template <typename Visit>
 void visit_source(const std::optional<Source>& source, Visit& visit) {
-  if (source) visit((std::uint64_t{source->shard.value} + 1) * kShard);
+  if (source) visit((source->life * kLife + source->part + 1) * kSource);
 }
 
 // Calls visit(key) for each thing that the record is about.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which records of one shard must be committed in the order in which they were appended: those of
-// one client (its session, and what it published), of one topic, and what one shard's log fans out,
-// as repeats are told by its index. All others may pass each other: nobody has been promised
+// one client (its session, and what it published), of one topic, and what comes from one source, as
+// repeats are told by its number. All others may pass each other: nobody has been promised
 // anything about the one that is still on its way.
 // Thread: any thread (values).
 #pragma once

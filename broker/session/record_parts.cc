@@ -15,20 +15,20 @@ namespace {
 constexpr auto kType = static_cast<std::uint8_t>(RecordType::part);
 // Type, size and offset (up to five bytes each), length.
 constexpr std::size_t kHeadSizeMax = 1 + 5 + 5 + 4;
-constexpr std::size_t kPayloadMax = kRecordPartMax - kHeadSizeMax;
 
 }  // namespace
 
 bool is_part(ByteView entry) { return !entry.empty() && entry[0] == kType; }
 
-RecordSplitter::RecordSplitter(PiecedBytes record)
-    : record_(std::move(record)), size_(record_.size()) {
+RecordSplitter::RecordSplitter(PiecedBytes record, std::size_t part_max)
+    : record_(std::move(record)), size_(record_.size()), payload_max_(part_max - kHeadSizeMax) {
   CHECK(size_ > 0 && size_ <= kRecordSizeMax);
+  CHECK(part_max > kHeadSizeMax && part_max <= kRecordPartMax);
 }
 
 void RecordSplitter::next(std::vector<std::uint8_t>& out) {
   CHECK(!done());
-  const std::size_t part = std::min(kPayloadMax, size_ - offset_);
+  const std::size_t part = std::min(payload_max_, size_ - offset_);
   out.reserve(out.size() + kHeadSizeMax + part);
   PackedWriter writer(out, 0);
   writer.byte(kType);

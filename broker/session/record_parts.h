@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A large encoded record as several log entries of at most 1 MiB, so that it doesn't hold up small
-// ones; those may stand between its parts. The last part is the record's place in the order. A
-// part: the byte RecordType::part, size of the whole, offset of this part, its bytes.
-// Thread: core-bound.
+// A large encoded record as several log entries of at most 1 MiB (less in a cluster), so that it
+// doesn't hold up small ones; those may stand between its parts. The last part is the record's
+// place in the order. A part: the byte RecordType::part, size of the whole, offset of this part,
+// its bytes. Thread: core-bound.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +21,17 @@ inline constexpr std::size_t kRecordPartMax = std::size_t{1} << 20;
 // What a joiner takes: any PUBLISH that MQTT can carry, and as much around it.
 inline constexpr std::size_t kRecordSizeMax = std::size_t{512} << 20;
 
-inline bool needs_parts(const PiecedBytes& record) {
-  return !record.pieces.empty() || record.bytes.size() > kRecordPartMax;
+inline bool needs_parts(const PiecedBytes& record, std::size_t part_max = kRecordPartMax) {
+  return !record.pieces.empty() || record.bytes.size() > part_max;
 }
 bool is_part(ByteView entry);
 
 // Cuts an encoded record; its pieces stay where they are meanwhile.
-// Requires: not empty, up to kRecordSizeMax.
+// Requires: not empty, up to kRecordSizeMax; parts of some bytes more than their heads, up to
+// kRecordPartMax.
 class RecordSplitter {
  public:
-  explicit RecordSplitter(PiecedBytes record);
+  explicit RecordSplitter(PiecedBytes record, std::size_t part_max = kRecordPartMax);
   bool done() const { return offset_ == size_; }
   // Appends the next part to `out`. Requires: !done().
   void next(std::vector<std::uint8_t>& out);
@@ -38,6 +39,7 @@ class RecordSplitter {
  private:
   PiecedBytes record_;
   std::size_t size_;
+  std::size_t payload_max_;  // of a part
   std::size_t offset_ = 0;
 };
 

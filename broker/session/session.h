@@ -22,6 +22,7 @@
 #include "broker/session/link.h"
 #include "broker/session/matching.h"
 #include "broker/session/outgoing.h"
+#include "broker/session/retained_elsewhere.h"
 #include "broker/session/stored_session.h"
 #include "broker/session/topic_alias.h"
 
@@ -29,22 +30,10 @@ namespace roost::session {
 
 class SessionTable;
 
-// A retained message, and which of the filters asked for (an index) it matches.
-struct Kept {
-  std::uint32_t filter = 0;
-  routing::MessagePtr message;
-};
-
-// Why a client is gone; decides about its will. [MQTT-3.1.2-8] [MQTT-3.14.4-3]
-enum class Departure : std::uint8_t {
-  normal,     // DISCONNECT 0x00: the will is thrown away
-  with_will,  // DISCONNECT 0x04
-  lost,       // connection closed, keep alive over, protocol error, takeover, kicked
-};
-
 // When PUBACK and PUBREC leave.
 enum class AckMode : std::uint8_t {
-  local,   // stored: on disk here
+  quorum,  // stored: on the disks of all nodes in sync; alone: here
+  local,   // stored on the disk of the node that leads the shard
   memory,  // accepted
 };
 
@@ -88,7 +77,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   bool is_busy() const;
   void pump();
   // Ends the connection with a reason, e.g. 0x8E or 0x8B.
-  void kick(mqtt::ReasonCode reason, std::string_view why);
+  // `server_reference`: where the client shall go instead; v5, with 0x9C and 0x9D.
+  void kick(mqtt::ReasonCode reason, std::string_view why, std::string_view server_reference = {});
 
   // --- its shard's records are committed (ShardState) ---
   void opened(StoredSession* stored, bool session_present);
@@ -101,6 +91,14 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void release_committed(const ReleasedRecord& record);
   void gather_committed() { gather_done(); }
   void stored_ended();  // the session is over, by an operator's word
+  // --- its shard is led elsewhere from now on (SessionTable) ---
+  // A durable one: keeps nothing but its link, lets fall what the client sends, and waits for
+  // kick(). `place`: of SessionTable's.
+  void strand(std::size_t place);
+  bool is_stranded() const { return stranded_; }
+  std::size_t stranded_place() const { return stranded_place_; }
+  // A clean one goes on; its will was in the record.
+  void lose_record();
 
   // --- for SessionTable ---
   void attach(const mqtt::Connect& connect, Link& link, std::string_view assigned_client_id,
@@ -127,8 +125,15 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
     mqtt::PacketId packet_id = 0;
     bool is_unsuback = false;
     bool is_committed = false;
-    std::uint32_t waiting = 1;  // for the log and for share groups
+    std::uint32_t waiting = 1;  // for the log, for share groups, for other nodes
     std::vector<mqtt::ReasonCode> reasons;
+  };
+  // Retained messages that a new subscription brings.
+  struct Replay {
+    std::vector<std::string> filters;
+    std::vector<mqtt::SubscriptionOptions> options;
+    std::uint32_t subscription_id = 0;
+    std::size_t held_before = 0;
   };
   struct Opening {
     mqtt::Connack connack;
@@ -139,7 +144,9 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   // connect.cc
   void prepare_connack(const mqtt::Connect& connect, std::string_view assigned_client_id);
   void detach(Departure departure);
+  void let_go();
   void detach_stored(Departure departure);
+  void give_back_queue();
   void end_volatile();
   void on_timer() override;
   void arm_timer();
@@ -189,9 +196,10 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   mqtt::ReasonCode check_entry(const mqtt::SubscribeEntry& entry,
                                const SubscribedRecord& accepted) const;
   void send_answers();
-  void share_joined(mqtt::PacketId packet_id);
+  void answer_part(mqtt::PacketId packet_id);
   void apply_volatile(const SubscribedRecord& record);
-  void replay_retained(const SubscribedRecord& record, const std::vector<bool>& is_new);
+  Replay wanted_retained(const SubscribedRecord& record, const std::vector<bool>& is_new);
+  void gather(Replay replay);
   void gathered(std::vector<Kept> kept, const std::vector<mqtt::SubscriptionOptions>& options,
                 std::uint32_t id, std::size_t held_before);
   void came_live(std::vector<Kept>& kept, std::size_t held_before) const;
@@ -213,8 +221,9 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::unique_ptr<Opening> opening_;
 
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
-  AckMode ack_mode_ = AckMode::local;
+  AckMode ack_mode_ = AckMode::quorum;
   bool bridge_ = false;
+  bool stranded_ = false;
   bool logged_ = false;                    // its coming was a record, so its going is one
   bool replaying_ = false;                 // retained messages wait: QoS 0 stays behind them
   bool caught_up_ = true;                  // what is queued comes here at once
@@ -225,6 +234,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::uint32_t expiry_s_ = 0;       // Session Expiry Interval; kNeverExpires: never
   std::uint32_t keep_alive_ms_ = 0;  // 1.5 x the keep alive; 0: none
   SteadyMs last_packet_ms_ = 0;
+  std::size_t stranded_place_ = 0;
   std::unique_ptr<TopicAliasIn> aliases_in_;
   std::unique_ptr<TopicAliasOut> aliases_out_;
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/base/hash.h"
+#include "broker/session/will.h"
 
 namespace roost::session {
 
@@ -15,9 +17,13 @@ SessionTable::SessionTable(core::Core& core, core::Cores& cores, routing::Routin
       cores_(cores),
       tables_(tables),
       router_(core, cores, routing, *this),
-      volatile_interest_(routing.volatiles, core.id().value),
+      volatile_interest_(routing.feed == nullptr
+                             ? routing::InterestWriter(routing.volatiles, core.id().value)
+                             : routing::InterestWriter(routing.volatiles, core.id().value,
+                                                       *routing.feed, routing::kVolatiles)),
       durable_interest_(routing.durables, core.id().value),
       shards_(routing.shard_count),
+      is_in_cluster_(routing.feed != nullptr),
       ticked_(routing.shard_count) {
   for (std::uint16_t id = 0; id < routing.shard_count; ++id) {
     if (&cores.of(ShardId{id}) == &core) {
@@ -52,7 +58,7 @@ std::int64_t SessionTable::offset_of(std::string_view client_id) const {
 }
 
 ShardMs SessionTable::shard_time_of(std::string_view client_id) const {
-  return core_.now_ms() + offset_of(client_id);
+  return shards_[shard_of(client_id).value]->now_ms(core_.now_ms());
 }
 
 // --- start-up ---
@@ -61,67 +67,79 @@ void SessionTable::replay(ShardId id, LogIndex index, const Record& record) {
   shard(id).apply(index, record);
 }
 
-void SessionTable::lead(const StartedRecord& limits) {
-  leading_ = true;
-  rejoin_groups();
-  begin_epoch(limits);
-  for (const auto& shard : shards_) {
-    if (shard != nullptr) shard->begin_leading();
-  }
-  core_.timers().arm(tick_timer_, core_.now_ms() + kTickMs);
-  core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
-}
-
-void SessionTable::begin_epoch(const StartedRecord& limits) {
-  for (const auto& shard : shards_) {
-    if (shard == nullptr) continue;
-    StartedRecord started = limits;
-    started.now_ms = std::max(core_.now_ms() + shard->offset_ms(), shard->time_ms());
-    started.wall_ms = core_.wall_ms();
-    append(shard->id(), std::move(started), nullptr);
-    ticked_[shard->id().value] = shard->applied() + 1;
-  }
-}
-
-void SessionTable::resume() {
-  for (const auto& shard : shards_) {
-    if (shard != nullptr) shard->resume_forwards();
-  }
-}
-
 // --- clients ---
 
-Session& SessionTable::connect(const mqtt::Connect& connect, Link& link,
-                               std::string_view assigned_client_id, AckMode ack) {
+bool SessionTable::runs_at_leader(const mqtt::Connect& connect, std::string_view client_id) const {
+  const bool outlives = connect.version == mqtt::ProtocolVersion::v5
+                            ? connect.properties.session_expiry_interval_s > 0
+                            : !connect.clean_start;
+  return outlives || (!connect.clean_start && is_known(client_id));
+}
+
+bool SessionTable::is_known(std::string_view client_id) const {
+  return stored(client_id) != nullptr || opens_.contains(std::string(client_id));
+}
+
+// An older connection of that client id ends.
+Session& SessionTable::take_over(std::string_view client_id, Generation generation) {
   DCHECK(core_.is_current());
-  const std::string_view client_id =
-      connect.client_id.empty() ? assigned_client_id : connect.client_id;
   if (Session* older = live(client_id)) {
     counters_.takeovers.add();
     older->kick(mqtt::ReasonCode::session_taken_over, "taken over");
   }
-  const bool is_known = stored(client_id) != nullptr || opens_.contains(std::string(client_id));
-  const bool outlives = connect.version == mqtt::ProtocolVersion::v5
-                            ? connect.properties.session_expiry_interval_s > 0
-                            : !connect.clean_start;
-  const bool durable = outlives || (is_known && !connect.clean_start);
-  auto made = std::make_unique<Session>(*this, client_id, Generation{log_->epoch(), ++generation_});
+  auto made = std::make_unique<Session>(*this, client_id, generation);
   Session& session = *made;
   const bool added = live_.emplace(session.client_id(), std::move(made)).second;
   CHECK(added);
-  session.attach(connect, link, assigned_client_id, ack);
-  if (!durable && !is_known && !connect.will) {
-    session.opened(nullptr, false);
-    return session;
-  }
-  ++opens_[std::string(client_id)];
-  append(client_id, session.attached_record(connect, durable));
   return session;
 }
 
-// The record of a CONNECT is applied; its client may be gone.
+Session& SessionTable::connect(const mqtt::Connect& connect, Link& link,
+                               std::string_view assigned_client_id, AckMode ack) {
+  const std::string_view client_id =
+      connect.client_id.empty() ? assigned_client_id : connect.client_id;
+  const ShardId shard = shard_of(client_id);
+  CHECK(leads(shard));
+  const bool durable = runs_at_leader(connect, client_id);
+  const bool is_logged = durable || connect.will || is_known(client_id);
+  Session& session = take_over(client_id, next_generation(shard));
+  session.attach(connect, link, assigned_client_id, ack);
+  if (is_logged) {
+    ++opens_[std::string(client_id)];
+    append(shard, session.attached_record(connect, durable), nullptr);
+  } else {
+    session.opened(nullptr, false);
+  }
+  return session;
+}
+
+Session& SessionTable::connect_here(const mqtt::Connect& connect, Link& link,
+                                    std::string_view assigned_client_id, AckMode ack,
+                                    Generation generation) {
+  const std::string_view client_id =
+      connect.client_id.empty() ? assigned_client_id : connect.client_id;
+  Session& session = take_over(client_id, generation);
+  session.attach(connect, link, assigned_client_id, ack);
+  session.opened(nullptr, false);
+  return session;
+}
+
+void SessionTable::attach_elsewhere(const mqtt::Connect& connect, std::string_view client_id,
+                                    const Generation& generation, Door* door) {
+  AttachedRecord record;
+  record.client_id = client_id;
+  record.generation = generation;
+  record.now_ms = shard_time_of(client_id);
+  record.clean_start = connect.clean_start;
+  record.durable = false;
+  record.will = will_of(connect, hash64(client_id));
+  ++opens_[record.client_id];
+  ++door->left;
+  append(shard_of(client_id), std::move(record), door);
+}
+
+// The record of a CONNECT is applied, of a shard led here; its client may be gone.
 Session* SessionTable::opening(std::string_view client_id, const Generation& generation) {
-  if (!leading_) return nullptr;
   const auto open = opens_.find(std::string(client_id));
   if (open != opens_.end() && --open->second == 0) opens_.erase(open);
   Session* session = live(client_id, generation);
@@ -129,18 +147,36 @@ Session* SessionTable::opening(std::string_view client_id, const Generation& gen
 }
 
 void SessionTable::leave(Session& session) {
-  const auto at = live_.find(session.client_id());
-  CHECK(at != live_.end() && at->second.get() == &session);
-  std::erase(acked_, &session);
-  graveyard_.push_back(std::move(at->second));
-  live_.erase(at);
+  if (session.is_stranded()) {
+    graveyard_.push_back(std::move(stranded_[session.stranded_place()]));
+  } else {
+    const auto at = live_.find(session.client_id());
+    CHECK(at != live_.end() && at->second.get() == &session);
+    std::erase(acked_, &session);
+    graveyard_.push_back(std::move(at->second));
+    live_.erase(at);
+  }
   core_.at_turn_end(*this);
 }
 
 void SessionTable::kick_all(mqtt::ReasonCode reason, std::string_view why) {
   std::vector<Session*> connected;
   for (const auto& [id, session] : live_) connected.push_back(session.get());
+  for (const auto& session : stranded_) {
+    if (session != nullptr) connected.push_back(session.get());
+  }
   for (Session* session : connected) session->kick(reason, why);
+}
+
+std::size_t SessionTable::kick_some(std::size_t count, mqtt::ReasonCode reason,
+                                    std::string_view why, std::string_view server_reference) {
+  std::vector<Session*> connected;
+  for (const auto& [id, session] : live_) {
+    if (connected.size() == count) break;
+    connected.push_back(session.get());
+  }
+  for (Session* session : connected) session->kick(reason, why, server_reference);
+  return connected.size();
 }
 
 void SessionTable::subscribe_volatile(Session& session, std::string_view filter,
@@ -154,20 +190,6 @@ void SessionTable::unsubscribe_volatile(Session& session, std::string_view filte
   if (volatile_tree_.erase(filter, &session)) volatile_interest_.remove(filter);
 }
 
-void SessionTable::index_add(StoredSession& session, std::string_view filter,
-                             const Subscription& subscription, routing::TopicTree& tree) {
-  if (!tree.insert(filter, {&session, subscription.id, subscription.options})) return;
-  durable_interest_.add(filter);
-  shard_interest_.add(filter, shard_of(session.client_id()).value % 64U);
-}
-
-void SessionTable::index_remove(StoredSession& session, std::string_view filter,
-                                routing::TopicTree& tree) {
-  if (!tree.erase(filter, &session)) return;
-  durable_interest_.remove(filter);
-  shard_interest_.remove(filter, shard_of(session.client_id()).value % 64U);
-}
-
 // --- records ---
 
 void SessionTable::on_committed(ShardId id, LogIndex index, const Record& record, Door* door) {
@@ -178,12 +200,28 @@ void SessionTable::on_committed(ShardId id, LogIndex index, const Record& record
   if (door != nullptr) close_door(door);
 }
 
+// Who asks for the kept messages isn't held up by one that nobody may keep.
+void SessionTable::on_dropped(ShardId, const Record& record, Door* door) {
+  if (const auto* retained = std::get_if<RetainedRecord>(&record)) {
+    router_.retained_stored(*retained->message, false);
+  }
+  if (const auto* assigned = std::get_if<AssignedRecord>(&record)) return hand_on(*assigned, door);
+  if (door != nullptr) break_door(door);
+}
+
 Door* SessionTable::open_door(routing::ConfirmTo confirm) {
   if (spare_doors_.empty()) spare_doors_.push_back(&doors_.emplace_back());
   Door* door = spare_doors_.back();
   spare_doors_.pop_back();
   door->confirm = confirm;
   door->left = 1;  // the one who opens it
+  door->is_broken = false;
+  return door;
+}
+
+Door* SessionTable::open_door(core::Task then) {
+  Door* door = open_door(routing::ConfirmTo());
+  door->then = std::move(then);
   return door;
 }
 
@@ -192,16 +230,25 @@ void SessionTable::close_door(Door* door) {
   const routing::ConfirmTo confirm = door->confirm;
   core::Task then = std::move(door->then);
   door->then = {};
+  door->stored = {};
   spare_doors_.push_back(door);
+  if (door->is_broken) return;
   if (confirm) router_.confirm(confirm);
   if (then) then();
+}
+
+void SessionTable::break_door(Door* door) {
+  door->is_broken = true;
+  close_door(door);
 }
 
 bool SessionTable::shut_door(Door* door) {
   if (door == nullptr) return true;
   if (--door->left > 0) return false;
+  door->then = {};
+  door->stored = {};
   spare_doors_.push_back(door);
-  return true;
+  return !door->is_broken;
 }
 
 // --- time ---
@@ -219,16 +266,16 @@ void SessionTable::on_turn_end() {
 }
 
 void SessionTable::due_at(SteadyMs due_ms) {
-  if (!leading_ || (due_timer_.armed() && due_timer_.due_ms() <= due_ms)) return;
+  if (due_timer_.armed() && due_timer_.due_ms() <= due_ms) return;
   core_.timers().arm(due_timer_, due_ms);
 }
 
 void SessionTable::run_due() {
   SteadyMs next_ms = INT64_MAX;
   for (const auto& shard : shards_) {
-    if (shard == nullptr) continue;
-    const ShardMs due_ms = shard->run_due(core_.now_ms() + shard->offset_ms());
-    if (due_ms != kNever) next_ms = std::min(next_ms, due_ms - shard->offset_ms());
+    if (shard == nullptr || !shard->is_leading()) continue;
+    const ShardMs due_ms = shard->run_due(shard->now_ms(core_.now_ms()));
+    if (due_ms != kNever) next_ms = std::min(next_ms, shard->steady_of(due_ms));
   }
   if (next_ms != INT64_MAX) due_at(next_ms);
 }
@@ -236,8 +283,10 @@ void SessionTable::run_due() {
 // A shard in which nothing happens needs no clock.
 void SessionTable::tick() {
   for (const auto& shard : shards_) {
-    if (shard == nullptr || shard->applied() == ticked_[shard->id().value]) continue;
-    append(shard->id(), TickRecord{core_.now_ms() + shard->offset_ms(), core_.wall_ms()}, nullptr);
+    if (shard == nullptr || !shard->is_leading()) continue;
+    look_for_gone(*shard, true);
+    if (shard->applied() == ticked_[shard->id().value]) continue;
+    append(shard->id(), TickRecord{shard->now_ms(core_.now_ms()), core_.wall_ms()}, nullptr);
     ticked_[shard->id().value] = shard->applied() + 1;
   }
   stale_queues_.tick();
@@ -246,11 +295,9 @@ void SessionTable::tick() {
 
 // Expired ones are never sent anyway; this gives their memory back.
 void SessionTable::on_timer() {
+  router_.look_at_keeps();
   for (const auto& shard : shards_) {
-    if (shard == nullptr) continue;
-    const std::size_t gone = shard->expire_retained(core_.now_ms(), kRetainedExpiryBudget);
-    counters_.retained.sub(gone);
-    counters_.dropped_expired.add(gone);
+    if (shard != nullptr) shard->expire_retained(core_.now_ms(), kRetainedExpiryBudget);
   }
   core_.timers().arm(*this, core_.now_ms() + kRetainedExpiryMs);
 }

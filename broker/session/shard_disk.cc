@@ -94,6 +94,10 @@ void ShardState::checkpoint(ShardDisk& disk, core::Task done) {
 }
 
 void ShardState::write_changes(ShardDisk& disk, Resolved& resolved, core::Task done) {
+  if (forgotten_) {
+    writing_ = false;
+    return done();
+  }
   if (references_.empty()) {  // no body can have lost a reader: nothing to look up
     resolved.erasures.insert(resolved.erasures.end(), erasures_.begin(), erasures_.end());
     erasures_.clear();
@@ -104,11 +108,12 @@ void ShardState::write_changes(ShardDisk& disk, Resolved& resolved, core::Task d
   write_sessions(changes, *written);
   write_retained(changes, *written);
   write_forwards(changes, *written);
+  write_groups(changes);
   write_finished(changes, resolved, *written);
   write_references(changes, *written);
   write_rest(changes);
   for (const Resolved::HandedOn& one : resolved.handed_on) {
-    if (table_.is_leading()) table_.share_return(one.share, one.message, {});
+    if (leading_) table_.share_return(one.share, one.message, {});
   }
   disk.write(id_, applied_, std::move(changes), [this, written, done = std::move(done)]() mutable {
     written_down(*written);
@@ -216,19 +221,21 @@ void ShardState::write_retained(StateChanges& changes, Written& written) {
   }
 }
 
-// Wills, of which one record may bring several, are never large.
+// Of wills and steps one record may bring several: neither stands under its index. Wills are never
+// large; a step has its message in it.
 void ShardState::write_forwards(StateChanges& changes, Written& written) {
   for (Forward& one : forwards_) {
     if (std::exchange(one.is_written, true)) continue;
     StoredBody body{one.index, one.message};
-    if (one.message->payload().size() >= PiecedBytes::kPieceMin) {
+    if (!one.message->is_step() && one.message->payload().size() >= PiecedBytes::kPieceMin) {
+      one.is_apart = true;
       add_reference(one.index >> kForwardBits, std::exchange(body.message, {}), changes, written);
     }
     changes.put(state_key(StateKind::to_forward, one.index), value_of(body, offset_ms_));
   }
-  for (const LogIndex index : std::exchange(forwards_gone_, {})) {
+  for (const auto& [index, is_apart] : std::exchange(forwards_gone_, {})) {
     changes.erase(state_key(StateKind::to_forward, index));
-    drop_reference(index >> kForwardBits, written);
+    if (is_apart) drop_reference(index >> kForwardBits, written);
   }
 }
 
@@ -273,15 +280,28 @@ void ShardState::write_references(StateChanges& changes, const Written& written)
   }
 }
 
+void ShardState::write_groups(StateChanges& changes) {
+  for (const std::string& share : groups_.take_dirty()) {
+    const auto group = groups_.stored(share);
+    const std::string key = state_key(StateKind::group, share);
+    if (group) {
+      changes.put(key, value_of(*group));
+    } else {
+      changes.erase(key);
+    }
+  }
+}
+
 void ShardState::write_rest(StateChanges& changes) {
   if (std::exchange(limits_dirty_, false)) {
     std::vector<std::uint8_t> bytes;
     encode_limits(limits_, bytes);
     changes.put(state_key(StateKind::limits), std::move(bytes));
   }
+  for (const std::string& key : std::exchange(seen_gone_, {})) changes.erase(key);
   if (std::exchange(seen_dirty_, false)) {
     for (const auto& [source, seen] : seen_) {
-      changes.put(seen_key(ShardId{source}), value_of(seen));
+      changes.put(seen_key(source), is_alone(source) ? value_of(seen.last) : value_of(seen));
     }
   }
   changes.put(state_key(StateKind::clock), value_of(StoredClock{time_ms_, wall_ms_}));
@@ -294,6 +314,9 @@ void ShardState::written_down(const Written& written) {
   written_ = written.applied;
   for (const Written::One& one : written.sessions) {
     StoredSession* session = find(one.client_id);
+    if (session == nullptr || session->number != one.number) {
+      session = find(departed_name(one.client_id, one.number));  // ended meanwhile
+    }
     if (session == nullptr || session->number != one.number) continue;
     session->disk_end = one.end;
     while (!session->fresh.empty() && session->fresh.front().sequence < one.end) {

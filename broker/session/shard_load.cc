@@ -69,16 +69,29 @@ void ShardState::load(const StateReader& reader, LogIndex applied) {
     }
     if (!body->message) return;
     retained_.set(std::move(body->message));
-    table_.counters().retained.add();
+    counters().retained.add();
   });
   for_all(reader, StateKind::to_forward, [&](const StateKey& key, ByteView value) {
     auto body = decode_body(value, offset_ms_);
     if (!body) return;
-    if (!body->message) body->message = read_body(reader, key.number >> kForwardBits, offset_ms_);
-    if (body->message) forwards_.push_back({key.number, body->message, false, true});
+    const bool is_apart = !body->message;
+    if (is_apart) body->message = read_body(reader, key.number >> kForwardBits, offset_ms_);
+    if (body->message) {
+      forwards_.push_back({key.number, body->message, false, true, nullptr, is_apart});
+    }
+  });
+  for_all(reader, StateKind::group, [&](const StateKey& key, ByteView value) {
+    if (const auto group = decode_group(value)) groups_.load(key.name, *group);
   });
   for_all(reader, StateKind::seen, [&](const StateKey& key, ByteView value) {
-    if (const auto seen = decode_seen(value)) seen_[static_cast<std::uint16_t>(key.number)] = *seen;
+    const ShardId source{static_cast<std::uint16_t>(key.number)};
+    if (const auto seen = decode_seen(value)) seen_[Source::of_shard(source, 0, 0)].last = *seen;
+  });
+  for_all(reader, StateKind::seen_from, [&](const StateKey& key, ByteView value) {
+    const auto seen = decode_seen_from(value);
+    if (!seen) return;
+    seen_[Source{key.source, key.part, key.number, 0}] = *seen;
+    nodes_seen_ += key.source == Source::Kind::node;
   });
   for_all(reader, StateKind::sweep, [&](const StateKey& key, ByteView value) {
     if (const auto sweep = decode_sweep(value)) {
@@ -118,11 +131,11 @@ void ShardState::load_sessions(const StateReader& reader) {
     for (const StoredFilter& one : *filters) {
       const Subscription subscription{one.options, one.subscription_id};
       session->filters.set(one.filter, subscription);
-      table_.counters().subscriptions.add();
+      counters().subscriptions.add();
       if (one.filter.starts_with("$share/")) {
-        table_.counters().shared_subscriptions.add();
+        counters().shared_subscriptions.add();
       } else {
-        table_.index_add(*session, one.filter, subscription, tree_);
+        index_add(*session, one.filter, subscription);
       }
     }
   });
@@ -158,19 +171,11 @@ void ShardState::load_session(std::string_view client_id, StoredHeader header) {
     rare.newest.insert(header.newest.begin(), header.newest.end());
   }
   next_number_ = std::max(next_number_, session.number + 1);
-  SessionCounters& counters = table_.counters();
-  counters.queued.add(session.queued);
-  counters.queued_bytes.add(session.queued_bytes);
-  if (session.durable) counters.sessions_durable.add();
+  SessionCounters& held = counters();
+  held.queued.add(session.queued);
+  held.queued_bytes.add(session.queued_bytes);
+  if (session.durable) held.sessions_durable.add();
   sessions_.insert(std::move(made));
-}
-
-void ShardState::begin_leading() {
-  const auto is_due = [](const auto& session) {
-    return !session->attached && session->expires_at_ms != kNever;
-  };
-  due_.reserve(static_cast<std::size_t>(std::count_if(sessions_.begin(), sessions_.end(), is_due)));
-  for (const auto& session : sessions_) note_due(*session);
 }
 
 }  // namespace roost::session

@@ -27,6 +27,11 @@ struct Door {
   routing::ConfirmTo confirm;  // empty: nobody
   std::uint32_t left = 0;      // records still to be committed
   core::Task then;             // runs when none is left
+  bool is_broken = false;      // one of them was dropped: nobody is told
+  // Where somebody wants to know: runs once all its records are on this node's disk, so many are
+  // still to come. In a cluster, and for those of this core's shards only.
+  core::Task stored;
+  std::uint32_t unstored = 0;
 };
 
 // Told of every committed record, in index order per shard. That is the order of append() where
@@ -34,6 +39,9 @@ struct Door {
 class Committed {
  public:
   virtual void on_committed(ShardId shard, LogIndex index, const Record& record, Door* door) = 0;
+  // Appended here, and nobody will say whether it is committed: its shard is led elsewhere now. If
+  // it is, it comes by on_committed() without its door.
+  virtual void on_dropped(ShardId shard, const Record& record, Door* door) = 0;
 
  protected:
   ~Committed() = default;
@@ -42,10 +50,12 @@ class Committed {
 class ShardLog {
  public:
   virtual ~ShardLog() = default;
-  // Appends; never commits before it returns. `door` may be null.
+  // Appends; never commits or drops before it returns. `door` may be null.
   virtual void append(ShardId shard, Record record, Door* door) = 0;
-  // This process's epoch; later ones are larger.
-  virtual std::uint64_t epoch() const = 0;
+  // In which the shard is led here; later ones are larger. Requires: it is.
+  virtual std::uint64_t epoch(ShardId shard) const = 0;
+  // Of the shard's log: another one after a forced leader, 0 where a node is alone.
+  virtual std::uint64_t lineage(ShardId shard) const = 0;
   // The disk falls behind: publishers should wait.
   virtual bool is_congested() const = 0;
   // No room for new messages: only what frees some should be appended.

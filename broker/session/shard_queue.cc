@@ -16,7 +16,7 @@ void ShardState::deliver(StoredSession& session, const routing::MessagePtr& mess
   const bool retain = message->retain() && match.retain_as_published;
   QueueEntry entry{message, match.subscription_id, qos, retain, std::move(match.extra)};
   if (qos == mqtt::Qos::at_most_once) {
-    table_.deliver_once(session, std::move(entry));
+    if (leading_) table_.deliver_once(session, std::move(entry));
     return;
   }
   if (session.rare != nullptr && session.rare->gathers_open > 0) {
@@ -26,8 +26,8 @@ void ShardState::deliver(StoredSession& session, const routing::MessagePtr& mess
     drop_older(session, *message);
   }
   if (!make_room(session, message->memory_size())) {
-    table_.counters().dropped_queue_full.add();
-    table_.stale_queues().note(session);
+    counters().dropped_queue_full.add();
+    if (leading_) table_.stale_queues().note(session);
     return;
   }
   enqueue(session, std::move(entry));
@@ -37,12 +37,12 @@ void ShardState::enqueue(StoredSession& session, QueueEntry entry) {
   const std::size_t bytes = entry.message->memory_size();
   ++session.queued;
   session.queued_bytes += bytes;
-  table_.counters().queued.add();
-  table_.counters().queued_bytes.add(bytes);
+  counters().queued.add();
+  counters().queued_bytes.add(bytes);
   session.fresh.push_back({session.next_sequence++, applied_, std::move(entry)});
   mark_dirty(session);
   if (session.live != nullptr) session.live->queued(session.fresh.back());
-  if (!session.attached) table_.stale_queues().note(session);
+  if (leading_ && !session.attached) table_.stale_queues().note(session);
 }
 
 // Under keep-last an absent client finds the newest message of a topic only.
@@ -50,7 +50,7 @@ void ShardState::drop_older(StoredSession& session, const routing::Message& mess
   auto [at, is_new] = session.make_rare().newest.try_emplace(hash64(message.topic()));
   const std::uint64_t older = std::exchange(at->second, session.next_sequence);
   if (is_new || !session.is_unfinished(older) || older < session.flight_end()) return;
-  table_.counters().dropped_superseded.add();
+  counters().dropped_superseded.add();
   finish(session, older);
 }
 
@@ -72,7 +72,7 @@ bool ShardState::make_room(StoredSession& session, std::size_t bytes) {
     if (session.rare != nullptr) oldest = session.rare->finished.next_outside(oldest);
     if (oldest >= session.next_sequence) return false;
     if (session.live != nullptr) session.live->dropped(oldest);
-    table_.counters().dropped_oldest.add();
+    counters().dropped_oldest.add();
     finish(session, oldest);
   }
   return true;
@@ -82,8 +82,8 @@ bool ShardState::make_room(StoredSession& session, std::size_t bytes) {
 void ShardState::finish(StoredSession& session, std::uint64_t sequence) {
   const std::uint64_t bytes = session.queued_bytes / session.queued;
   session.queued_bytes -= bytes;
-  table_.counters().queued.sub();
-  table_.counters().queued_bytes.sub(bytes);
+  counters().queued.sub();
+  counters().queued_bytes.sub(bytes);
   if (StoredSession::Fresh* fresh = session.find_fresh(sequence)) fresh->entry = {};
   if (sequence < session.disk_end || writing_) erasures_.push_back({session.number, sequence});
   session.finish(sequence);
@@ -103,12 +103,12 @@ void ShardState::hand_on_fresh(const StoredSession& session) {
     const bool was_sent = fresh.sequence < session.sent_before;
     if (fresh.entry.qos == mqtt::Qos::exactly_once && was_sent) continue;
     ++handed_on;
-    if (!table_.is_leading()) continue;
+    if (!leading_) continue;
     table_.share_return(fresh.entry.extra->share, fresh.entry.message, session.client_id());
   }
-  if (table_.is_leading()) {
+  if (leading_) {
     const std::uint64_t received = session.rare == nullptr ? 0 : session.rare->received.size();
-    table_.counters().dropped_session_end.add(session.queued - received - handed_on);
+    counters().dropped_session_end.add(session.queued - received - handed_on);
   }
 }
 

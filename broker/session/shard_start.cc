@@ -39,17 +39,27 @@ StoredClock last_time(const StateReader& state, const LogScan& log) {
 }
 
 ShardMs now_of(const StoredClock& last, WallMs wall_ms) {
-  const std::int64_t away_ms = last.wall_ms == 0 ? 0 : wall_ms - last.wall_ms;
-  return last.now_ms + (away_ms > 0 && away_ms <= kAwayMaxMs ? away_ms : 0);
+  return last.now_ms + away_of(last.wall_ms, wall_ms);
 }
 
 }  // namespace
 
+std::int64_t away_of(WallMs said_ms, WallMs now_ms) {
+  const std::int64_t away_ms = said_ms == 0 ? 0 : now_ms - said_ms;
+  return away_ms > 0 && away_ms <= kAwayMaxMs ? away_ms : 0;
+}
+
+void load_shard(ShardState& shard, const StateReader& state, LogIndex applied, const LogScan& log,
+                const Clock& clock) {
+  const StoredClock last = last_time(state, log);
+  shard.set_offset_ms(now_of(last, clock.wall_ms()) - clock.steady_ms(), last.wall_ms != 0);
+  shard.load(state, applied);
+}
+
 ShardStarted start_shard(SessionTable& table, ShardId id, const StateReader& state,
                          LogIndex applied, const LogScan& log, const Clock& clock) {
   ShardState& shard = table.shard(id);
-  shard.set_offset_ms(now_of(last_time(state, log), clock.wall_ms()) - clock.steady_ms());
-  shard.load(state, applied);
+  load_shard(shard, state, applied, log, clock);
   ShardStarted started;
   RecordJoiner joiner;
   const auto fault = [&](const Error& error) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared subscriptions: SessionTable as home of groups (whose shard is here) and of members.
+// Shared subscriptions: SessionTable as home of groups (whose shard is here) and of members. In a
+// cluster: shared_cluster.cc.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -36,6 +37,7 @@ void SessionTable::at_group(std::string_view key, Work work) {
 
 void SessionTable::share_join(routing::ShareMember member, const mqtt::TopicFilter& filter,
                               core::Task joined) {
+  if (in_cluster()) return cluster_join(member, filter, std::move(joined));
   const std::string key = key_of(filter);
   at_group(key,
            [this, key, group = std::string(filter.group()), text = std::string(filter.text()),
@@ -50,7 +52,9 @@ void SessionTable::share_join(routing::ShareMember member, const mqtt::TopicFilt
            });
 }
 
-void SessionTable::share_leave(std::string_view client_id, const mqtt::TopicFilter& filter) {
+void SessionTable::share_leave(std::string_view client_id, const mqtt::TopicFilter& filter,
+                               const Generation& generation) {
+  if (in_cluster()) return cluster_leave(client_id, filter, generation);
   const std::string key = key_of(filter);
   at_group(key, [key, client_id = std::string(client_id)](SessionTable& home) {
     home.group_leave(key, client_id);
@@ -59,6 +63,7 @@ void SessionTable::share_leave(std::string_view client_id, const mqtt::TopicFilt
 
 void SessionTable::share_presence(std::string_view client_id, const mqtt::TopicFilter& filter,
                                   bool connected) {
+  if (in_cluster()) return;  // its shard says so
   const std::string key = key_of(filter);
   at_group(key, [key, client_id = std::string(client_id), connected](SessionTable& home) {
     const auto at = home.groups_.find(key);
@@ -68,29 +73,59 @@ void SessionTable::share_presence(std::string_view client_id, const mqtt::TopicF
 
 void SessionTable::share_return(std::string_view group_key, const routing::MessagePtr& message,
                                 std::string_view left_by) {
+  if (in_cluster()) return cluster_return(group_key, message, left_by, {});
   at_group(group_key, [key = std::string(group_key), message,
                        left_by = std::string(left_by)](SessionTable& home) {
     home.group_redeliver(key, {message, left_by, kTriesMax, nullptr, std::nullopt});
   });
 }
 
-// After a restart: every member that the shards remember.
-void SessionTable::rejoin_groups() {
-  for (const auto& shard : shards_) {
-    if (shard == nullptr) continue;
-    std::vector<const StoredSession*> members;
-    shard->for_each([&](const StoredSession& session) {
-      bool shares = false;
-      session.filters.for_each([&](std::string_view text, const Subscription&) {
-        shares = shares || text.starts_with("$share/");
-      });
-      if (shares) members.push_back(&session);
+// After a restart, or where the shard was led elsewhere: every member that it remembers.
+void SessionTable::rejoin_groups(const ShardState& shard) {
+  if (in_cluster()) return;
+  std::vector<const StoredSession*> members;
+  shard.for_each([&](const StoredSession& session) {
+    bool shares = false;
+    session.filters.for_each([&](std::string_view text, const Subscription&) {
+      shares = shares || text.starts_with("$share/");
     });
-    std::sort(members.begin(), members.end(), [](const StoredSession* a, const StoredSession* b) {
-      return a->number < b->number;  // no order of a hash table: a run from one seed repeats
+    if (shares) members.push_back(&session);
+  });
+  std::sort(members.begin(), members.end(), [](const StoredSession* a, const StoredSession* b) {
+    return a->number < b->number;  // no order of a hash table: a run from one seed repeats
+  });
+  for (const StoredSession* session : members) rejoin_groups_of(*session);
+}
+
+void SessionTable::leave_groups(const ShardState& shard) {
+  if (in_cluster()) return;
+  shard.for_each([&](const StoredSession& session) {
+    session.filters.for_each([&](std::string_view text, const Subscription&) {
+      const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
+      if (filter && filter->is_shared())
+        share_leave(session.client_id(), *filter, session.generation);
     });
-    for (const StoredSession* session : members) rejoin_groups_of(*session);
-  }
+  });
+}
+
+// What a member was given and didn't get goes to another one, with the promise made for it.
+void SessionTable::hand_on(const AssignedRecord& record, Door* door) {
+  at_group(record.share,
+           [this, key = record.share, message = record.message, left_by = record.client_id,
+            source = record.source, door](SessionTable& home) {
+             const bool is_lost = !home.groups_.contains(key);
+             Door* there = door;
+             if (door != nullptr && &home != this) {
+               const auto back = [this, door](bool broken) {
+                 core_.post([this, door, broken] { broken ? break_door(door) : close_door(door); });
+               };
+               if (is_lost) return back(true);
+               there = home.open_door([back] { back(false); });
+             } else if (door != nullptr && is_lost) {
+               return break_door(door);
+             }
+             home.group_redeliver(key, {message, left_by, kTriesMax, there, source});
+           });
 }
 
 void SessionTable::rejoin_groups_of(const StoredSession& session) {
@@ -180,7 +215,8 @@ void SessionTable::deliver_shared(const routing::ShareMember& member, const std:
   Session* session = live(member.client_id);
   const std::string filter = "$share/" + key;
   const bool is_here = session != nullptr && !session->is_opening();
-  const bool left = member.durable ? stored(member.client_id) == nullptr ||
+  const bool left = member.durable ? !leads(shard_of(member.client_id)) ||
+                                         stored(member.client_id) == nullptr ||
                                          !stored(member.client_id)->filters.contains(filter)
                                    : !is_here || !session->filters().contains(filter);
   // It left, or can't take it now, while others may: the group chooses again, without it.
@@ -221,7 +257,7 @@ void SessionTable::append_assigned(const routing::ShareMember& member, const std
   AssignedRecord record{handing.message, member.client_id, key, handing.source};
   Door* door = handing.door;
   if (door != nullptr && &table_of_group(key) != this) {
-    door = open_door({});
+    door = open_door(routing::ConfirmTo());
     door->left = 1;
     door->then = [this, key, far = handing.door] {
       at_group(key, [far](SessionTable& home) { home.close_door(far); });

@@ -64,6 +64,7 @@ void StaleQueues::tick() {
 
 const StoredSession* StaleQueues::absent(const std::string& client_id, const Look& look) const {
   const StoredSession* session = table_.stored(client_id);
+  if (!table_.leads(table_.shard_of(client_id))) return nullptr;
   if (session == nullptr || session->attached || session->generation != look.generation) {
     return nullptr;
   }

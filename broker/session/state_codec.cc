@@ -46,6 +46,25 @@ void fields(Form& form, In<Form, StoredSeen>& seen) {
 }
 
 template <typename Form>
+void fields(Form& form, In<Form, StoredSeenFrom>& seen) {
+  fields<Form>(form, seen.last);
+  form.number(seen.used);
+}
+
+template <typename Form>
+void fields(Form& form, In<Form, StoredGroup>& group) {
+  form.number(group.turn_connected);
+  form.number(group.turn_offline);
+  form.list(group.members, [](Form& each, auto& member) {
+    each.text(member.client_id);
+    generation(each, member.generation);
+    each.number(member.life);
+    each.flag(member.connected);
+    each.choice(member.qos, mqtt::Qos::exactly_once);
+  });
+}
+
+template <typename Form>
 void fields(Form& form, In<Form, StoredFilters>& filters) {
   form.list(filters, [](Form& each, auto& filter) {
     each.text(filter.filter);
@@ -187,6 +206,12 @@ void encode_value(const StoredSweep& sweep, std::vector<std::uint8_t>& out) {
   write(sweep, 0, out);
 }
 void encode_value(const StoredSeen& seen, std::vector<std::uint8_t>& out) { write(seen, 0, out); }
+void encode_value(const StoredSeenFrom& seen, std::vector<std::uint8_t>& out) {
+  write(seen, 0, out);
+}
+void encode_value(const StoredGroup& group, std::vector<std::uint8_t>& out) {
+  write(group, 0, out);
+}
 void encode_value(const StoredWill& will, SteadyMs shard_offset_ms,
                   std::vector<std::uint8_t>& out) {
   write(will, shard_offset_ms, out);
@@ -216,6 +241,10 @@ Result<StoredFilters> decode_filters(ByteView bytes) {
 Result<StoredClock> decode_clock(ByteView bytes) { return read<StoredClock>("clock", bytes); }
 Result<StoredSweep> decode_sweep(ByteView bytes) { return read<StoredSweep>("sweep", bytes); }
 Result<StoredSeen> decode_seen(ByteView bytes) { return read<StoredSeen>("seen index", bytes); }
+Result<StoredSeenFrom> decode_seen_from(ByteView bytes) {
+  return read<StoredSeenFrom>("seen number", bytes);
+}
+Result<StoredGroup> decode_group(ByteView bytes) { return read<StoredGroup>("group", bytes); }
 Result<StoredWill> decode_will(ByteView bytes, SteadyMs shard_offset_ms) {
   return read<StoredWill>("will", bytes, shard_offset_ms);
 }

@@ -49,6 +49,8 @@ void encode_value(const StoredFilters& filters, std::vector<std::uint8_t>& out);
 void encode_value(const StoredClock& clock, std::vector<std::uint8_t>& out);
 void encode_value(const StoredSweep& sweep, std::vector<std::uint8_t>& out);
 void encode_value(const StoredSeen& seen, std::vector<std::uint8_t>& out);
+void encode_value(const StoredSeenFrom& seen, std::vector<std::uint8_t>& out);
+void encode_value(const StoredGroup& group, std::vector<std::uint8_t>& out);
 // Requires: a will has its message.
 void encode_value(const StoredWill& will, SteadyMs shard_offset_ms, std::vector<std::uint8_t>& out);
 void encode_value(const StoredEntry& entry, SteadyMs shard_offset_ms,
@@ -65,6 +67,8 @@ Result<StoredFilters> decode_filters(ByteView bytes);
 Result<StoredClock> decode_clock(ByteView bytes);
 Result<StoredSweep> decode_sweep(ByteView bytes);
 Result<StoredSeen> decode_seen(ByteView bytes);
+Result<StoredSeenFrom> decode_seen_from(ByteView bytes);
+Result<StoredGroup> decode_group(ByteView bytes);
 Result<StoredWill> decode_will(ByteView bytes, SteadyMs shard_offset_ms);
 Result<StoredEntry> decode_entry(ByteView bytes, SteadyMs shard_offset_ms);
 Result<StoredBody> decode_body(ByteView bytes, SteadyMs shard_offset_ms);

@@ -7,7 +7,16 @@ namespace roost::session {
 namespace {
 
 // What follows the letter.
-enum class Shape { unknown, nothing, name, number, number_and_sequence, number_and_part, shard };
+enum class Shape {
+  unknown,
+  nothing,
+  name,
+  number,
+  number_and_sequence,
+  number_and_part,
+  shard,
+  source
+};
 
 Shape shape_of(StateKind kind) {
   switch (kind) {
@@ -15,6 +24,7 @@ Shape shape_of(StateKind kind) {
     case StateKind::filters:
     case StateKind::will:
     case StateKind::retained:
+    case StateKind::group:
       return Shape::name;
     case StateKind::entry:
     case StateKind::erasure:
@@ -28,6 +38,8 @@ Shape shape_of(StateKind kind) {
       return Shape::number;
     case StateKind::seen:
       return Shape::shard;
+    case StateKind::seen_from:
+      return Shape::source;
     case StateKind::clock:
     case StateKind::limits:
     case StateKind::next_session:
@@ -63,6 +75,8 @@ std::size_t size_of(Shape shape) {
       return 10;
     case Shape::shard:
       return 2;
+    case Shape::source:
+      return 11;
     default:
       return 0;
   }
@@ -117,6 +131,15 @@ std::string seen_key(ShardId source) {
   return key;
 }
 
+std::string seen_key(const Source& source) {
+  if (is_alone(source)) return seen_key(ShardId{source.part});
+  std::string key = state_key(StateKind::seen_from);
+  append_number(key, static_cast<std::uint8_t>(source.kind));
+  append_number(key, source.life);
+  append_number(key, source.part);
+  return key;
+}
+
 std::string next_key(std::string_view prefix) {
   while (!prefix.empty() && prefix.back() == '\xff') prefix.remove_suffix(1);
   std::string key(prefix);
@@ -134,13 +157,20 @@ std::optional<StateKey> parse_state_key(std::string_view key) {
     return parsed;
   }
   if (shape == Shape::unknown || rest.size() != size_of(shape)) return std::nullopt;
+  if (shape == Shape::source) {
+    const auto kind = take_number<std::uint8_t>(rest);
+    if (kind > static_cast<std::uint8_t>(Source::Kind::node)) return std::nullopt;
+    parsed.source = static_cast<Source::Kind>(kind);
+  }
   if (shape == Shape::shard) {
     parsed.number = take_number<std::uint16_t>(rest);
   } else if (shape != Shape::nothing) {
     parsed.number = take_number<std::uint64_t>(rest);
   }
   if (shape == Shape::number_and_sequence) parsed.sequence = take_number<std::uint64_t>(rest);
-  if (shape == Shape::number_and_part) parsed.part = take_number<std::uint16_t>(rest);
+  if (shape == Shape::number_and_part || shape == Shape::source) {
+    parsed.part = take_number<std::uint16_t>(rest);
+  }
   return parsed;
 }
 

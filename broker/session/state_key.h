@@ -24,7 +24,9 @@ enum class StateKind : char {
   references = 'R',    // + log index -> how many want that body
   retained = 'T',      // + topic -> StoredBody
   to_forward = 'O',    // + log index -> StoredBody
-  seen = 'D',          // + source shard -> StoredSeen
+  seen = 'D',          // + source shard, of a node alone -> StoredSeen
+  seen_from = 'I',     // + source kind, lineage or incarnation, shard or core -> StoredSeenFrom
+  group = 'A',         // + "group/filter" of a share group of a cluster -> StoredGroup
   erasure = 'E',       // + session number, sequence: a finished entry that is still there
   sweep = 'G',         // + number of an ended session -> StoredSweep
   clock = 'C',         // -> StoredClock
@@ -37,10 +39,11 @@ enum class StateKind : char {
 // Everything that a key says.
 struct StateKey {
   StateKind kind;
-  std::string_view name;       // client id or topic; a view into the key
-  std::uint64_t number = 0;    // session number, log index or shard
+  std::string_view name;       // client id, topic or share; a view into the key
+  std::uint64_t number = 0;    // session number, log index, shard, or a source's life
   std::uint64_t sequence = 0;  // entry
-  std::uint16_t part = 0;      // body
+  std::uint16_t part = 0;      // body, source
+  Source::Kind source = Source::Kind::shard;
 
   friend bool operator==(const StateKey&, const StateKey&) = default;
 };
@@ -49,7 +52,7 @@ struct StateKey {
 
 // clock, limits, next_session, form_version; of the others, the prefix of all keys of that kind.
 std::string state_key(StateKind kind);
-// header, filters, will (client id); retained (topic).
+// header, filters, will (client id); retained (topic); group (share).
 std::string state_key(StateKind kind, std::string_view name);
 // references, to_forward, body_ahead (log index); sweep (session number); of entry and body, the
 // prefix of all keys of that session or message.
@@ -58,6 +61,12 @@ std::string entry_key(std::uint64_t session_number, std::uint64_t sequence);
 std::string erasure_key(std::uint64_t session_number, std::uint64_t sequence);
 std::string body_key(LogIndex index, std::uint16_t part);
 std::string seen_key(ShardId source);
+std::string seen_key(const Source& source);  // without its number
+
+// A shard of a node that is alone: has no lineage.
+inline bool is_alone(const Source& source) {
+  return source.kind == Source::Kind::shard && source.life == 0;
+}
 
 // The first key behind all that start with `prefix`: the end of a range. Empty: there is none.
 std::string next_key(std::string_view prefix);

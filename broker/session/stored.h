@@ -46,10 +46,31 @@ struct StoredWill {
   ShardMs due_ms = kNever;  // kNever: its client is connected
 };
 
-// What a shard saw last from another one's log, by what the message was for.
+// The number that a shard saw last from a source, by what the message was for.
 struct StoredSeen {
-  LogIndex published = 0;
-  LogIndex retained = 0;
+  std::uint64_t published = 0;
+  std::uint64_t retained = 0;
+};
+
+// The same of a source of a cluster, and the record that brought it: the source that was silent
+// longest is forgotten first.
+struct StoredSeenFrom {
+  StoredSeen last;
+  LogIndex used = 0;
+};
+
+// A share group of a cluster, under its name ("group/filter"): members in the order in which it
+// asks them, and whose turn it is.
+struct StoredGroup {
+  struct Member {
+    std::string client_id;
+    Generation generation;
+    std::uint64_t life = 0;  // ShareStep::life
+    bool connected = false;
+    mqtt::Qos qos = mqtt::Qos::at_most_once;
+  };
+  std::uint64_t turn_connected = 0, turn_offline = 0;
+  std::vector<Member> members;
 };
 
 // One message in one session's queue. Its body stands here, or under the log index that brought it

@@ -3,7 +3,6 @@
 // session's filters are put down by its shard's record; a volatile one's at once.
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "broker/mqtt/topic.h"
@@ -18,6 +17,7 @@ using mqtt::Qos;
 using mqtt::ReasonCode;
 
 void Session::handle(const mqtt::Subscribe& subscribe) {
+  if (stranded_) return;
   auto answer = std::make_unique<Answer>();
   answer->packet_id = subscribe.packet_id;
   SubscribedRecord record;
@@ -89,21 +89,34 @@ void Session::subscribed(const SubscribedRecord& record, const std::vector<bool>
     const auto filter = mqtt::TopicFilter::parse(entry.filter, UINT32_MAX);
     if (!filter || !filter->is_shared()) continue;
     ++answer.waiting;
-    table_.share_join(
-        {client_id_, table_.core().id(), true, record.subscription_id, entry.options, is_durable()},
-        *filter,
-        [&table = table_, client_id = client_id_, generation = generation_,
-         packet_id = answer.packet_id] {
-          Session* session = table.live(client_id, generation);
-          if (session != nullptr) session->share_joined(packet_id);
-        });
+    table_.share_join({client_id_, table_.core().id(), true, record.subscription_id, entry.options,
+                       is_durable(), 0, generation_.epoch, generation_.counter},
+                      *filter,
+                      [&table = table_, client_id = client_id_, generation = generation_,
+                       packet_id = answer.packet_id] {
+                        Session* session = table.live(client_id, generation);
+                        if (session != nullptr) session->answer_part(packet_id);
+                      });
   }
-  --answer.waiting;
-  send_answers();
-  replay_retained(record, is_new);
+  Replay replay = wanted_retained(record, is_new);
+  if (table_.subscribed_gate() == nullptr) {
+    --answer.waiting;
+    send_answers();
+    gather(std::move(replay));
+    return;
+  }
+  table_.subscribed_gate()->when_seen(
+      table_.core(), [&table = table_, client_id = client_id_, generation = generation_,
+                      packet_id = answer.packet_id, replay = std::move(replay)]() mutable {
+        Session* session = table.live(client_id, generation);
+        if (session == nullptr) return;
+        session->answer_part(packet_id);
+        session->gather(std::move(replay));
+      });
 }
 
-void Session::share_joined(mqtt::PacketId packet_id) {
+// One of the things that an answer waits for is there.
+void Session::answer_part(mqtt::PacketId packet_id) {
   for (std::size_t i = 0; i < answers_.size(); ++i) {
     Answer& answer = *answers_[i];
     if (answer.packet_id != packet_id || !answer.is_committed || answer.waiting == 0) continue;
@@ -133,6 +146,7 @@ void Session::send_answers() {
 }
 
 void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
+  if (stranded_) return;
   auto answer = std::make_unique<Answer>();
   answer->packet_id = unsubscribe.packet_id;
   answer->is_unsuback = true;
@@ -152,7 +166,7 @@ void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
     table_.counters().subscriptions.sub();
     const auto filter = mqtt::TopicFilter::parse(text, UINT32_MAX);
     if (filter && filter->is_shared()) {
-      table_.share_leave(client_id_, *filter);
+      table_.share_leave(client_id_, *filter, generation_);
       table_.counters().shared_subscriptions.sub();
     } else {
       table_.unsubscribe_volatile(*this, text);
@@ -175,25 +189,44 @@ void Session::unsubscribed(const std::vector<bool>& existed) {
 
 // --- retained messages ---
 
-void Session::replay_retained(const SubscribedRecord& record, const std::vector<bool>& is_new) {
-  std::vector<std::string_view> filters;
-  std::vector<mqtt::SubscriptionOptions> options;
+namespace {
+
+// One client's messages have numbers; those of nobody (wills) are told apart by what they carry.
+bool is_same(const routing::Message& a, const routing::Message& b) {
+  return &a == &b || (a.origin() == b.origin() && a.sequence() == b.sequence() &&
+                      (a.origin() != 0 || std::equal(a.payload().begin(), a.payload().end(),
+                                                     b.payload().begin(), b.payload().end())));
+}
+
+}  // namespace
+
+// What comes live from now on is held until they are here: snapshot, then live.
+Session::Replay Session::wanted_retained(const SubscribedRecord& record,
+                                         const std::vector<bool>& is_new) {
+  Replay replay;
   for (std::size_t i = 0; i < record.entries.size(); ++i) {
     const SubscribedRecord::Entry& entry = record.entries[i];
     if (entry.filter.starts_with("$share/") || !brings_retained(entry.options, is_new[i])) continue;
-    filters.push_back(entry.filter);
-    options.push_back(entry.options);
+    replay.filters.push_back(entry.filter);
+    replay.options.push_back(entry.options);
   }
-  if (filters.empty()) return;
-  ++gathers_open_;
-  table_.gather_retained(filters,
-                         [&table = table_, client_id = client_id_, generation = generation_,
-                          id = record.subscription_id, options = std::move(options),
-                          held_before = held_.size()](std::vector<Kept> kept) {
-                           Session* session = table.live(client_id, generation);
-                           if (session != nullptr)
-                             session->gathered(std::move(kept), options, id, held_before);
-                         });
+  replay.subscription_id = record.subscription_id;
+  replay.held_before = held_.size();
+  if (!replay.filters.empty()) ++gathers_open_;
+  return replay;
+}
+
+void Session::gather(Replay replay) {
+  if (replay.filters.empty()) return;
+  const std::vector<std::string> texts = std::move(replay.filters);
+  const std::vector<std::string_view> filters(texts.begin(), texts.end());
+  table_.gather_retained(filters, [&table = table_, client_id = client_id_,
+                                   generation = generation_,
+                                   replay = std::move(replay)](std::vector<Kept> kept) {
+    Session* session = table.live(client_id, generation);
+    if (session == nullptr) return;
+    session->gathered(std::move(kept), replay.options, replay.subscription_id, replay.held_before);
+  });
 }
 
 // What a durable session gets at QoS 1 or 2 goes through its shard's queue.
@@ -238,12 +271,18 @@ void Session::gathered(std::vector<Kept> kept,
 }
 
 // What was kept while we asked and came live too, behind `held_before` others, is sent once: live,
-// as that copy has the QoS and the identifiers of all its subscriptions.
+// as that copy has the QoS and the identifiers of all its subscriptions. From another node it comes
+// as another object, so it is known by what it says.
 void Session::came_live(std::vector<Kept>& kept, std::size_t held_before) const {
-  std::unordered_set<const routing::Message*> live;
-  for (std::size_t i = held_before; i < held_.size(); ++i) live.insert(held_[i].message.get());
+  std::unordered_multimap<std::string_view, const routing::Message*> live;
+  for (std::size_t i = held_before; i < held_.size(); ++i) {
+    live.emplace(held_[i].message->topic(), held_[i].message.get());
+  }
   if (live.empty()) return;
-  std::erase_if(kept, [&](const auto& one) { return live.contains(one.message.get()); });
+  std::erase_if(kept, [&](const Kept& one) {
+    const auto [from, to] = live.equal_range(one.message->topic());
+    return std::any_of(from, to, [&](const auto& at) { return is_same(*at.second, *one.message); });
+  });
 }
 
 // A live one that was long on its way may be older than what is kept by now: it goes in front, or

@@ -9,7 +9,7 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-constexpr std::int64_t kTickMs = 20;
+constexpr std::int64_t kTickMs = 20;     // while a renewal is under way
 constexpr std::int64_t kPauseMs = 50;    // before the next attempt
 constexpr std::int64_t kAnswerMs = 200;  // the least time for an answer
 
@@ -26,7 +26,10 @@ void LeaseRun::tick() {
   const std::int64_t now = Loop::now_ms();
   if (now - renewed_at_ >= ttl_ms_) return lose();
   if (!is_left_ && !is_renewing_ && now >= renew_at_) renew();
-  client_.loop().after(kTickMs, [self = shared_from_this()] { self->tick(); });
+  const std::int64_t end_at = renewed_at_ + ttl_ms_;
+  const std::int64_t next_at = is_left_ ? end_at : is_renewing_ ? now + kTickMs : renew_at_;
+  client_.loop().after(std::max<std::int64_t>(std::min(next_at, end_at) - now, 1),
+                       [self = shared_from_this()] { self->tick(); });
 }
 
 void LeaseRun::renew() {

@@ -21,8 +21,10 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-// How long a look at a connection's state lasts; a stop waits for it.
-constexpr std::int64_t kStateWatchMs = 100;
+// Between two looks at a connection's state. Where it stands little hangs on them: what is under
+// way on it notices by itself when it breaks.
+constexpr std::int64_t kReadyLookMs = 200;
+constexpr std::int64_t kLookMs = 20;
 // etcd ends connections that are asked for a sign of life more often than every 5 s.
 constexpr int kPingMs = 6000;
 constexpr int kPingTimeoutMs = 3000;
@@ -180,29 +182,25 @@ class StreamHandle final : public Stream {
   std::shared_ptr<OpenStream<Request, Response>> stream_;
 };
 
-// Looks at a connection's state for as long as there is a queue, which also makes it come about.
-class StateWatch final : public Tag {
+// Looks at a connection's state again and again, which also makes it come about.
+class StateWatch {
  public:
-  StateWatch(grpc::Channel& channel, grpc::CompletionQueue& queue, const LiveCalls& live,
+  StateWatch(grpc::Channel& channel, Loop& loop, const LiveCalls& live,
              const std::function<void()>& on_change)
-      : channel_(channel), queue_(queue), live_(live), on_change_(on_change) {}
+      : channel_(channel), loop_(loop), live_(live), on_change_(on_change) {}
   // Now, not when it was last looked at: a call that is known to have nobody is never begun.
   bool is_ready() const { return channel_.GetState(false) == GRPC_CHANNEL_READY; }
   void look() {
-    state_ = channel_.GetState(true);
-    channel_.NotifyOnStateChange(state_, from_now(kStateWatchMs), &queue_, static_cast<Tag*>(this));
+    if (live_.is_stopped()) return;
+    const grpc_connectivity_state before = std::exchange(state_, channel_.GetState(true));
+    loop_.after(state_ == GRPC_CHANNEL_READY ? kReadyLookMs : kLookMs, [this] { look(); });
+    // Ready again, maybe: it may have been away between two looks.
+    if (state_ != before || state_ == GRPC_CHANNEL_READY) on_change_();
   }
 
  private:
-  void complete(bool) override {
-    if (live_.is_stopped()) return;
-    const grpc_connectivity_state before = state_;
-    look();
-    if (state_ != before) on_change_();
-  }
-
   grpc::Channel& channel_;
-  grpc::CompletionQueue& queue_;
+  Loop& loop_;
   const LiveCalls& live_;
   const std::function<void()>& on_change_;
   grpc_connectivity_state state_ = GRPC_CHANNEL_IDLE;
@@ -256,14 +254,14 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> credentials(const EtcdOptions&
 class GrpcRpc final : public Rpc {
  public:
   GrpcRpc(Loop& loop, std::function<void()> on_ready)
-      : queue_(loop.queue()), on_ready_(std::move(on_ready)) {}
+      : loop_(loop), queue_(loop.queue()), on_ready_(std::move(on_ready)) {}
 
   void add(const std::string& endpoint,
            const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
     auto channel = grpc::CreateCustomChannel(endpoint, credentials, channel_arguments());
     members_.push_back({channel, pb::KV::NewStub(channel), pb::Lease::NewStub(channel),
                         pb::Watch::NewStub(channel), pb::Auth::NewStub(channel),
-                        std::make_unique<StateWatch>(*channel, queue_, live_, on_ready_)});
+                        std::make_unique<StateWatch>(*channel, loop_, live_, on_ready_)});
   }
 
   void start() override {
@@ -322,6 +320,7 @@ class GrpcRpc final : public Rpc {
                        stub, method);
   }
 
+  Loop& loop_;
   grpc::CompletionQueue& queue_;
   std::function<void()> on_ready_;
   LiveCalls live_;

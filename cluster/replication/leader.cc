@@ -69,9 +69,13 @@ void Leader::count_members() {
     member.is_in_sync = contains(record().isr, member.who);
     member.is_counted =
         member.is_in_sync || (change_.is_open() && contains(change_.proposed().isr, member.who));
-    if (member.is_in_sync && !was_in_sync) member.joined_ms = state_.now;
+    if (member.is_in_sync && !was_in_sync) {
+      member.joined_ms = state_.now;
+      member.is_gone = false;
+    }
     if (was_in_sync && !member.is_in_sync) {
-      const bool is_flapping = state_.now - member.joined_ms < 10 * member.grow_ms;
+      const bool is_flapping =
+          !member.is_gone && state_.now - member.joined_ms < 10 * member.grow_ms;
       member.grow_ms = is_flapping ? std::min(2 * member.grow_ms, state_.settings.grow_ms_max)
                                    : state_.settings.grow_ms;
       member.steady_ms = state_.now;
@@ -155,6 +159,13 @@ std::optional<SeenRecord> Leader::on_txn_result(std::uint64_t id, const TxnResul
 
 void Leader::on_read(Revision modified) { change_.on_read(modified); }
 
+void Leader::on_gone(MemberId member) {
+  Progress* gone = find(member);
+  if (!gone) return;
+  gone->is_gone = true;
+  gone->caught_up_ms = state_.now - state_.settings.shrink_ms - 1;
+}
+
 void Leader::on_pause(std::int64_t ms) {
   for (Progress& member : members_) {
     member.caught_up_ms += ms;
@@ -189,7 +200,7 @@ bool Leader::can_propose() const {
 }
 
 Position Leader::propose(SharedPtr<SharedBlock> owner, ByteView bytes) {
-  CHECK(can_propose() && !bytes.empty());
+  CHECK(state_.role == Role::leader && !bytes.empty());
   if (state_.commit == state_.log.last()) commit_moved_ms_ = state_.now;
   const Position at{epoch_, state_.log.last() + 1};
   state_.log.append({at, checksum_of(bytes), std::move(owner), bytes});

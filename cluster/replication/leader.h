@@ -30,6 +30,8 @@ struct Progress {
   LogIndex appended = 0, synced = 0;
   SteadyMs moved_ms = 0;                 // `appended` moved, or was sent anew
   SteadyMs append_ms = 0;                // last Append; 0: none yet
+  SteadyMs records_ms = 0;               // last one with records
+  LogIndex told_commit = 0;              // with that
   std::uint64_t read = 0;                // LogRead under way
   std::optional<SteadyMs> confirmed_ms;  // of the newest Append that it has seen
 
@@ -39,6 +41,7 @@ struct Progress {
   SteadyMs steady_ms = 0;              // since when it could come into the ISR
   std::optional<SteadyMs> awaited_ms;  // since when commit waits for it, so that it can
   SteadyMs joined_ms = 0;              // the ISR
+  bool is_gone = false;                // since then: leaving for that is no flapping
   std::int64_t grow_ms = 0;
 
   Import import = Import::none;
@@ -64,6 +67,8 @@ class Leader {
   void on_read(Revision modified);
   // This process stood still for so long: nobody else was silent.
   void on_pause(std::int64_t ms);
+  // Nobody can reach it: it isn't waited for until it has caught up again.
+  void on_gone(MemberId member);
   void on_tick();
   void take();
 
@@ -93,6 +98,7 @@ class Leader {
 
   // streams.cc
   void stream(Progress& member);
+  bool is_idle(const Progress& member) const;
   void send_append(Progress& member, LogRecords records);
   void resend(Progress& member);
 

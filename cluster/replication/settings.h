@@ -9,10 +9,17 @@
 namespace roost::cluster::replication {
 
 struct Settings {
+  // All shards of a node say so at the same moments, multiples of these: what goes to one member is
+  // one chunk then. Idle: the member has everything and knows that it is committed. Interest leases
+  // want a confirmation that is younger than a second minus the time between two questions.
   std::int64_t heartbeat_ms = 100;
-  std::int64_t retry_ms = 200;    // of what got no answer: Fence, Append, BeginImport, reads, Txns
-  std::int64_t shrink_ms = 1500;  // a member that hasn't had everything for so long leaves. R5
-  std::int64_t grow_ms = 1000;    // so long in sync before it comes back; doubled each time that
+  std::int64_t idle_heartbeat_ms = 300;
+  std::int64_t retry_ms = 200;  // of what got no answer: Fence, Append, BeginImport, reads, Txns
+  // Of Appends to a member that hasn't answered anything later either: it is slow, and sending it
+  // everything again would make it slower.
+  std::int64_t slow_retry_ms = 2000;
+  std::int64_t shrink_ms = 1500;     // a member that hasn't had everything for so long leaves. R5
+  std::int64_t grow_ms = 1000;       // so long in sync before it comes back; doubled each time that
   std::int64_t grow_ms_max = 30000;  // it left soon after it came. R5
   std::int64_t import_ms = 60000;    // without progress: an import is begun anew
   std::int64_t pause_ms = 700;       // between two ticks: this process stood still, not the others

@@ -125,13 +125,14 @@ ShardReplica::ShardReplica(ShardId shard, Replica self, std::string key, Setting
 
 ShardReplica::~ShardReplica() = default;
 
-void ShardReplica::on_tick(SteadyMs now) {
+bool ShardReplica::on_tick(SteadyMs now) {
   state_->advance(now);
   ReplicaState& shared = state_->shared;
   if (shared.is_distrustful && now - shared.asked_ms() >= kDoubtMs) shared.ask_record();
-  if (!state_->leader) return;
+  if (!state_->leader) return !shared.out.empty();
   state_->leader->on_tick();
   state_->settle();
+  return true;
 }
 
 namespace {
@@ -232,6 +233,10 @@ void ShardReplica::on_snapshot_progress(MemberId to, std::uint64_t import) {
 
 void ShardReplica::on_snapshot_ended(MemberId to, std::uint64_t import) {
   if (state_->leader) state_->leader->on_snapshot_ended(to, import);
+}
+
+void ShardReplica::on_gone(MemberId member) {
+  if (state_->leader) state_->leader->on_gone(member);
 }
 
 void ShardReplica::resign() { state_->step_down(); }

@@ -55,7 +55,8 @@ class ShardReplica {
   ShardReplica& operator=(const ShardReplica&) = delete;
 
   // --- inputs ---
-  void on_tick(SteadyMs now);
+  // False: nothing came of it that take() could tell.
+  bool on_tick(SteadyMs now);
   // `from`: as the stream was opened with. Any bytes that decode are fine.
   void on_message(MemberId from, const Message& message, SteadyMs now);
   // From the watch, its changes and resets alike, in its order; older ones than known are ignored.
@@ -70,6 +71,8 @@ class ShardReplica {
   void on_trimmed(LogIndex first_kept);  // the log before it is gone
   // The import of that number is complete here, and on disk (but for the mark).
   void on_imported(std::uint64_t import, Imported imported);
+  // No process of that replica can be reached, as the host knows: no patience with it. R5
+  void on_gone(MemberId member);
   void on_snapshot_progress(MemberId to, std::uint64_t import);
   void on_snapshot_ended(MemberId to, std::uint64_t import);
   // Gives up leading this epoch: disk full, shutdown, a state that can't go on. The controller
@@ -79,7 +82,8 @@ class ShardReplica {
   // --- the leader's writing ---
   bool can_propose() const;  // leads and serves, and its limits are kept
   // Appends; commit() tells when it counts. The place may be taken by another record if this leader
-  // loses its epoch before that. Requires: can_propose(), bytes not empty and not changed later.
+  // loses its epoch before that. Where only the limits say no it is still taken. Requires: role()
+  // is leader, bytes not empty and not changed later.
   Position propose(SharedPtr<SharedBlock> owner, ByteView bytes);
 
   // --- outputs ---

@@ -29,9 +29,16 @@ void Leader::stream(Progress& member) {
     send_append(member, log.records_from(member.next, std::min(room, limits.append_records_max),
                                          limits.append_bytes_max));
   }
-  if (member.append_ms == 0 || state_.now - member.append_ms >= limits.heartbeat_ms) {
+  const std::int64_t every_ms = is_idle(member) ? limits.idle_heartbeat_ms : limits.heartbeat_ms;
+  if (member.append_ms == 0 || state_.now / every_ms != member.append_ms / every_ms) {
     send_append(member, nullptr);
   }
+}
+
+// There is nothing that it could say or do.
+bool Leader::is_idle(const Progress& member) const {
+  return state_.role == Role::leader && member.is_in_sync && member.is_counted &&
+         member.synced == state_.log.last() && member.told_commit == state_.commit;
 }
 
 // R1, R2
@@ -40,17 +47,20 @@ void Leader::send_append(Progress& member, LogRecords records) {
   if (records) {
     if (member.next == member.appended + 1) member.moved_ms = state_.now;
     member.next += records->size();
+    member.records_ms = state_.now;
   }
   member.append_ms = state_.now;
+  member.told_commit = state_.commit;
   state_.send(member.id, Append{epoch_, previous, state_.commit, state_.now, std::move(records)});
 }
 
-// What was lost on the way: from what the member has.
+// What was lost on the way: from what the member has. It is known to be lost when something that
+// was sent later is answered.
 void Leader::resend(Progress& member) {
-  if (member.next == member.appended + 1 ||
-      state_.now - member.moved_ms < state_.settings.retry_ms) {
-    return;
-  }
+  if (member.next == member.appended + 1) return;
+  const bool is_lost = member.confirmed_ms && *member.confirmed_ms > member.records_ms;
+  const Settings& limits = state_.settings;
+  if (state_.now - member.moved_ms < (is_lost ? limits.retry_ms : limits.slow_retry_ms)) return;
   member.next = member.appended + 1;
   member.moved_ms = state_.now;
 }

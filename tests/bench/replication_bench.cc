@@ -84,6 +84,13 @@ class Node final : public ReplicaNode {
   }
 
   // ReplicaNode
+  void append(ShardId, storage::LogBatch batch, Appended done) override {
+    store_->append(std::move(batch), true,
+                   [this, done = std::move(done)](const Result<void>& result) {
+                     post([done, result] { done(result); });
+                   });
+  }
+  void send_appends() override {}
   void send(ShardId, replication::MemberId to, replication::Message message) override;
   void transact(ShardId, std::uint64_t id, Txn) override {
     post([this, id] { host_->replica().on_txn_result(id, {TxnResult::Outcome::failed, 0, {}}); });

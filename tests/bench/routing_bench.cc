@@ -12,6 +12,7 @@
 #include "broker/routing/interest.h"
 #include "broker/routing/message.h"
 #include "broker/routing/retained.h"
+#include "broker/routing/router.h"
 #include "broker/routing/share_group.h"
 #include "broker/routing/topic_tree.h"
 
@@ -252,6 +253,37 @@ void share_group_next(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(group.next("somebody"));
 }
 BENCHMARK(share_group_next)->Arg(10)->Arg(10'000);
+
+struct Nobody final : LocalDelivery {
+  bool deliver_local(const MessagePtr&, ConfirmTo, const std::optional<Source>&) override {
+    return ++delivered != 0;
+  }
+  bool deliver_volatile(const MessagePtr&, ConfirmTo, const std::optional<Source>&) override {
+    return ++delivered != 0;
+  }
+  void store_retained(const MessagePtr&, ConfirmTo, const std::optional<Source>&) override {}
+  std::uint64_t delivered = 0;
+};
+
+// A node alone with one core: what Router::publish costs beside delivery. Arg: durable or not.
+void router_publish(benchmark::State& state) {
+  const ManualClock clock;
+  core::Cores cores(1, clock);
+  RoutingTable table;
+  Nobody nobody;
+  Router router(cores.at(CoreId{0}), cores, table, nobody);
+  table.routers.push_back(&router);
+  InterestWriter(state.range(0) == 0 ? table.volatiles : table.durables, 0).add("bench/topic");
+  MessageParts parts;
+  parts.topic = "bench/topic";
+  const MessagePtr message = Message::make(parts);
+  cores.at(CoreId{0}).post([&] {
+    for (auto _ : state) router.publish(message, {});
+  });
+  cores.at(CoreId{0}).run_once(0);
+  benchmark::DoNotOptimize(nobody.delivered);
+}
+BENCHMARK(router_publish)->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace roost::routing

@@ -39,6 +39,13 @@ class DiskTrio {
     std::map<std::string, std::string> state() const;
 
     // ReplicaNode
+    void append(ShardId, storage::LogBatch batch, Appended done) override {
+      store->append(std::move(batch), true,
+                    [post = poster(), done = std::move(done)](const Result<void>& result) {
+                      post([done, result] { done(result); });
+                    });
+    }
+    void send_appends() override {}
     void send(ShardId shard, replication::MemberId to, replication::Message message) override;
     void transact(ShardId shard, std::uint64_t id, Txn txn) override;
     void read_record(ShardId shard, std::uint64_t id) override;
@@ -46,6 +53,7 @@ class DiskTrio {
     void apply(ShardId shard, const replication::LogRecord& record) override;
     void replaced(ShardId shard) override;
     void raise(ShardId shard, const replication::RaisedAlarm& alarm) override;
+    void failed(ShardId, const Error& why) override { alarms.push_back(why.message); }
     void status_changed(ShardId) override {}
 
     const std::string name;

@@ -251,6 +251,22 @@ TEST_F(Election, TheKeyOfAControllerWhoseConnectionIsRefusedIsErased) {
   EXPECT_GT(cluster.backup().at(cluster.names.controller()).created, before);
 }
 
+// Nobody waits for a report of who can't be reached.
+TEST_F(Election, ALeaderThatWasTheControllerTooIsReplacedAtOnce) {
+  for (int i = 0; i < 10 && cluster.controller_name() != cluster.shard().leader.name; ++i) {
+    cluster.expire_controller();
+    cluster.run(10000);
+  }
+  const std::string lost = cluster.controller_name();
+  ASSERT_EQ(cluster.shard().leader.name, lost);
+  cluster.node(lost).reports = false;
+  cluster.node(lost).controller.reset();  // dead, but its keys are there
+  for (const std::string& name : {leader, first, second}) {
+    if (name != lost) cluster.node(name).sees[lost] = PeerView::Seen::refused;
+  }
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.shard().leader.name != lost; }, 1400));
+}
+
 // The watch is late, and replicas know more: no decision, and no alarm either.
 TEST_F(Election, ALateWatchIsNoRestoredStore) {
   cluster.shows = false;
@@ -279,6 +295,11 @@ TEST_F(Election, ARestoredStoreDecidesNothing) {
   ASSERT_LT(cluster.shard().counter, seen);
   cluster.stop(leader);
   EXPECT_FALSE(is_elected(8000));
+  EXPECT_THAT(cluster.node(cluster.controller_name()).alarms,
+              Contains(ControllerAlarm::older_record));
+  // It stands: whoever shows alarms for a while is told again.
+  cluster.node(cluster.controller_name()).alarms.clear();
+  cluster.run(2 * ControllerSettings().alarm_ms);
   EXPECT_THAT(cluster.node(cluster.controller_name()).alarms,
               Contains(ControllerAlarm::older_record));
   const std::string to = cluster.controller_name();

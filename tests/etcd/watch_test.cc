@@ -150,7 +150,10 @@ TEST(EtcdWatch, TellsNothingOnceDestroyed) {
 // Ends its watch from within its own callback.
 class Once final : public Watcher {
  public:
-  void on_reset(const Listing&) override { ready_.get_future().wait(); }
+  void on_reset(const Listing&) override {
+    ready_.get_future().wait();
+    begun_.set_value();
+  }
   void on_change(const std::vector<Event>&, Revision) override {
     ++changes;
     watch_.reset();
@@ -158,11 +161,12 @@ class Once final : public Watcher {
   void hold(std::unique_ptr<Watch> watch) {
     watch_ = std::move(watch);
     ready_.set_value();
+    begun_.get_future().wait();  // what is written before is in the listing
   }
   std::atomic<int> changes = 0;
 
  private:
-  std::promise<void> ready_;
+  std::promise<void> ready_, begun_;
   std::unique_ptr<Watch> watch_;
 };
 

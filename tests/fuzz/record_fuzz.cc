@@ -9,6 +9,7 @@
 #include "broker/base/check.h"
 #include "broker/session/record_codec.h"
 #include "broker/session/record_parts.h"
+#include "broker/session/share_step.h"
 #include "broker/session/state_codec.h"
 #include "broker/session/state_key.h"
 #include "tests/fuzz/seeds.h"
@@ -103,6 +104,20 @@ void check_body(ByteView bytes) {
   check_same(bytes, again);
 }
 
+// As what a message forwards.
+void check_step(ByteView bytes) {
+  routing::MessageParts parts;
+  parts.topic = "t";
+  parts.forwarded = bytes;
+  const auto message = routing::Message::make(parts);
+  if (!message->is_step()) return;
+  const auto step = read_step(*message);
+  if (!step) return;
+  CHECK(is_joined(*message) == (step->what == ShareStep::What::joined));
+  const auto again = step_message(*step, about_of(*step, message), 0);
+  CHECK(as_text(again->forwarded()) == as_text(bytes));
+}
+
 using Check = void (*)(ByteView);
 constexpr Check kChecks[] = {
     check_record,
@@ -119,6 +134,8 @@ constexpr Check kChecks[] = {
     check_key,
     check_body,
     [](ByteView bytes) { check_value(bytes, decode_seen(bytes)); },
+    [](ByteView bytes) { check_value(bytes, decode_group(bytes)); },
+    check_step,
 };
 
 void run(ByteView input) {
@@ -143,10 +160,10 @@ std::vector<Record> records() {
   return {
       StartedRecord{1, 2, 3, 4, true, {"#"}},
       TickRecord{1, 2},
-      PublishedRecord{message(), Source{ShardId{3}, 4}},
-      AssignedRecord{message(), "c", "g/a", std::nullopt},
+      PublishedRecord{message(), Source::of_shard(ShardId{3}, 0, 4)},
+      AssignedRecord{message(), "c", "g/a", Source::of_shard(ShardId{3}, 5, 4)},
       GatheredRecord{"c", generation, {{message(), 7, mqtt::Qos::exactly_once}}, true},
-      RetainedRecord{message(), std::nullopt},
+      RetainedRecord{message(), Source::of_node(1, CoreId{2}, 3)},
       AttachedRecord{"c", generation, 1, true, true, 300, 20, WillRecord{message(), 5}},
       DetachedRecord{"c", generation, 1, 300, 9, DetachedRecord::WillFate::discarded},
       EndedRecord{"c", EndedRecord::Why::removed},
@@ -178,6 +195,12 @@ std::vector<Input> record_seeds() {
   encode_value(StoredBody{1, message()}, kOffset, seeds.emplace_back(1, 8));
   encode_limits(StartedRecord{0, 0, 3, 4, true, {"#"}}, seeds.emplace_back(1, 9));
   encode_message(message(), kOffset, seeds.emplace_back(1, 12));
+  StoredGroup group{1, 2, {{"c", {3, 4}, 5, true, mqtt::Qos::exactly_once}}};
+  encode_value(group, seeds.emplace_back(1, 14));
+  ShareStep step{ShareStep::What::assigned, "g/a/#", "c", {3, 4}, 5};
+  const auto sent = step_message(step, message(), 0);
+  seeds.emplace_back(1, 15).insert(seeds.back().end(), sent->forwarded().begin(),
+                                   sent->forwarded().end());
   for (const std::string& key : {entry_key(1, 2), body_key(1, 2), seen_key(ShardId{3})}) {
     seeds.emplace_back(1, 11).insert(seeds.back().end(), key.begin(), key.end());
   }

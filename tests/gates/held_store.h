@@ -40,6 +40,17 @@ class HeldStore final : public storage::Store {
   void crash() { waiting_.clear(); }
   std::size_t log_size(ShardId shard) { return shards_[shard.value].log.size(); }
   std::size_t state_size(ShardId shard) { return shards_[shard.value].state.size(); }
+  // The state's keys and values.
+  using State = std::map<std::string, std::string>;
+  const State& state_of(ShardId shard) { return shards_[shard.value].state; }
+  // The shard is as it stands in the other store.
+  void copy(ShardId shard, HeldStore& from) { shards_[shard.value] = from.shards_[shard.value]; }
+  // Nobody is answered any more until it is let go.
+  void hold_reads() { reads_held_ = true; }
+  void let_reads_go() {
+    reads_held_ = false;
+    for (auto& job : std::exchange(reads_, {})) job(View(*this));
+  }
   // The most that was written in one go.
   std::size_t state_bytes_max() const { return state_bytes_max_; }
 
@@ -92,7 +103,13 @@ class HeldStore final : public storage::Store {
     }
     done({});
   }
-  void read(std::function<void(const storage::StateView&)> job) override { job(View(*this)); }
+  void read(std::function<void(const storage::StateView&)> job) override {
+    if (reads_held_) {
+      reads_.push_back(std::move(job));
+    } else {
+      job(View(*this));
+    }
+  }
   std::unique_ptr<storage::StateView> view() const override {
     return std::make_unique<View>(*this);
   }
@@ -110,7 +127,6 @@ class HeldStore final : public storage::Store {
     storage::LogBatch batch;
     Done done;
   };
-  using State = std::map<std::string, std::string>;
   struct Shard {
     std::map<storage::LogIndex, std::pair<std::uint64_t, std::vector<std::uint8_t>>> log;
     State state;
@@ -148,6 +164,8 @@ class HeldStore final : public storage::Store {
   std::deque<Appended> waiting_;
   std::map<std::uint16_t, Shard> shards_;
   std::size_t state_bytes_max_ = 0;
+  bool reads_held_ = false;
+  std::vector<std::function<void(const storage::StateView&)>> reads_;
   std::string uuid_ = "held";
   storage::StoreCounters counters_;
 };

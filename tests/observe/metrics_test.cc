@@ -42,6 +42,22 @@ TEST(Metrics, ShowTheNumberOfTheMomentOfTheScrape) {
   EXPECT_THAT(metrics.scrape(), HasSubstr("roost_messages_total 12345678901\n"));
 }
 
+TEST(Metrics, WhatSeveralNumbersAreReadFromIsFetchedOnceAScrape) {
+  Metrics metrics;
+  int source = 0, fetched = 0, fetches = 0;
+  metrics.before_scrape([&] {
+    fetched = source;
+    ++fetches;
+  });
+  metrics.add_gauge("roost_one", "One.", [&] { return fetched; });
+  metrics.add_gauge("roost_two", "Two.", [&] { return fetched + 1; });
+  source = 7;
+  const std::string text = metrics.scrape();
+  EXPECT_NE(text.find("roost_one 7\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("roost_two 8\n"), std::string::npos) << text;
+  EXPECT_EQ(fetches, 1);
+}
+
 TEST(Metrics, SeveralLabelsShareOneFamily) {
   Metrics metrics;
   for (const char* cause : {"expired", "queue \"full\"\n"}) {

@@ -48,7 +48,7 @@ std::string summary_of(const std::string& text) {
     std::ostringstream value;
     std::visit(
         [&](auto* field) {
-          if constexpr (std::is_same_v<decltype(field), LogLevel*>) {
+          if constexpr (std::is_enum_v<std::remove_pointer_t<decltype(field)>>) {
             value << static_cast<int>(*field);
           } else if constexpr (std::is_same_v<decltype(field), std::optional<bool>*>) {
             value << (field->has_value() ? (*field ? "true" : "false") : "unset");

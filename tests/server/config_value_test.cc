@@ -37,6 +37,27 @@ TEST(SettingValue, BooleansTakeTheWordsPeopleUse) {
   for (const char* bad : {"", "1", "y", "maybe"}) EXPECT_EQ(parse_bool(bad), std::nullopt) << bad;
 }
 
+TEST(SettingValue, AHostAndAPortAreBothThere) {
+  for (const auto& [text, host] : {std::pair("node1:7883", "node1"),
+                                   {"127.0.0.1:7883", "127.0.0.1"},
+                                   {"[::1]:7883", "::1"},
+                                   {"*:7883", "*"}}) {
+    const auto parsed = parse_host_port(text);
+    ASSERT_TRUE(parsed.has_value()) << text;
+    EXPECT_EQ(parsed->host, host);
+    EXPECT_EQ(parsed->port, 7883);
+  }
+  for (const char* bad : {"", "a", "a:", ":1", "a:0", "a:65536", "::1:5", "a b:1", "http://a:1",
+                          "a:1/", "[]:1", "[a:1", "a:-1", "a:1 "}) {
+    EXPECT_FALSE(parse_host_port(bad).has_value()) << bad;
+  }
+}
+
+TEST(SettingValue, ListsAreSeparatedByCommas) {
+  EXPECT_EQ(split_list(" a , b,,c,"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_TRUE(split_list(" , ").empty());
+}
+
 TEST(SettingValue, NumbersComeBackInTheLargestWholeUnit) {
   EXPECT_EQ(format_size(10 << 20), "10MiB");
   EXPECT_EQ(format_size(268'435'460), "268435460");

@@ -10,7 +10,7 @@
 
 #include "tests/session/broker.h"
 #include "tests/session/client.h"
-#include "tests/session/hello.h"
+#include "tests/support/hello.h"
 
 namespace roost::session {
 

@@ -16,8 +16,9 @@
 #include <vector>
 
 #include "tests/session/broker.h"
-#include "tests/session/fake_link.h"
-#include "tests/session/hello.h"
+#include "tests/support/fake_link.h"
+#include "tests/support/hello.h"
+#include "tests/support/line_of.h"
 
 namespace roost::support {
 
@@ -74,7 +75,7 @@ class Client {
   // True: nothing settles by itself; steps are the test's.
   bool manual = false;
   // Of the listener that its next CONNECT comes through.
-  session::AckMode ack_mode = session::AckMode::local;
+  session::AckMode ack_mode = session::AckMode::quorum;
 
  private:
   void settle() {
@@ -101,8 +102,5 @@ class Client {
   std::set<mqtt::PacketId> open_;  // QoS 1/2 towards us on this connection
   std::set<mqtt::PacketId> seen_;  // ... and unfinished on any
 };
-
-// The line of one packet.
-std::string line_of(const mqtt::Packet& packet);
 
 }  // namespace roost::support

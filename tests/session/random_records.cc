@@ -49,7 +49,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> RandomRecords::pairs() {
 
 std::optional<Source> RandomRecords::source() {
   if (coin()) return std::nullopt;
-  return Source{.shard = ShardId{number16()}, .index = number(64)};
+  const Source::Kind kind = coin() ? Source::Kind::shard : Source::Kind::node;
+  return Source{kind, number16(), coin() ? 0 : number(64), number(64)};
 }
 
 mqtt::SubscriptionOptions RandomRecords::options() {
@@ -106,7 +107,8 @@ Record RandomRecords::message_record(unsigned kind) {
                            .max_queued_messages = number32(),
                            .max_queued_bytes = number(64),
                            .drop_oldest = coin(),
-                           .keep_last = texts()};
+                           .keep_last = texts(),
+                           .clean_go_on = coin()};
     case 1:
       return TickRecord{.now_ms = time(), .wall_ms = time()};
     case 2:

@@ -70,9 +70,14 @@ std::vector<std::pair<std::string, Record>> goldens() {
   };
   row("01 05 80C09BD9E931 A08D06 00 01 02 01 ~#~ 03 ~a/+~",
       StartedRecord{5, 1'712'000'000'000, 100'000, 0, true, {"#", "a/+"}});
+  row("01 05 07 01 00 02 00", StartedRecord{5, 7, 1, 0, false, {}, true});
   row("02 07 FFFFFFFFFFFFFFFF7F", TickRecord{7, kNever});
   row("03 00 01 01 00 ED07 01 ~a1~", PublishedRecord{plain("a", "1"), std::nullopt});
-  row(with_full("03 01 3F 8101"), PublishedRecord{full(), Source{ShardId{63}, 129}});
+  row(with_full("03 01 3F 8101"), PublishedRecord{full(), Source::of_shard(ShardId{63}, 0, 129)});
+  row(with_full("03 02 3F 05 8101"),
+      PublishedRecord{full(), Source::of_shard(ShardId{63}, 5, 129)});
+  row(with_full("03 03 02 C801 8101"),
+      PublishedRecord{full(), Source::of_node(200, CoreId{2}, 129)});
   row("04 00 02 ~c1~ 03 ~g/a~ 01 01 00 ED07 01 ~a1~",
       AssignedRecord{plain("a", "1"), "c1", "g/a", std::nullopt});
   row(of("05", "02 07 01 01 01 00 ED07 01 ~a1~ 00 02") + kFull + " 00",
@@ -82,7 +87,10 @@ std::vector<std::pair<std::string, Record>> goldens() {
           {{plain("a", "1"), 7, mqtt::Qos::at_least_once}, {full(), 0, mqtt::Qos::exactly_once}},
           false});
   row("06 00 01 01 00 ED07 00 ~a~", RetainedRecord{plain("a", ""), std::nullopt});
-  row(with_full("06 01 3F 8101"), RetainedRecord{full(), Source{ShardId{63}, 129}});
+  row(with_full("06 01 3F 8101"), RetainedRecord{full(), Source::of_shard(ShardId{63}, 0, 129)});
+  row(with_full("06 02 3F 05 8101"), RetainedRecord{full(), Source::of_shard(ShardId{63}, 5, 129)});
+  row(with_full("06 03 02 C801 8101"),
+      RetainedRecord{full(), Source::of_node(200, CoreId{2}, 129)});
   row(of("07", "09 01 01 FFFFFFFF0F FFFF03 00"),
       AttachedRecord{"c1", generation, 9, true, true, mqtt::kNeverExpires, 65535, std::nullopt});
   row(of("07", "09 00 00 00 14 01 05") + kFull,

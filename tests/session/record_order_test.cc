@@ -44,9 +44,9 @@ TEST(RecordOrder, BindsWhatIsSentToOneTopic) {
 // Targets tell a repeat by its index: one that was passed would be taken for one.
 TEST(RecordOrder, BindsWhatOneShardsLogFansOut) {
   RecordOrder order;
-  order.add(published("large", "alice", Source{ShardId{7}, 1}));
-  EXPECT_TRUE(order.binds(published("small", "bob", Source{ShardId{7}, 2})));
-  EXPECT_FALSE(order.binds(published("small", "bob", Source{ShardId{8}, 2})));
+  order.add(published("large", "alice", Source::of_shard(ShardId{7}, 0, 1)));
+  EXPECT_TRUE(order.binds(published("small", "bob", Source::of_shard(ShardId{7}, 0, 2))));
+  EXPECT_FALSE(order.binds(published("small", "bob", Source::of_shard(ShardId{8}, 0, 2))));
 }
 
 TEST(RecordOrder, BindsAClientsRecordsToEachOtherAndToItsMessages) {

@@ -43,7 +43,9 @@ class Text {
   void add(const std::pair<std::uint64_t, std::uint64_t>& value) {
     out_ << Text(value.first, value.second).str();
   }
-  void add(const Source& value) { out_ << Text(value.shard.value, value.index).str(); }
+  void add(const Source& value) {
+    out_ << Text(value.kind, value.part, value.life, value.number).str();
+  }
   void add(const routing::MessagePtr& message) { out_ << text_of(message); }
   void add(const WillRecord& will) { out_ << Text(will.message, will.delay_s).str(); }
   void add(const mqtt::SubscriptionOptions& value) {
@@ -64,7 +66,7 @@ class Text {
 
 std::string fields(const StartedRecord& r) {
   return Text("started", r.now_ms, r.wall_ms, r.max_queued_messages, r.max_queued_bytes,
-              r.drop_oldest, r.keep_last)
+              r.drop_oldest, r.keep_last, r.clean_go_on)
       .str();
 }
 std::string fields(const TickRecord& r) { return Text("tick", r.now_ms, r.wall_ms).str(); }
@@ -133,6 +135,9 @@ std::string text_of(const StoredFilters& filters) { return Text(filters).str(); 
 std::string text_of(const StoredClock& clock) { return Text(clock.now_ms, clock.wall_ms).str(); }
 std::string text_of(const StoredSweep& sweep) { return Text(sweep.first, sweep.end).str(); }
 std::string text_of(const StoredSeen& seen) { return Text(seen.published, seen.retained).str(); }
+std::string text_of(const StoredSeenFrom& seen) {
+  return Text(seen.last.published, seen.last.retained, seen.used).str();
+}
 std::string text_of(const StoredWill& w) {
   return Text(w.message, w.generation, w.delay_s, w.due_ms).str();
 }

@@ -18,6 +18,7 @@ std::string text_of(const StoredHeader& header);
 std::string text_of(const StoredFilters& filters);
 std::string text_of(const StoredClock& clock);
 std::string text_of(const StoredSweep& sweep);
+std::string text_of(const StoredSeenFrom& seen);
 std::string text_of(const StoredSeen& seen);
 std::string text_of(const StoredWill& will);
 std::string text_of(const StoredEntry& entry);

@@ -37,6 +37,11 @@ Bytes encoded(const StoredClock& value) {
   encode_value(value, bytes);
   return bytes;
 }
+Bytes encoded(const StoredSeenFrom& value) {
+  Bytes bytes;
+  encode_value(value, bytes);
+  return bytes;
+}
 Bytes encoded(const StoredSeen& value) {
   Bytes bytes;
   encode_value(value, bytes);
@@ -84,6 +89,7 @@ std::optional<Read> read_filters(ByteView bytes) { return read_of(decode_filters
 std::optional<Read> read_clock(ByteView bytes) { return read_of(decode_clock(bytes)); }
 std::optional<Read> read_sweep(ByteView bytes) { return read_of(decode_sweep(bytes)); }
 std::optional<Read> read_seen(ByteView bytes) { return read_of(decode_seen(bytes)); }
+std::optional<Read> read_seen_from(ByteView bytes) { return read_of(decode_seen_from(bytes)); }
 std::optional<Read> read_will(ByteView bytes) { return read_of(decode_will(bytes, kOffset)); }
 std::optional<Read> read_entry(ByteView bytes) { return read_of(decode_entry(bytes, kOffset)); }
 std::optional<Read> read_body(ByteView bytes) { return read_of(decode_body(bytes, kOffset)); }
@@ -176,6 +182,7 @@ std::vector<Row> goldens() {
       {read_clock, "07 80C09BD9E931", text_of(StoredClock{7, 1'712'000'000'000})},
       {read_sweep, "03 8001", text_of(StoredSweep{3, 128})},
       {read_seen, "8101 05", text_of(StoredSeen{129, 5})},
+      {read_seen_from, "8101 05 C801", text_of(StoredSeenFrom{{129, 5}, 200})},
       {read_limits, "A08D06 8001 01 01 01 ~#~", text_of(limits)},
       {read_message, "01 01 00 ED07 01 ~a1~", text_of(plain())},
       {read_number, "8101", "129"},

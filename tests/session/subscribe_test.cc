@@ -235,5 +235,49 @@ TEST_P(Subscribe, InterestIsGoneWithTheLastSubscriber) {
   EXPECT_THAT(source.got(), ElementsAre("PUBACK 1 10"));
 }
 
+// Keeps what waits for other nodes until the test lets it go.
+struct HeldGate final : SubscribedGate {
+  void when_seen(core::Core& core, core::Task task) override {
+    waiting.emplace_back(&core, std::move(task));
+  }
+  void let_go() {
+    for (auto& [core, task] : std::exchange(waiting, {})) core->post(std::move(task));
+  }
+  std::vector<std::pair<core::Core*, core::Task>> waiting;
+};
+
+// In a cluster: who publishes on another node after SUBACK finds the filter. Retained messages come
+// behind it, and live ones behind those.
+TEST_P(Subscribe, IsAnsweredWhenOtherNodesHaveSeenTheFilter) {
+  HeldGate gate;
+  for (std::uint16_t id = 0; id < broker.size(); ++id) broker.table(CoreId{id}).use(gate);
+  source.publish(Pub("t", "kept", kQos0).retained());
+  for (const bool durable : {false, true}) {
+    Client client(broker, durable ? "d" : "v", durable ? Hello().expiry(100) : Hello());
+    client.subscribe({Sub("t", kQos0), Sub("$share/g/s", kQos1)});
+    client.subscribe(Sub("u", kQos0));
+    source.publish(Pub("t", "live", kQos0));
+    EXPECT_THAT(client.got(), IsEmpty());
+    EXPECT_EQ(gate.waiting.size(), 2U);
+    gate.let_go();
+    broker.settle();
+    EXPECT_THAT(client.got(),
+                ElementsAre("SUBACK 1 00 01", "t=kept retain", "SUBACK 2 00", "t=live"));
+  }
+}
+
+TEST_P(Subscribe, AClientThatLeftMeanwhileIsNotAnswered) {
+  HeldGate gate;
+  for (std::uint16_t id = 0; id < broker.size(); ++id) broker.table(CoreId{id}).use(gate);
+  {
+    Client client(broker, "v", Hello());
+    client.subscribe(Sub("t", kQos0));
+    client.disconnect();
+  }
+  gate.let_go();
+  broker.settle();
+  EXPECT_FALSE(broker.knows("v"));
+}
+
 }  // namespace
 }  // namespace roost::session

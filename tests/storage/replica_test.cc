@@ -113,6 +113,24 @@ TEST_F(Replicas, WhatWasCutIsReplaced) {
   }
 }
 
+TEST_F(Replicas, ABatchBehindAnotherIsWrittenInThatOrder) {
+  open();
+  append_many(kShard, 1, 1, 3);
+  LogBatch all, cut, added;
+  cut.cut_after(kShard, 1);
+  added.add(kShard, 4, 2, as_bytes("new"));
+  added.put_meta(kOther, "meta");
+  all.add(std::move(cut));
+  all.add(LogBatch());
+  all.add(std::move(added));
+  EXPECT_EQ(all.count(), 1U);
+  EXPECT_EQ(all.record_bytes(), 3U);
+  ASSERT_TRUE(append(std::move(all)));
+  EXPECT_EQ(replay(kShard, 0), (Records{{1, 1, "r1"}, {4, 2, "new"}}));
+  reopen();
+  EXPECT_EQ(store_->replica(kOther).meta, "meta");
+}
+
 TEST_F(Replicas, TheTableOutlivesTheTrim) {
   open();
   append_many(kShard, 1, 1, 3);

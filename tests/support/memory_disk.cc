@@ -28,6 +28,10 @@ void MemoryDisk::let_go() {
 void MemoryDisk::commit_all() {
   if (held_) return;
   for (Appended& one : std::exchange(waiting_, {})) {
+    if (!table_.leads(one.shard)) {
+      table_.on_dropped(one.shard, one.record, one.door);
+      continue;
+    }
     const std::int64_t offset_ms = table_.shard(one.shard).offset_ms();
     std::vector<std::uint8_t> bytes;
     session::encode_record(one.record, offset_ms, bytes);
@@ -36,6 +40,14 @@ void MemoryDisk::commit_all() {
     remains_.shards[one.shard.value].log.emplace_back(one.index, std::move(bytes));
     table_.on_committed(one.shard, one.index, one.record, one.door);
   }
+}
+
+void MemoryDisk::bring(ShardId id, const session::Record& record) {
+  Remains::Shard& shard = remains_.shards[id.value];
+  std::vector<std::uint8_t> bytes;
+  session::encode_record(record, table_.shard(id).offset_ms(), bytes);
+  shard.log.emplace_back(++shard.last, std::move(bytes));
+  table_.on_committed(id, shard.last, record, nullptr);
 }
 
 void MemoryDisk::write(ShardId id, session::LogIndex applied, session::StateChanges changes,

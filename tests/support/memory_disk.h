@@ -39,6 +39,8 @@ class MemoryDisk final : public session::ShardLog,
   // Nothing is committed any more until it is let go.
   void hold() { held_ = true; }
   void let_go();
+  // A record of whoever leads the shard elsewhere, committed; in a turn of the core.
+  void bring(ShardId shard, const session::Record& record);
   void set_full(bool full) { full_ = full; }
   // Checkpoints end, never to be done, when the bodies are written and nothing names them yet.
   void write_only_ahead() { only_ahead_ = true; }
@@ -50,7 +52,8 @@ class MemoryDisk final : public session::ShardLog,
 
   // ShardLog
   void append(ShardId shard, session::Record record, session::Door* door) override;
-  std::uint64_t epoch() const override { return epoch_; }
+  std::uint64_t epoch(ShardId) const override { return epoch_; }
+  std::uint64_t lineage(ShardId) const override { return 0; }
   bool is_congested() const override { return false; }
   bool is_full() const override { return full_; }
 

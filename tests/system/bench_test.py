@@ -2,6 +2,9 @@
 """`roost bench`: every mode against a real broker, and its figures against those of others."""
 
 import json
+import os
+import shutil
+import signal
 
 from support import altering_proxy
 from support.altering_proxy import AlteringProxy
@@ -190,15 +193,77 @@ class Verify(Bench):
     def test_tells_what_came_late(self):
         self.assertEqual(self.altered("0", None, 1), {"lost": 0, "duplicated": 0, "reordered": 1})
 
-    def test_a_broker_that_dies_loses(self):
-        run = self.tool(self.broker_path, "bench", "verify", "--publishers", "2", "--subscribers",
-                        "2", "--seconds", "3", "--warmup", "0", "--drain", "1", "-q", "1",
-                        "-p", self.port)
+    def running(self, *options):
+        """A run that goes on until SIGINT, publishing already."""
+        run = self.tool(self.broker_path, "bench", "verify", "--publishers", "4", "--subscribers",
+                        "2", "--rate", "400", "--seconds", "60", "--drain", "5", "-q", "mix",
+                        "--topics", "3", "--json", *options)
         run.wait_for(r"measuring +sent +[1-9]")
+        return run
+
+    def ended(self, run, code):
+        run.process.send_signal(signal.SIGINT)
+        figures = json.loads(run.wait_for("^{"))
+        ended = run.finish()
+        self.assertIn(ended, (0, 1) if code is None else (code,), figures)
+        return figures
+
+    def test_a_signal_ends_it_and_all_is_accounted_for(self):
+        figures = self.ended(self.running("-p", self.port), 0)
+        self.assertLess(figures["seconds"], 30)
+        self.check(figures, figures["sent"], receivers=2)
+        self.assertEqual(figures["acknowledged"], figures["sent"])
+        self.assertEqual(figures["marks"], 0)
+
+    def test_a_broker_that_comes_back_with_its_data_loses_nothing(self):
+        run = self.running("-p", self.port)
         self.server.kill()
-        lost = int(run.wait_for("^ *lost ").split(b"lost")[1].replace(b" ", b""))
-        self.assertGreater(lost, 0)
-        self.assertEqual(run.finish(), 1)
+        run.process.send_signal(signal.SIGUSR1)
+        self.server.start()
+        run.wait_for(r"delivered +[1-9].* ready 6")
+        figures = self.ended(run, 0)
+        for name in ("lost", "repeats_qos2", "reordered", "foreign", "sessions_gone"):
+            self.assertEqual(figures[name], 0, (name, figures))
+        self.assertEqual(figures["acknowledged"], figures["sent"])
+        self.assertGreaterEqual(figures["lost_links"], 6)
+        self.assertEqual((figures["marks"], figures["recovery_missing"]), (1, 0))
+        self.assertGreater(figures["recovery_ms_max"], 0)
+        self.assertGreaterEqual(figures["ack_pause_ms"], 1)
+
+    def test_a_broker_that_dies_loses(self):
+        """With its disk: all sessions, and that is told."""
+        run = self.running("-p", self.port)
+        self.server.kill()
+        shutil.rmtree(os.path.join(self.server.folder, "data"))
+        self.server.start()
+        run.wait_for(r"delivered +[1-9].* ready 6")
+        figures = self.ended(run, None)
+        self.assertEqual(figures["sessions_gone"], 6)
+        self.assertIn("was not resumed", figures["examples"])
+
+    def test_a_connection_that_is_lost_comes_back_through_another_address(self):
+        other = self.roost()
+        run = self.running("--url", f"mqtt://127.0.0.1:{self.free_port()}",
+                           "--url", f"mqtt://127.0.0.1:{other.port}")
+        figures = self.ended(run, 0)
+        self.check(figures, figures["sent"], receivers=2)
+
+    def test_a_broker_that_is_silent_is_left(self):
+        run = self.running("-p", self.port, "--silence", "0.5")
+        self.server.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.server.process.send_signal, signal.SIGCONT)
+        run.wait_for(r"measuring .* ready 0$")
+        self.server.process.send_signal(signal.SIGCONT)
+        run.wait_for(r"delivered +[1-9].* ready 6")
+        figures = self.ended(run, 0)
+        self.assertIn(figures["trouble"], ("silent", "no CONNACK"))
+        self.assertGreater(figures["ack_pause_ms"], 400)
+
+    def test_leaves_no_session_behind(self):
+        self.ended(self.running("-p", self.port), 0)
+        status = self.roost_command("status", "--json", "--data-dir",
+                                    os.path.join(self.server.folder, "data"))
+        self.assertEqual(json.loads(status.stdout)["sessions"]["durable"], 0)
 
     def test_nobody_there(self):
         done = self.roost_command("bench", "verify", "-p", self.free_port(), "--seconds", "1")

@@ -8,42 +8,23 @@ import subprocess
 from harness import wire
 from support.durable import DurableCase
 from support.roost import connectable, until
+from support.small_disk import SmallDisk
 
 NO_SPACE = 0x97
 DISK_BYTES = 96 << 20
 
 
 class Full(DurableCase):
-    def small_disk(self):
-        self.needs(os.geteuid() == 0, "needs root to mount a small tmpfs")
-        folder = self.make_folder(dir=self.folder)
-        done = self.command("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", folder)
-        self.needs(done.returncode == 0, f"no tmpfs may be mounted here: {done.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", folder], check=True)
-        return folder
-
-    def fill(self, folder):
-        """To the last byte, as somebody else's log would."""
-        path = os.path.join(folder, "somebody-else-s")
-        with open(path, "ab", buffering=0) as out:
-            for size in (1 << 20, 4096, 1):
-                try:
-                    while True:
-                        out.write(b"\0" * size)
-                except OSError:
-                    continue
-        return path
-
     def test_full_is_said_and_over_when_there_is_room(self):
-        disk = self.small_disk()
-        data = os.path.join(disk, "data")
+        disk = SmallDisk(self, self.make_folder(dir=self.folder), DISK_BYTES)
+        data = os.path.join(disk.folder, "data")
         server = self.broker(data_dir=data, store={"reserve_bytes": "8MiB"})
         waiting = [f"before {n}".encode() * 10 for n in range(300)]
         self.offline(server.port, "away", "home/#")
         self.offline(server.port, "later", "home/#")
         self.publish_all(self.client(server.port, "first"), [("home/a", p) for p in waiting])
         five, three = self.client(server.port, "five", v=5), self.client(server.port, "three")
-        filler = self.fill(disk)
+        filler = disk.fill()
         self.until_refused(five)
         three.send(wire.publish(4, "home/a", "while it is full", 1, packet_id=77))
         three.expect_nothing()

@@ -9,8 +9,8 @@ from harness import wire
 from support import strace
 from support.durable import DurableCase
 from support.roost import until
+from support.sync_shim import SyncShim
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 _TOKEN = re.compile(rb"proof-[0-9a-f]{12}-")
 
 
@@ -29,17 +29,6 @@ class SyncCase(DurableCase):
         self.count += 1
         token = b"proof-%012x-" % self.count
         return token + b"." * 40 + token
-
-    def shim(self):
-        """(environment, control file) of a broker whose fsync does what the file says."""
-        self.needs(shutil.which("gcc"), "gcc is not installed")
-        library = os.path.join(self.folder, "sync_shim.so")
-        source = os.path.join(HERE, "support", "sync_shim.c")
-        done = self.command("gcc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        control = os.path.join(self.folder, "shim-says")
-        return {"LD_PRELOAD": library, "ROOST_SHIM": control,
-                "ASAN_OPTIONS": "verify_asan_link_order=0"}, control
 
 
 class Traced(SyncCase):
@@ -94,10 +83,9 @@ class Traced(SyncCase):
 
     def test_it_sees_a_broker_that_does_not_sync(self):
         """The same with an fsync that does nothing: every acknowledgement is a fault."""
-        env, control = self.shim()
-        with open(control, "w", encoding="ascii") as out:
-            out.write("skip")
-        self.traced(env=env)
+        shim = SyncShim(self)
+        shim.say("skip")
+        self.traced(env=shim.env())
         acks = self.one_at_a_time(20) + self.pipelined(40)
         self.assertEqual(len(self.faults(acks)), acks)
 
@@ -109,20 +97,19 @@ class Traced(SyncCase):
 
 class Failing(SyncCase):
     def test_a_failed_fsync_ends_the_process_and_acknowledges_nothing(self):
-        env, control = self.shim()
-        server = self.broker(env=env)
+        shim = SyncShim(self)
+        server = self.broker(env=shim.env())
         self.offline(server.port, "keeper", "proof/#")
         pub = self.client(server.port, "pub")
         stored = [self.payload() for _ in range(20)]
         self.publish_all(pub, [("proof/x", payload) for payload in stored])
-        with open(control, "w", encoding="ascii") as out:
-            out.write("fail")
+        shim.say("fail")
         pub.send(wire.publish(4, "proof/x", self.payload(), 1, packet_id=999))
         answer = pub.receive()
         self.assertTrue(answer is None or answer.kind != "PUBACK", answer)
         self.assertNotEqual(server.process.wait(15), 0)
         self.assertRegex(server.log(), r"(?i)sync|I/O|input/output")
-        os.remove(control)
+        shim.say("")
         server.start()
         back = self.session(server.port, "keeper", present=1)
         for payload in stored:

@@ -15,7 +15,7 @@ void add_fan_in(const Options& options, const std::string& root, Plan& plan) {
   plan.subscribers.push_back({{root + "/+"}, 0, options.publishers, 0});
 }
 
-// Every publisher to every subscriber: fan-out and verify.
+// Every publisher to every subscriber.
 void add_all_to_all(const Options& options, const std::string& root, Plan& plan) {
   for (std::uint32_t i = 0; i < options.publishers; ++i) {
     plan.publishers.push_back(
@@ -93,7 +93,6 @@ Plan make_plan(const Options& options) {
       add_fan_in(options, root, plan);
       break;
     case Mode::fan_out:
-    case Mode::verify:
       add_all_to_all(options, root, plan);
       break;
     case Mode::shared:

@@ -63,7 +63,6 @@ struct alignas(64) Tally {
   Counter duplicates, reordered, foreign;
   Counter lost_links;     // connections that ended without our doing
   Counter sessions_gone;  // reconnects after which the broker had forgotten the session
-  Counter cuts;           // connections that we cut on purpose
   // Per publisher: numbers this worker's subscribers are done with, missing ones included.
   std::vector<Counter> arrived;
   Histogram latency_ns;      // deliveries while measuring
@@ -75,9 +74,11 @@ enum class Phase : std::uint8_t { connect, subscribe, publish, drain, end };
 // What one run's workers look at.
 struct Flow {
   explicit Flow(const Options& from) : options(from) {}
+  void use(const LinkSettings& all) { link = subscriber_link = all; }
 
   const Options& options;
   LinkSettings link;
+  LinkSettings subscriber_link;  // to another node of the cluster, perhaps
   Plan plan;
   std::uint32_t run = 0;
   std::string name;  // unique to the run; client ids and topics begin with it

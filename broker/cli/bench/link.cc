@@ -19,7 +19,7 @@ namespace roost::cli::bench {
 
 using mqtt::PropertyId;
 
-Result<Target> resolve(const Options& options) {
+Result<Target> resolve(const Options& options, std::uint16_t port) {
   Target target;
   if (!options.unix_path.empty()) {
     auto& address = reinterpret_cast<sockaddr_un&>(target.address);
@@ -34,8 +34,8 @@ Result<Target> resolve(const Options& options) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const int code =
-      getaddrinfo(options.host.c_str(), std::to_string(options.port).c_str(), &hints, &found);
+  const std::string service = std::to_string(port != 0 ? port : options.port);
+  const int code = getaddrinfo(options.host.c_str(), service.c_str(), &hints, &found);
   if (code != 0) {
     return error(ErrorKind::not_found, options.host + ": " + gai_strerror(code));
   }
@@ -50,9 +50,9 @@ Link::Link(Loop& loop, const LinkSettings& settings, std::string client_id)
 
 Link::~Link() { drop(); }
 
-void Link::open(bool clean, std::uint32_t source) {
+void Link::open_at(const Target& target, bool clean, std::uint32_t source) {
   clean_ = clean;
-  const auto& address = settings_.target.address;
+  const auto& address = target.address;
   fd_ = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return lose(std::strerror(errno));
   const int on = 1;
@@ -67,8 +67,7 @@ void Link::open(bool clean, std::uint32_t source) {
     }
   }
   state_ = LinkState::connecting;
-  const int result =
-      ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), settings_.target.size);
+  const int result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), target.size);
   if (result != 0 && errno != EINPROGRESS) return lose(std::strerror(errno));
   loop_.add(fd_, *this, true);
   waits_to_write_ = true;
@@ -116,6 +115,7 @@ void Link::on_connected() {
   mqtt::Connect connect;
   connect.version = settings_.version;
   connect.clean_start = clean_;
+  connect.keep_alive_s = settings_.keep_alive_s;
   connect.client_id = client_id_;
   if (!settings_.user_name.empty()) connect.user_name = settings_.user_name;
   if (!settings_.password.empty()) connect.password = as_bytes(settings_.password);

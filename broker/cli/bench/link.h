@@ -23,14 +23,15 @@ struct Target {
   sockaddr_storage address{};
   socklen_t size = 0;
 };
-// The first address of the host, or the Unix socket.
-Result<Target> resolve(const Options& options);
+// The first address of the host with its port or this one, or the Unix socket.
+Result<Target> resolve(const Options& options, std::uint16_t port = 0);
 
 // What all links of a run share.
 struct LinkSettings {
   Target target;
   mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
   std::string user_name, password;
+  std::uint16_t keep_alive_s = 0;
 };
 
 enum class LinkState : std::uint8_t { closed, connecting, handshaking, ready };
@@ -44,7 +45,9 @@ class Link {
 
   // Begins to connect; on_ready() or on_lost() follows. `source`: n for 127.0.0.n, 0 for any.
   // A session that isn't clean never expires.
-  void open(bool clean, std::uint32_t source = 0);
+  void open(bool clean, std::uint32_t source = 0) { open_at(settings_.target, clean, source); }
+  // ... to another place than all others.
+  void open_at(const Target& target, bool clean, std::uint32_t source = 0);
   // Writes what waits as far as it goes, DISCONNECT, FIN.
   void close();
   // As if the cable were cut. No callback.

@@ -10,8 +10,9 @@
 
 namespace roost::cli::bench {
 
-// fan-in, fan-out, pairs, shared, wildcards, verify.
+// fan-in, fan-out, pairs, shared, wildcards.
 Result<int> run_flow(const Options& options, Report& report);
+Result<int> run_verify(const Options& options, Report& report);
 Result<int> run_connect(const Options& options, Report& report);
 Result<int> run_retained(const Options& options, Report& report);
 Result<int> run_offline(const Options& options, Report& report);

@@ -60,7 +60,7 @@ class OfflineRun {
 Result<void> OfflineRun::leave() {
   auto target = resolve(options_);
   if (!target) return Unexpected(std::move(target).error());
-  flow_.link = {*target, options_.version, options_.user_name, options_.password};
+  flow_.use({*target, options_.version, options_.user_name, options_.password});
   flow_.run = static_cast<std::uint32_t>(mix64(clock_ns()));
   flow_.name = "bench-offline-" + std::to_string(getpid());
   flow_.plan = make_plan(options_);

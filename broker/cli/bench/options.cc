@@ -79,6 +79,22 @@ Result<void> set_defaults(Options& options) {
   options.window = std::min(options.window, kWindowMax);
   options.payload_bytes = std::max(options.payload_bytes, kPayloadBytesMin);
   options.threads = std::max(options.threads, 1U);
+  const bool is_verify = options.mode == Mode::verify;
+  if (options.is_mixed && !is_verify) {
+    return error(ErrorKind::invalid_argument, "only verify has --qos mix");
+  }
+  if (!options.urls.empty() && !is_verify) {
+    return error(ErrorKind::invalid_argument, "only verify has --url");
+  }
+  const bool is_flow = options.mode == Mode::fan_in || options.mode == Mode::fan_out ||
+                       options.mode == Mode::pairs || options.mode == Mode::shared ||
+                       options.mode == Mode::wildcards;
+  if (options.subscriber_port != 0 && (!is_flow || !options.unix_path.empty())) {
+    return error(ErrorKind::invalid_argument, "--subscriber-port is for flows over TCP");
+  }
+  if (options.topics == 0 || options.silence_seconds <= 0) {
+    return error(ErrorKind::invalid_argument, "--topics and --silence are more than 0");
+  }
   if (options.qos > 2) return error(ErrorKind::invalid_argument, "QoS is 0, 1 or 2");
   if (options.mode == Mode::fan_in && options.subscribers != 1) {
     return error(ErrorKind::invalid_argument, "fan-in has one subscriber");
@@ -95,6 +111,11 @@ Result<void> set_defaults(Options& options) {
 
 std::atomic<bool>& stop_requested() {
   static std::atomic<bool> requested{false};
+  return requested;
+}
+
+std::atomic<std::uint32_t>& marks_requested() {
+  static std::atomic<std::uint32_t> requested{0};
   return requested;
 }
 

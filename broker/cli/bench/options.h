@@ -42,6 +42,8 @@ struct Options {
   std::string host = "127.0.0.1";
   std::uint16_t port = 1883;
   std::string unix_path;
+  std::uint16_t subscriber_port = 0;  // flows: where subscribers are; 0: `port`
+  std::vector<std::string> urls;      // verify: instead of host and port, tried in turn
   mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
   std::string user_name;
   std::string password;
@@ -49,12 +51,15 @@ struct Options {
   std::string filter;                    // retained: what to subscribe; empty: "#"
   std::string filter_shape = "%p/%n/+";  // wildcards: %p the prefix, %n the number
   std::uint8_t qos = 0;
+  bool is_mixed = false;     // verify: publishers at QoS 1 and 2 in turn; then qos is 2
+  std::uint32_t topics = 1;  // verify: of each publisher
   std::uint32_t payload_bytes = 64;
   double rate = 0;  // messages per second of all publishers; 0: as fast as it goes
   double seconds = 10;
   double warmup_seconds = 2;
-  double drain_seconds = 5;  // silence after which what is missing counts as lost
-  double idle_seconds = 0;   // connect: how long to hold
+  double drain_seconds = 5;    // silence after which what is missing counts as lost
+  double silence_seconds = 5;  // verify: a broker that says nothing for so long is left
+  double idle_seconds = 0;     // connect: how long to hold
   std::uint32_t threads = 1;
   std::uint32_t concurrency = 100;  // connect: handshakes at a time
   std::uint32_t sources = 0;        // connect: how many 127.0.0.x addresses to come from
@@ -75,5 +80,7 @@ inline constexpr std::uint32_t kWindowMax = 16'384;
 
 // Set by SIGINT and SIGTERM: finish early, report what there is.
 std::atomic<bool>& stop_requested();
+// Raised by SIGUSR1: verify counts from there.
+std::atomic<std::uint32_t>& marks_requested();
 
 }  // namespace roost::cli::bench

@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
-#include "broker/base/hash.h"
-#include "broker/mqtt/encode.h"
+#include "broker/cli/bench/publish_frame.h"
 
 namespace roost::cli::bench {
 
@@ -16,14 +14,6 @@ namespace {
 constexpr std::size_t kUnwrittenMax = 4 * 1024 * 1024;
 constexpr std::uint32_t kStalledChecks = 2;
 
-// With what no compression makes smaller.
-void fill_up(std::uint8_t* out, std::size_t size, const Stamp& stamp) {
-  std::uint64_t word = stamp.due_ns ^ stamp.number << 20 ^ stamp.publisher;
-  for (std::size_t at = 0; at < size; at += sizeof word) {
-    word = mix64(word);
-    std::memcpy(out + at, &word, std::min(sizeof word, size - at));
-  }
-}
 }  // namespace
 
 Publisher::Publisher(Loop& loop, Flow& flow, Tally& tally, std::uint32_t index)
@@ -61,14 +51,14 @@ void Publisher::fill() {
   const bool last = messages_max_ > 0 && messages_max_ - sent_ <= room;
   if (room == 0 || (room < window_ / 4 && !last)) return;
   loop_.read_clock();
-  for (std::uint64_t i = 0; i < room; ++i) append(sent_++, loop_.now_ns(), false);
+  for (std::uint64_t i = 0; i < room; ++i) append(sent_++, loop_.now_ns());
   tally_.sent.add(room);
   if (flow_.options.qos == 0) tally_.completed.add(room);
 }
 
 bool Publisher::send_due(std::uint64_t due_ns) {
   if (window_room() == 0) return false;
-  append(sent_++, due_ns, false);
+  append(sent_++, due_ns);
   tally_.sent.add();
   if (flow_.options.qos == 0) tally_.completed.add();
   return true;
@@ -76,8 +66,8 @@ bool Publisher::send_due(std::uint64_t due_ns) {
 
 void Publisher::check_stall() {
   const std::uint64_t progress = flow_.arrived(index_) + completed();
-  const bool stuck = is_ready() && progress == progress_seen_ && on_the_way() > 0 &&
-                     completed() == sent_ && flow_.options.reconnect_ms == 0;
+  const bool stuck =
+      is_ready() && progress == progress_seen_ && on_the_way() > 0 && completed() == sent_;
   progress_seen_ = progress;
   stalled_checks_ = stuck ? stalled_checks_ + 1 : 0;
   if (stalled_checks_ < kStalledChecks) return;
@@ -85,52 +75,24 @@ void Publisher::check_stall() {
   stalled_checks_ = 0;
 }
 
-void Publisher::append(std::uint64_t number, std::uint64_t due_ns, bool dup) {
-  const auto qos = flow_.options.qos;
-  const bool is_v5 = settings_.version == mqtt::ProtocolVersion::v5;
-  const std::string& topic = plan_.topics[number % plan_.topics.size()];
-  const std::size_t payload = empty_ ? 0 : flow_.options.payload_bytes;
-  const std::size_t remaining = 2 + topic.size() + (qos > 0 ? 2 : 0) + (is_v5 ? 1 : 0) + payload;
-  std::uint8_t* out =
-      room(1 + mqtt::varint_size(static_cast<std::uint32_t>(remaining)) + remaining);
-  *out++ = static_cast<std::uint8_t>(0x30 | (dup ? 8 : 0) | (qos << 1) | (retain_ ? 1 : 0));
-  std::size_t length = remaining;
-  do {
-    *out++ = static_cast<std::uint8_t>((length & 0x7F) | (length > 0x7F ? 0x80 : 0));
-    length >>= 7;
-  } while (length > 0);
-  *out++ = static_cast<std::uint8_t>(topic.size() >> 8);
-  *out++ = static_cast<std::uint8_t>(topic.size());
-  std::memcpy(out, topic.data(), topic.size());
-  out += topic.size();
-  if (qos > 0) {
-    if (!dup) step_of(number) = Step::puback_or_pubrec;
-    *out++ = static_cast<std::uint8_t>(id_of(number) >> 8);
-    *out++ = static_cast<std::uint8_t>(id_of(number));
-  }
-  if (is_v5) *out++ = 0;
-  if (empty_) return;
-  const Stamp stamp{flow_.run, index_, number, due_ns};
-  std::memcpy(out, &stamp, sizeof stamp);
-  fill_up(out + sizeof stamp, payload - sizeof stamp, stamp);
+void Publisher::append(std::uint64_t number, std::uint64_t due_ns) {
+  NumberedPublish publish;
+  publish.topic = plan_.topics[number % plan_.topics.size()];
+  publish.qos = flow_.options.qos;
+  publish.id = id_of(number);
+  publish.retain = retain_;
+  publish.is_v5 = settings_.version == mqtt::ProtocolVersion::v5;
+  publish.payload_bytes = empty_ ? 0 : flow_.options.payload_bytes;
+  publish.stamp = {flow_.run, index_, number, due_ns};
+  if (publish.qos > 0) step_of(number) = Step::puback_or_pubrec;
+  put_packet(room(packet_size(publish)), publish);
 }
 
 void Publisher::on_ready(const mqtt::Connack& connack) {
   if (settings_.version == mqtt::ProtocolVersion::v5 && flow_.options.qos > 0) {
     window_ = std::min<std::uint32_t>(window_, connack.properties.receive_maximum);
   }
-  if (!was_ready_) {
-    was_ready_ = true;
-    tally_.ready.add();
-    return;
-  }
-  if (flow_.options.qos == 0) return;
-  if (!connack.session_present) tally_.sessions_gone.add();
-  // In the original order, under the same ids. [MQTT-4.4.0-1]
-  for (std::uint64_t number = oldest_; number < sent_; ++number) {
-    if (step_of(number) == Step::puback_or_pubrec) append(number, loop_.now_ns(), true);
-    if (step_of(number) == Step::pubcomp) send_ack(PacketType::pubrel, id_of(number));
-  }
+  tally_.ready.add();
 }
 
 void Publisher::on_frame(const mqtt::Frame& frame) {

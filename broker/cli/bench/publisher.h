@@ -40,7 +40,7 @@ class Publisher final : public Link {
   void on_ready(const mqtt::Connack& connack) override;
   void on_frame(const mqtt::Frame& frame) override;
   void on_lost(std::string_view why) override;
-  void append(std::uint64_t number, std::uint64_t due_ns, bool dup);
+  void append(std::uint64_t number, std::uint64_t due_ns);
   void on_ack(mqtt::PacketType type, mqtt::PacketId id);
   std::uint64_t on_the_way() const;
   std::uint64_t window_room() const;
@@ -57,7 +57,6 @@ class Publisher final : public Link {
   std::uint64_t messages_max_;
   bool retain_ = false;
   bool empty_ = false;
-  bool was_ready_ = false;
   std::uint64_t sent_ = 0;    // the next number
   std::uint64_t oldest_ = 0;  // all below are completed (QoS 1 and 2)
   std::vector<Step> steps_;   // ring, a power of two

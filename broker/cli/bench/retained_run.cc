@@ -54,7 +54,7 @@ Result<void> RetainedRun::set_up() {
   auto target = resolve(options_);
   if (!target) return Unexpected(std::move(target).error());
   for (Flow* flow : {&store_, &replay_}) {
-    flow->link = {*target, options_.version, options_.user_name, options_.password};
+    flow->use({*target, options_.version, options_.user_name, options_.password});
     flow->run = static_cast<std::uint32_t>(mix64(clock_ns()));
     flow->name = "bench-retained-" + std::to_string(getpid());
     flow->tallies.push_back(std::make_unique<Tally>(options_.publishers));

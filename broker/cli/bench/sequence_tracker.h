@@ -18,6 +18,10 @@ enum class Arrival : std::uint8_t {
 
 class SequenceTracker {
  public:
+  struct Gap {
+    std::uint64_t first, end;
+  };
+
   // Numbers start at 0.
   Arrival on_arrival(std::uint64_t number);
 
@@ -25,12 +29,10 @@ class SequenceTracker {
   std::uint64_t next() const { return next_; }
   // Numbers below next() that have not come.
   std::uint64_t missing() const;
+  // The same as ranges, ascending.
+  const std::vector<Gap>& gaps() const { return gaps_; }
 
  private:
-  struct Gap {
-    std::uint64_t first, end;
-  };
-
   std::uint64_t next_ = 0;
   std::vector<Gap> gaps_;  // ascending, disjoint
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "broker/cli/bench/publish_frame.h"
 #include "broker/mqtt/decode.h"
 
 namespace roost::cli::bench {
@@ -13,42 +14,10 @@ namespace {
 
 constexpr std::size_t kFiltersPerPacket = 100;
 
-// The fields of a PUBLISH that are looked at; no validation beyond staying inside the frame.
-struct Parts {
-  std::uint8_t qos = 0;
-  mqtt::PacketId id = 0;
-  ByteView payload;
-};
-
-bool split_publish(const mqtt::Frame& frame, bool is_v5, Parts& out) {
-  ByteView body = frame.body;
-  if (body.size() < 2) return false;
-  std::size_t at = 2 + (std::size_t{body[0]} << 8 | body[1]);
-  out.qos = (frame.flags() >> 1) & 3;
-  if (out.qos > 0) {
-    if (at + 2 > body.size()) return false;
-    out.id = static_cast<mqtt::PacketId>(body[at] << 8 | body[at + 1]);
-    at += 2;
-  }
-  if (is_v5) {
-    std::size_t length = 0;
-    for (unsigned shift = 0; shift < 28; shift += 7) {
-      if (at >= body.size()) return false;
-      const std::uint8_t byte = body[at++];
-      length |= std::size_t{byte & 0x7FU} << shift;
-      if ((byte & 0x80) == 0) break;
-    }
-    at += length;
-  }
-  if (at > body.size()) return false;
-  out.payload = body.subspan(at);
-  return true;
-}
-
 }  // namespace
 
 Subscriber::Subscriber(Loop& loop, Flow& flow, Tally& tally, std::uint32_t index)
-    : Link(loop, flow.link, flow.name + "-sub-" + std::to_string(index)),
+    : Link(loop, flow.subscriber_link, flow.name + "-sub-" + std::to_string(index)),
       flow_(flow),
       tally_(tally),
       plan_(flow.plan.subscribers[index]),
@@ -114,7 +83,7 @@ void Subscriber::on_frame(const mqtt::Frame& frame) {
 }
 
 void Subscriber::on_publish(const mqtt::Frame& frame) {
-  Parts parts;
+  PublishParts parts;
   const bool is_v5 = settings_.version == mqtt::ProtocolVersion::v5;
   if (!split_publish(frame, is_v5, parts)) return;
   if (acknowledge(parts.qos, parts.id)) account(parts.payload);

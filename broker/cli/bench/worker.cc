@@ -12,7 +12,6 @@ constexpr std::int64_t kIdleTurnNs = 10'000'000;
 // Credit may come from another worker's subscriber, which doesn't wake this loop.
 constexpr std::int64_t kCreditTurnNs = 200'000;
 constexpr std::uint32_t kOpeningAtOnce = 100;
-constexpr std::uint64_t kAwayMostNs = 200'000'000;
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
 std::size_t scratch_bytes(const Options& options) {
@@ -22,11 +21,7 @@ std::size_t scratch_bytes(const Options& options) {
 }  // namespace
 
 Worker::Worker(Flow& flow, std::uint32_t index)
-    : flow_(flow),
-      tally_(*flow.tallies[index]),
-      index_(index),
-      loop_(scratch_bytes(flow.options)),
-      random_(flow.options.seed + index) {
+    : flow_(flow), tally_(*flow.tallies[index]), index_(index), loop_(scratch_bytes(flow.options)) {
   for (std::uint32_t i = 0; i < flow.plan.subscribers.size(); ++i) {
     if (flow.plan.subscribers[i].thread != index) continue;
     subscribers_.push_back(std::make_unique<Subscriber>(loop_, flow, tally_, i));
@@ -60,11 +55,9 @@ void Worker::run() {
         break;
       case Phase::publish:
         publish();
-        cut_and_return();
         break;
       case Phase::drain:
         if (flow_.options.messages > 0) publish();
-        cut_and_return();
         break;
       case Phase::end:
         break;
@@ -78,11 +71,10 @@ void Worker::run() {
 
 // A hundred handshakes at a time, so that no accept queue overflows.
 void Worker::open_some() {
-  const bool clean = flow_.options.reconnect_ms == 0;
   const std::size_t all = subscribers_.size() + publishers_.size();
   while (opened_ < all && opened_ - tally_.ready.value() < kOpeningAtOnce) {
     const bool is_subscriber = opened_ < subscribers_.size();
-    link_at(opened_++).open(clean && !(is_subscriber && flow_.options.persistent));
+    link_at(opened_++).open(!(is_subscriber && flow_.options.persistent));
   }
 }
 
@@ -106,38 +98,11 @@ void Worker::publish_paced() {
 void Worker::each_second() {
   next_second_ns_ = loop_.now_ns() + kSecondNs;
   for (const auto& publisher : publishers_) publisher->check_stall();
-  if (flow_.options.reconnect_ms == 0 || opened_ == 0) return;
-  // Those that the broker cut.
-  const auto reopen = [&](Link& link) {
-    const bool is_away = std::any_of(away_.begin(), away_.end(),
-                                     [&](const Away& away) { return away.link == &link; });
-    if (link.state() == LinkState::closed && !is_away) link.open(false);
-  };
-  for (std::size_t i = 0; i < opened_; ++i) reopen(link_at(i));
 }
 
 Link& Worker::link_at(std::size_t i) {
   if (i < subscribers_.size()) return *subscribers_[i];
   return *publishers_[i - subscribers_.size()];
-}
-
-void Worker::cut_and_return() {
-  if (flow_.options.reconnect_ms == 0) return;
-  const std::uint64_t now = loop_.now_ns();
-  const bool cutting = flow_.phase.load(std::memory_order_relaxed) == Phase::publish;
-  if (cutting && now >= next_cut_ns_) {
-    next_cut_ns_ = now + flow_.options.reconnect_ms * 1'000'000ULL;
-    Link& link = link_at(random_() % (subscribers_.size() + publishers_.size()));
-    if (link.is_ready()) {
-      link.drop();
-      tally_.cuts.add();
-      away_.push_back({&link, now + random_() % kAwayMostNs});
-    }
-  }
-  const auto back = std::partition(away_.begin(), away_.end(),
-                                   [&](const Away& away) { return away.back_ns > now; });
-  for (auto away = back; away != away_.end(); ++away) away->link->open(false);
-  away_.erase(back, away_.end());
 }
 
 std::int64_t Worker::sleep_ns() const {

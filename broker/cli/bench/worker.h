@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <vector>
 
 #include "broker/cli/bench/publisher.h"
@@ -27,17 +26,11 @@ class Worker {
   const Histogram& latency() const { return tally_.latency_ns; }
 
  private:
-  struct Away {
-    Link* link;
-    std::uint64_t back_ns;
-  };
-
   Link& link_at(std::size_t i);  // subscribers, then publishers
   void open_some();
   void publish();
   void publish_paced();
   void each_second();
-  void cut_and_return();
   std::int64_t sleep_ns() const;
 
   Flow& flow_;
@@ -53,9 +46,6 @@ class Worker {
   std::uint64_t interval_ns_ = 0;
   std::size_t next_publisher_ = 0;
   std::uint64_t next_second_ns_ = 0;
-  std::uint64_t next_cut_ns_ = 0;
-  std::mt19937_64 random_;
-  std::vector<Away> away_;
 };
 
 }  // namespace roost::cli::bench

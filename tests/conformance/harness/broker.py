@@ -14,18 +14,26 @@ import time
 START_S = 30
 
 
+_given = set()  # whoever asked for one may not listen on it yet, or not at the moment
+
+
 def free_port(host="127.0.0.1"):
-    """Below the range that outgoing connections take theirs from: one of those can't come between."""
+    """Below the range that outgoing connections take theirs from: one of those can't come between.
+    None twice."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
+        port = random.randrange(12000, 32000)
+        if port in _given:
+            continue
         with socket.socket(family) as sock:
-            port = random.randrange(12000, 32000)
             try:
                 sock.bind((host, port))
-                return port
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
+                continue
+        _given.add(port)
+        return port
 
 
 def yaml(value, indent=0):

@@ -136,7 +136,8 @@ class Roost(Server):
         entry = {"name": name, **settings}
         if "unix" not in entry:
             entry.setdefault("address", "127.0.0.1")
-            entry.setdefault("port", free_port(entry["address"]))
+            if "port" not in entry:
+                entry["port"] = free_port(entry["address"])
             self.ports[name] = entry["port"]
         return entry
 

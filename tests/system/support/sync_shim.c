@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * LD_PRELOAD: the file that ROOST_SHIM names says what fsync and its kin do. Missing or empty: the
- * real thing. "skip": success without a system call. "fail": EIO. For tests of tests, and of a disk
- * that says no; the product knows nothing of it. */
+ * real thing. "skip": success without a system call. "fail": EIO. "delay N": N ms later. "hang":
+ * not before it says something else. For tests of tests, and of a disk that says no or nothing; the
+ * product knows nothing of it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,20 +11,33 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static char mode(void) {
-  char word = 0;
+/* The first letter; what stands behind the word goes to `number`. */
+static char mode(int* number) {
+  char said[32] = "";
   const char* path = getenv("ROOST_SHIM");
   const int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (file >= 0) {
-    if (read(file, &word, 1) != 1) word = 0;
+    if (read(file, said, sizeof(said) - 1) < 0) said[0] = 0;
     close(file);
+  }
+  *number = said[0] == 'd' ? atoi(said + sizeof("delay")) : 0;
+  return said[0];
+}
+
+static char told(void) {
+  int delay_ms = 0;
+  char word = mode(&delay_ms);
+  if (delay_ms > 0) usleep((useconds_t)delay_ms * 1000);
+  while (word == 'h') {
+    usleep(10000);
+    word = mode(&delay_ms);
   }
   return word;
 }
 
 #define SHIM(name, parameters, arguments)                                  \
   int name parameters {                                                    \
-    const char word = mode();                                              \
+    const char word = told();                                              \
     if (word == 's') return 0;                                             \
     if (word == 'f') return errno = EIO, -1;                               \
     int(*real) parameters = (int(*) parameters)dlsym(RTLD_NEXT, #name);    \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/session/fake_link.h"
+#include "tests/support/fake_link.h"
 
 #include <stdexcept>
 

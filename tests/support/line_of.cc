@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/support/line_of.h"
+
 #include <cstdio>
 #include <string>
 
-#include "tests/session/client.h"
+#include "tests/support/hello.h"
 
 namespace roost::support {
 

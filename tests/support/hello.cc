@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/session/hello.h"
+#include "tests/support/hello.h"
 
 namespace roost::support {
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node that drains: not ready, leads nothing, sends clients off at its rate, ends."""
+
+import signal
+import time
+
+from support.cluster_case import ClusterCase
+
+CLIENTS = 30
+RATE = 10  # a second
+
+
+class Drain(ClusterCase):
+    def drained(self, begin, code, **settings):
+        cluster = self.cluster(config={"drain": {"rate": RATE, **settings}})
+        node, other = cluster["n1"], cluster["n2"]
+        clients = [self.client(self.at(node), f"c{number}", v=5) for number in range(CLIENTS)]
+        old = self.client(self.at(node), "old")
+        begin(node)
+        self.eventually(lambda: any(client.is_readable(0) for client in clients), "the first goes")
+        began = time.monotonic()
+        self.assertFalse(node.is_ready())
+        told = [client.expect("DISCONNECT", code=code, timeout=60) for client in clients]
+        # At most the rate; how much slower says nothing.
+        self.assertGreater(time.monotonic() - began, (CLIENTS / RATE) / 2)
+        self.assertIsNone(old.receive(timeout=60), "the end of a client that can't be told")
+        self.assertEqual(node.process.wait(60), 0)
+        self.eventually(lambda: not [shard["id"] for shard in other.status()["shards"]
+                                     if shard["leader"] in ("", "n1") or shard["stalled"]],
+                        "others lead")
+        self.client(self.at(other), "new").publish("t", b"goes on", 1)
+        return told
+
+    def test_by_sigterm_to_another_server(self):
+        told = self.drained(lambda node: node.process.send_signal(signal.SIGTERM), 0x9C,
+                            server_reference="other.example:4002")
+        self.assertEqual({packet.props.get("server_reference") for packet in told},
+                         {"other.example:4002"})
+
+    def test_by_command(self):
+        told = self.drained(lambda node: node.tool("drain", "--wait", "0"), 0x8B)
+        self.assertEqual({packet.props.get("server_reference") for packet in told}, {None})
