@@ -42,6 +42,10 @@ class EventThread {
     changed_.notify_one();
     thread_.join();
   }
+  std::size_t waiting() const {
+    const std::lock_guard lock(mutex_);
+    return events_.size();
+  }
   void post(std::function<void()> event) {
     {
       const std::lock_guard lock(mutex_);
@@ -64,7 +68,7 @@ class EventThread {
     }
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> events_;  // guarded by mutex_
   bool is_over_ = false;                      // guarded by mutex_
@@ -186,12 +190,15 @@ class PeerThreads : public testing::Test {
       });
     }
   }
-  // Some to each core of the other node in every turn, up to so many.
+  // Some to each core of the other node in every turn that finds room on the way, up to so many: what
+  // waits delays what is told of sessions.
   void pump(std::size_t at, std::uint16_t core, std::uint32_t sent, std::uint32_t limit) {
     if (is_over_ || sent == limit) return;
     PeerPost& post = *nodes_[at].posts[core];
     constexpr std::uint32_t kInATurn = 20;
-    for (std::uint32_t i = 0; post.is_up(kOther) && i < kInATurn && sent < limit; ++i) {
+    constexpr std::size_t kOnTheWay = 50;
+    const bool has_room = threads_[1 - at].waiting() < kOnTheWay;
+    for (std::uint32_t i = 0; has_room && post.is_up(kOther) && i < kInATurn && sent < limit; ++i) {
       const Numbered one{core, ++sent};
       std::array<std::uint8_t, sizeof one> bytes;
       std::memcpy(bytes.data(), &one, sizeof one);
