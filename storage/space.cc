@@ -82,7 +82,7 @@ void SpaceWatch::watch() {
     if (stopped) {
       // A compaction that finds no room tries again at once, so each time it waits longer.
       pause = std::min(2 * pause, kRetryLast);
-      still = is_full(recover());
+      still = is_full(go_on());
     }
     lock.lock();
     stopped_ = stopped_ || still;
@@ -160,14 +160,22 @@ void SpaceWatch::met_full_disk() {
 }
 
 rocksdb::Status SpaceWatch::recover() {
-  // The log would be written on behind a write that failed for ever.
-  if (has_ended()) return rocksdb::Status::NoSpace("the store ends");
-  const std::lock_guard one(recover_mutex_);
   {
     const std::lock_guard lock(mutex_);
     met_full_disk();
-    give_up_reserve();
+    if (!has_ended()) give_up_reserve();
   }
+  return go_on();
+}
+
+rocksdb::Status SpaceWatch::go_on() {
+  // The log would be written on behind a write that failed for ever.
+  if (has_ended()) return rocksdb::Status::NoSpace("the store ends");
+  const std::lock_guard one(recover_mutex_);
+  // Resume first waits until no work is scheduled, and while it waits a compaction that finds no
+  // room is scheduled again and again. So that has to have ended before.
+  database_.db().PauseBackgroundWork().PermitUncheckedError();
+  database_.db().ContinueBackgroundWork().PermitUncheckedError();
   return database_.db().Resume();
 }
 

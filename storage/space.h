@@ -37,6 +37,8 @@ class SpaceWatch {
   // After RocksDB refused to write because a table met a full disk: gives up the reserve file and
   // lets it go on. Errors: is_full(): try again later; anything else is fatal.
   rocksdb::Status recover();
+  // The same without the reserve, for work that nobody waits for.
+  rocksdb::Status go_on();
   static bool is_full(const rocksdb::Status& status) {
     return status.IsNoSpace() || status.IsBusy();
   }

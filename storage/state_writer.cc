@@ -138,6 +138,8 @@ Result<void> StateWriter::flush_now(const std::vector<LogIndex>& trim_to, std::u
   if (fatal_.raised()) return error(ErrorKind::io, "the store has failed");
   const auto start = Clock::now();
   const rocksdb::Status status = database_.db().Flush(rocksdb::FlushOptions(), database_.state());
+  // What is flushed lets the log be trimmed, which is what gives room.
+  if (SpaceWatch::is_full(status)) space_.recover().PermitUncheckedError();
   if (!status.ok()) return failed(status, "the state can't be flushed");
   counters_.state_flushes.add();
   counters_.state_flush_ns.add(static_cast<std::uint64_t>((Clock::now() - start).count()));
@@ -193,7 +195,7 @@ void StateWriter::compact_log_if_due() {
   options.exclusive_manual_compaction = false;
   const rocksdb::Status status =
       database_.db().CompactRange(options, database_.log(), nullptr, nullptr);
-  if (SpaceWatch::is_full(status)) space_.recover().PermitUncheckedError();
+  if (SpaceWatch::is_full(status)) space_.go_on().PermitUncheckedError();
   if (!status.ok()) return;
   database_.db().GetIntProperty(database_.log(), property, &log_bytes_after_compaction_);
 }
