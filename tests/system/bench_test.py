@@ -61,6 +61,15 @@ class Modes(Bench):
             self.assertEqual((figures["publishers"], figures["subscribers"]), (5, 5))
             self.check(figures, 500)
 
+    def test_persistent_sessions_end_with_the_run(self):
+        port = self.free_port()
+        server = self.roost(http={"address": "127.0.0.1", "port": port})
+        for version in ("311", "5"):
+            self.check(self.bench("pairs", "--publishers", "3", "--messages", "20", "-q", "1",
+                                  "--persistent", "-V", version, port=server.port), 60)
+            _, metrics = self.http(port, "/metrics")
+            self.assertIn("roost_sessions_durable 0\n", metrics)
+
     def test_pairs_of_every_version_and_size(self):
         for version in ("31", "311", "5"):
             for size in ("24", "5000"):

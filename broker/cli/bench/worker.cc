@@ -13,6 +13,7 @@ constexpr std::int64_t kIdleTurnNs = 10'000'000;
 constexpr std::int64_t kCreditTurnNs = 200'000;
 constexpr std::uint32_t kOpeningAtOnce = 100;
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kForgetNs = 5 * kSecondNs;
 
 std::size_t scratch_bytes(const Options& options) {
   return std::max<std::size_t>(256 * 1024, 4 * std::size_t{options.payload_bytes});
@@ -67,6 +68,21 @@ void Worker::run() {
   }
   for (const auto& publisher : publishers_) publisher->close();
   for (const auto& subscriber : subscribers_) subscriber->close();
+  if (flow_.options.persistent) forget();
+}
+
+// Sessions that stayed would store what the next run sends.
+void Worker::forget() {
+  loop_.flush();
+  const std::uint64_t gone = tally_.sessions_gone.value() + subscribers_.size();
+  for (const auto& subscriber : subscribers_) subscriber->open(true);
+  const std::uint64_t end_ns = loop_.now_ns() + kForgetNs;
+  while (tally_.sessions_gone.value() < gone && loop_.now_ns() < end_ns) {
+    loop_.turn(kIdleTurnNs);
+    loop_.flush();
+  }
+  for (const auto& subscriber : subscribers_) subscriber->close();
+  loop_.flush();
 }
 
 // A hundred handshakes at a time, so that no accept queue overflows.

@@ -31,6 +31,7 @@ class Worker {
   void publish();
   void publish_paced();
   void each_second();
+  void forget();
   std::int64_t sleep_ns() const;
 
   Flow& flow_;
