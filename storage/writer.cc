@@ -17,6 +17,8 @@ namespace {
 constexpr auto kFullRetry = std::chrono::milliseconds(100);
 constexpr auto kAtOnce = std::chrono::microseconds(100);
 constexpr std::size_t kLittle = 8;  // batches
+constexpr auto kSlot = std::chrono::milliseconds(4);
+constexpr std::uint64_t kBusy = 4;  // submitted in a slot
 
 template <typename T>
 T& at(std::vector<T>& list, ShardId shard) {
@@ -40,6 +42,7 @@ LogWriter::LogWriter(Database& database, SpaceWatch& space, const StoreOptions& 
       pending_bytes_max_(options.pending_bytes_max),
       batch_bytes_max_(options.batch_bytes_max),
       sync_(options.sync),
+      is_paced_(options.is_paced),
       last_(std::move(last)),
       epochs_(std::move(epochs)),
       thread_([this] { run(); }) {
@@ -71,6 +74,7 @@ void LogWriter::submit(Item item) {
     was_empty = waiting_.empty();
     counters_.pending_bytes.add(item.bytes());
     waiting_.push_back(std::move(item));
+    ++submitted_count_;
     has_waiting_.store(true, std::memory_order_relaxed);
   }
   if (was_empty) submitted_.notify_one();
@@ -95,6 +99,7 @@ LogWriter::Items LogWriter::take() {
     linger();
     std::unique_lock lock(mutex_);
     submitted_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+    if (is_paced_) pace(lock);
     taken_.swap(waiting_);
     has_waiting_.store(false, std::memory_order_relaxed);
     is_asked_at_once_ = taken_.size() <= kLittle && Clock::now() - answered_at_ < kAtOnce;
@@ -110,9 +115,23 @@ LogWriter::Items LogWriter::take() {
   return items;
 }
 
+// In a slot after one in which much was submitted, all goes with one fsync.
+void LogWriter::pace(std::unique_lock<std::mutex>& lock) {
+  const auto slot_now = [] { return Clock::now().time_since_epoch() / kSlot; };
+  if (is_busy_ && slot_now() == slot_) {
+    submitted_.wait_until(lock, Clock::time_point(kSlot * (slot_ + 1)), [this] { return ending_; });
+  }
+  const std::int64_t slot = slot_now();
+  if (slot == slot_) return;
+  const std::uint64_t count =
+      submitted_count_ - std::exchange(submitted_in_slots_, submitted_count_);
+  is_busy_ = slot == slot_ + 1 && count > kBusy;
+  slot_ = slot;
+}
+
 // One client with one message in flight: its next comes sooner than a sleeping thread wakes.
 void LogWriter::linger() {
-  if (!is_asked_at_once_) return;
+  if (!is_asked_at_once_ || is_paced_) return;
   const auto end = Clock::now() + kAtOnce;
   while (!has_waiting_.load(std::memory_order_relaxed) && Clock::now() < end) {
     std::this_thread::yield();

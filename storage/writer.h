@@ -62,6 +62,7 @@ class LogWriter {
   Items take();
   // Stays awake for a moment where the next batch is likely to come at once.
   void linger();
+  void pace(std::unique_lock<std::mutex>& lock);
   void write(Items& items);
   void add(const Item& item);
   void add_trim(const Trim& trim);
@@ -90,11 +91,12 @@ class LogWriter {
   StoreCounters& counters_;
   Fatal& fatal_;
   const std::uint64_t pending_bytes_max_, batch_bytes_max_;
-  const bool sync_;
+  const bool sync_, is_paced_;
 
   std::mutex mutex_;
   std::condition_variable submitted_;
-  Items waiting_;        // guarded by mutex_
+  Items waiting_;  // guarded by mutex_, as the next
+  std::uint64_t submitted_count_ = 0;
   bool ending_ = false;  // guarded by mutex_
   std::atomic<bool> has_waiting_{false};
 
@@ -109,6 +111,9 @@ class LogWriter {
       written_;  // by batch_: becomes last_ when it is durable
   std::uint64_t trimmed_in_batch_ = 0;
   Clock::time_point answered_at_;
+  std::int64_t slot_ = 0;                 // of the last batch, where they are paced
+  std::uint64_t submitted_in_slots_ = 0;  // when it began
+  bool is_busy_ = false;                  // much was submitted in the slot before
   bool is_asked_at_once_ = false;  // little came right after the last answer: so will the next
   std::thread thread_;
 };

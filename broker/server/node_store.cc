@@ -66,6 +66,7 @@ Result<std::unique_ptr<NodeStore>> NodeStore::open(const Config& config, Log& lo
   options.cache_bytes = config.store.cache_bytes;
   options.write_buffer_bytes = config.store.write_buffer_bytes;
   options.reserve_bytes = config.store.reserve_bytes;
+  options.is_paced = config.is_cluster();
   auto store = storage::ReplicaStore::open(std::move(options), log);
   if (!store) return Unexpected(store.error());
   if (auto checked = check_shards(config); !checked) return Unexpected(checked.error());

@@ -15,6 +15,9 @@ namespace roost::server {
 
 namespace {
 
+// Subscribers that acknowledge one by one cost a commit for many of them, not one each.
+constexpr std::uint16_t kAckDelayMs = 10;
+
 session::SessionLimits session_limits(const Config& config) {
   session::SessionLimits limits;
   const MqttConfig& mqtt = config.mqtt;
@@ -26,6 +29,7 @@ session::SessionLimits session_limits(const Config& config) {
   limits.max_queued_bytes = mqtt.max_queued_bytes;
   limits.max_queued_bytes_core = mqtt.max_queued_bytes_total / config.threads;
   limits.max_queued_age_s = mqtt.max_queued_age_s;
+  limits.ack_delay_ms = kAckDelayMs;
   limits.max_subscriptions = mqtt.max_subscriptions_per_client;
   limits.keep_alive_max_s = mqtt.keep_alive_max_s;
   limits.session_expiry_max_s = mqtt.session_expiry_max_s;

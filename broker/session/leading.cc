@@ -125,7 +125,7 @@ void SessionTable::retire(std::unique_ptr<ShardState> shard) {
 void SessionTable::strand(Session& session) {
   const auto at = live_.find(session.client_id());
   CHECK(at != live_.end() && at->second.get() == &session);
-  std::erase(acked_, &session);
+  forget_acks(session);
   session.strand(stranded_.size());
   stranded_.push_back(std::move(at->second));
   live_.erase(at);

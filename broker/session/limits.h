@@ -22,7 +22,10 @@ struct SessionLimits {
   std::uint32_t max_subscriptions = 0;          // per session; 0: no limit
   std::uint16_t keep_alive_max_s = 0;           // v5 only (3.x can't be told); 0: no cap
   std::uint32_t session_expiry_max_s = mqtt::kNeverExpires;  // v5: lower values are announced
-  std::uint32_t persistent_expiry_s = mqtt::kNeverExpires;   // 3.x with clean session 0
+  // What durable sessions acknowledge, and nothing waits for, is committed together: so long after
+  // the first. A crash meanwhile lets them come again, with DUP. 0: at the end of each turn.
+  std::uint16_t ack_delay_ms = 0;
+  std::uint32_t persistent_expiry_s = mqtt::kNeverExpires;  // 3.x with clean session 0
 };
 
 }  // namespace roost::session

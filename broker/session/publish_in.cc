@@ -212,7 +212,7 @@ void Session::on_pubrel(const mqtt::Ack& ack) {
   if (std::any_of(releasing_.begin(), releasing_.end(), is_it)) return;  // answered soon
   releasing_.push_back(ack.packet_id);
   released_.push_back(ack.packet_id);
-  note_acks();
+  note_acks(Acks::now);
 }
 
 void Session::release_committed(const ReleasedRecord& record) {

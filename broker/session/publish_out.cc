@@ -125,15 +125,22 @@ void Session::finish(Outgoing::Entry& entry) {
 
 void Session::finish_stored(std::uint64_t sequence) {
   finished_.push_back(sequence);
-  note_acks();
+  note_acks(Acks::later);
 }
 
-void Session::note_acks() {
-  if (!std::exchange(noted_, true)) table_.note_acks(*this);
+void Session::note_acks(Acks when) {
+  if (when <= noted_) return;
+  noted_ = when;
+  table_.note_acks(*this, when == Acks::now);
+}
+
+// What waits may enter the window once they are committed.
+void Session::hurry_acks() {
+  if (noted_ == Acks::later && open_here_ < receive_maximum_) note_acks(Acks::now);
 }
 
 void Session::append_acks() {
-  noted_ = false;
+  noted_ = Acks::none;
   if (!finished_.empty() || !received_.empty()) {
     AckedRecord record;
     record.client_id = client_id_;
@@ -198,7 +205,7 @@ void Session::on_pubrec(const mqtt::Ack& ack) {
   if (is_durable() && entry->state == Outgoing::State::publish_sent) {
     entry->state = Outgoing::State::pubrec_received;
     received_.push_back(entry->sequence);
-    note_acks();
+    note_acks(Acks::now);
     return;
   }
   entry->state = Outgoing::State::pubrel_sent;  // [MQTT-4.3.3-4]

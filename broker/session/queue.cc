@@ -138,7 +138,10 @@ void Session::pump() {
       continue;
     }
     const bool is_pubrel = !next.queued.message;  // takes no place in the window
-    if (!out_.has_id() || (!is_pubrel && !window_open())) break;
+    if (!out_.has_id() || (!is_pubrel && !window_open())) {
+      hurry_acks();
+      break;
+    }
     enter_next();
   }
   if (out_.waiting() == 0) replaying_ = false;

@@ -105,8 +105,10 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
               AckMode ack);
   // Its coming, and with it its going, stand in the log.
   AttachedRecord attached_record(const mqtt::Connect& connect, bool durable);
-  // What was acknowledged in this turn, as records.
+  // What was acknowledged, as records.
   void append_acks();
+
+  bool is_late_acked = false;  // in the table's list
 
   // Duplicate merging while matching, as Matcher wants them.
   std::uint32_t match_serial = 0;
@@ -174,7 +176,9 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void on_pubcomp(const mqtt::Ack& ack);
   void finish(Outgoing::Entry& entry);
   void finish_stored(std::uint64_t sequence);
-  void note_acks();
+  enum class Acks : std::uint8_t { none, later, now };
+  void note_acks(Acks when);
+  void hurry_acks();
 
   // queue.cc
   void send_or_enqueue(QueueEntry entry);
@@ -227,7 +231,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   bool logged_ = false;                    // its coming was a record, so its going is one
   bool replaying_ = false;                 // retained messages wait: QoS 0 stays behind them
   bool caught_up_ = true;                  // what is queued comes here at once
-  bool noted_ = false;                     // has acks of this turn
+  Acks noted_ = Acks::none;                // has acks that aren't committed
   bool reading_ = false;                   // a page is on its way from the disk
   std::uint16_t receive_maximum_ = 65535;  // the client's
   std::uint32_t packet_size_max_ = mqtt::kPacketSizeMax;  // the client's
@@ -253,7 +257,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::uint64_t load_next_ = 0;    // durable: the sequence to load next
   std::uint64_t sent_before_ = 0;  // durable: sent, perhaps, on an earlier connection
   std::uint64_t sent_end_ = 0;     // durable: behind the last one sent
-  std::vector<std::uint64_t> finished_, received_;  // durable: acknowledged in this turn
+  std::vector<std::uint64_t> finished_, received_;  // durable: acknowledged, not committed
   std::vector<std::uint64_t> completed_early_;      // PUBCOMP before the page with it was read
   std::uint32_t gathers_open_ = 0;
   Ring<QueueEntry> held_;  // live messages behind retained ones that are gathered

@@ -152,7 +152,7 @@ void SessionTable::leave(Session& session) {
   } else {
     const auto at = live_.find(session.client_id());
     CHECK(at != live_.end() && at->second.get() == &session);
-    std::erase(acked_, &session);
+    forget_acks(session);
     graveyard_.push_back(std::move(at->second));
     live_.erase(at);
   }
@@ -257,6 +257,29 @@ void SessionTable::at_turn_end_of(ShardState& shard) {
   if (std::find(forwarded_.begin(), forwarded_.end(), &shard) != forwarded_.end()) return;
   forwarded_.push_back(&shard);
   core_.at_turn_end(*this);
+}
+
+void SessionTable::note_acks(Session& session, bool now) {
+  const std::uint16_t delay_ms = limits().ack_delay_ms;
+  if (now || delay_ms == 0) {
+    acked_.push_back(&session);
+    core_.at_turn_end(*this);
+    return;
+  }
+  if (!std::exchange(session.is_late_acked, true)) late_acked_.push_back(&session);
+  if (!ack_timer_.armed()) core_.timers().arm(ack_timer_, core_.now_ms() + delay_ms);
+}
+
+void SessionTable::append_late_acks() {
+  for (Session* session : std::exchange(late_acked_, {})) {
+    session->is_late_acked = false;
+    session->append_acks();
+  }
+}
+
+void SessionTable::forget_acks(Session& session) {
+  std::erase(acked_, &session);
+  if (std::exchange(session.is_late_acked, false)) std::erase(late_acked_, &session);
 }
 
 void SessionTable::on_turn_end() {

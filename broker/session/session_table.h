@@ -184,10 +184,8 @@ class SessionTable final : public routing::LocalDelivery,
   void read(ShardId shard, ShardDisk::Job job) { disk_->read(shard, std::move(job)); }
   Session* opening(std::string_view client_id, const Generation& generation);
   void leave(Session& session);  // its connection is over; dies at the turn's end
-  void note_acks(Session& session) {
-    acked_.push_back(&session);
-    core_.at_turn_end(*this);
-  }
+  // It has acks to be committed: in this turn, or after ack_delay_ms at the latest.
+  void note_acks(Session& session, bool now);
   void at_turn_end_of(ShardState& shard);
   void due_at(SteadyMs due_ms);
   SubscribedGate* subscribed_gate() { return subscribed_gate_; }  // null: a node alone
@@ -244,19 +242,10 @@ class SessionTable final : public routing::LocalDelivery,
   static constexpr std::size_t kStrandedPortion = 200;
   static constexpr SteadyMs kStrandedMs = 50;
 
-  struct DueTimer final : core::Timer {
-    explicit DueTimer(SessionTable& of) : table(of) {}
-    void on_timer() override { table.run_due(); }
-    SessionTable& table;
-  };
-  struct TickTimer final : core::Timer {
-    explicit TickTimer(SessionTable& of) : table(of) {}
-    void on_timer() override { table.tick(); }
-    SessionTable& table;
-  };
-  struct StrandedTimer final : core::Timer {
-    explicit StrandedTimer(SessionTable& of) : table(of) {}
-    void on_timer() override { table.end_stranded(); }
+  template <void (SessionTable::*kRun)()>
+  struct TimerOf final : core::Timer {
+    explicit TimerOf(SessionTable& of) : table(of) {}
+    void on_timer() override { (table.*kRun)(); }
     SessionTable& table;
   };
   struct Wanted {
@@ -299,6 +288,8 @@ class SessionTable final : public routing::LocalDelivery,
   void on_timer() override;  // expires retained messages
   void run_due();
   void tick();
+  void append_late_acks();
+  void forget_acks(Session& session);
   void checkpoint_next();
   void deliver_to_memory(const routing::MessagePtr& message, const std::optional<Source>& source,
                          Door* door);
@@ -378,6 +369,7 @@ class SessionTable final : public routing::LocalDelivery,
   std::uint64_t generation_ = 0;
   std::uint64_t bytes_in_memory_ = 0;
   std::vector<Session*> acked_;         // of this turn
+  std::vector<Session*> late_acked_;    // when ack_timer_ is due
   std::vector<ShardState*> forwarded_;  // of this turn
   std::deque<Door> doors_;              // as many as were ever open at once
   std::vector<Door*> spare_doors_;
@@ -385,9 +377,10 @@ class SessionTable final : public routing::LocalDelivery,
   std::vector<std::unique_ptr<Session>> stranded_;    // null: its client went by itself
   std::size_t stranded_from_ = 0;                     // those before have ended
   std::vector<std::unique_ptr<ShardState>> retired_;  // forgotten while they wrote
-  DueTimer due_timer_{*this};
-  TickTimer tick_timer_{*this};
-  StrandedTimer stranded_timer_{*this};
+  TimerOf<&SessionTable::run_due> due_timer_{*this};
+  TimerOf<&SessionTable::append_late_acks> ack_timer_{*this};
+  TimerOf<&SessionTable::tick> tick_timer_{*this};
+  TimerOf<&SessionTable::end_stranded> stranded_timer_{*this};
   StaleQueues stale_queues_{*this};
   std::vector<LogIndex> ticked_;  // by shard: applied index at the last tick
   std::size_t checkpoint_shard_ = 0;

@@ -17,10 +17,13 @@ bool Pacer::may_begin(SteadyMs& slot, bool is_much) {
   std::lock_guard lock(mutex_);
   const SteadyMs now = slot_now();
   if (slot_ != now) {
+    is_busy_ = now == slot_ + 1 && asked_ > kSlotEnvelopes;
     slot_ = now;
-    begun_ = 0;
+    begun_ = asked_ = 0;
   }
-  if (!is_much && slot == now && begun_ >= kSlotEnvelopes) return false;
+  ++asked_;
+  const bool is_enough = is_busy_ || begun_ >= kSlotEnvelopes;
+  if (!is_much && slot == now && is_enough) return false;
   slot = now;
   ++begun_;
   return true;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bounds how many envelopes a node sends, since one costs the same whatever is in it. Time is cut
 // in slots; the first few envelopes of a slot go at once, whosever they are, and so does one that
-// much waits for; beyond that a lane begins one a slot, and what it is given meanwhile goes
-// together when the next slot begins. So nothing waits where little is said.
+// much waits for; beyond that, and in a slot after one in which more were asked for, a lane begins
+// one a slot, and what it is given meanwhile goes together when the next slot begins. So nothing
+// waits where little is said.
 // Thread: any.
 // Owner: the network; it outlives the lanes.
 #pragma once
@@ -48,7 +49,8 @@ class Pacer {
   const std::function<void()> wake_;
   std::mutex mutex_;                           // guards what follows
   SteadyMs slot_ = 0;                          // of `begun_`
-  int begun_ = 0;                              // envelopes of all lanes
+  int begun_ = 0, asked_ = 0;                  // envelopes of all lanes
+  bool is_busy_ = false;                       // more were asked for in the slot before
   SteadyMs waiting_since_ = 0;                 // the slot in which the first of them began to
   std::vector<std::weak_ptr<Paced>> waiting_;  // until the next one
 };

@@ -110,7 +110,8 @@ void Follower::on_append(MemberId from, const Append& append) {
   }
   commit_ = std::max(commit_, append.commit);
   learn_commit();
-  is_ack_due_ = true;
+  // What isn't on disk yet is acknowledged when it is, and by the next heartbeat's answer.
+  if (!append.records || state_.log.synced() >= matched_) is_ack_due_ = true;
 }
 
 // R4: from the first record on that differs the log is the leader's. R1: two records of one

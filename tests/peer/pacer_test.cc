@@ -58,6 +58,18 @@ TEST_F(PeerPacer, EachLaneMayBeginOneASlotHoweverManyOthersDid) {
   EXPECT_FALSE(pacer_.may_begin(lane, false));
 }
 
+TEST_F(PeerPacer, AfterABusySlotEachLaneBeginsOne) {
+  use_up_the_slot();
+  SteadyMs lane = 0;
+  EXPECT_TRUE(pacer_.may_begin(lane, false));
+  next_slot();
+  EXPECT_TRUE(pacer_.may_begin(lane, false));
+  EXPECT_FALSE(pacer_.may_begin(lane, false));
+  next_slot();
+  EXPECT_TRUE(pacer_.may_begin(lane, false));
+  EXPECT_TRUE(pacer_.may_begin(lane, false)) << "little was asked for";
+}
+
 TEST_F(PeerPacer, WhatMuchWaitsForGoesAtOnce) {
   SteadyMs lane = 0;
   use_up_the_slot();

@@ -224,6 +224,59 @@ TEST_P(Acknowledgement, OfADurablePublishersQos2WaitsForItsOwnShard) {
   EXPECT_EQ(appended_of<ReceivedRecord>(), 1U);
 }
 
+// What nothing waits for is one record for many. The limits' default is none, the server's 10 ms.
+TEST_P(Acknowledgement, OfDurableSubscribersIsCommittedTogether) {
+  broker.limits().ack_delay_ms = 10;
+  Client reader(broker, "reader", staying());
+  reader.subscribe(Sub("t", kQos2));
+  Client source(broker, "source", Hello());
+  for (int i = 0; i < 3; ++i) source.publish(Pub("t", "x", kQos1));
+  ASSERT_THAT(reader.got(), testing::SizeIs(3));
+  reader.puback(1);
+  reader.puback(2);
+  broker.advance_ms(9);
+  EXPECT_EQ(appended_of<AckedRecord>(), 0u);
+  reader.puback(3);
+  broker.advance_ms(1);
+  EXPECT_EQ(appended_of<AckedRecord>(), 1u);
+  broker.advance_ms(100);
+  EXPECT_EQ(appended_of<AckedRecord>(), 1u);
+}
+
+TEST_P(Acknowledgement, IsCommittedAtOnceWhereSomebodyWaitsForIt) {
+  broker.limits().ack_delay_ms = 10;
+  Client reader(broker, "reader", staying());
+  reader.subscribe(Sub("t", kQos2));
+  Client source(broker, "source", Hello());
+  source.publish(Pub("t", "1", kQos1));
+  source.publish(Pub("t", "2", kQos2));
+  ASSERT_THAT(reader.got(), testing::SizeIs(2));
+  reader.puback(1);
+  reader.pubrec(2);
+  EXPECT_EQ(appended_of<AckedRecord>(), 1u) << "PUBREL waits for it";
+  EXPECT_THAT(reader.got(), ElementsAre("PUBREL 2"));
+  reader.pubcomp(2);
+  EXPECT_EQ(appended_of<AckedRecord>(), 1u);
+  reader.disconnect();
+  EXPECT_EQ(appended_of<AckedRecord>(), 2u) << "before it is detached";
+  broker.advance_ms(100);
+  EXPECT_EQ(appended_of<AckedRecord>(), 2u);
+}
+
+// A client that may have one message open gets the next one without the delay.
+TEST_P(Acknowledgement, NeverHoldsBackWhatWaitsForTheWindow) {
+  broker.limits().ack_delay_ms = 10;
+  broker.limits().max_inflight = 1;
+  Client reader(broker, "reader", staying());
+  reader.subscribe(Sub("t", kQos1));
+  Client source(broker, "source", Hello());
+  for (int i = 0; i < 10; ++i) source.publish(Pub("t", std::to_string(i), kQos1));
+  for (mqtt::PacketId id = 1; id <= 10; ++id) {
+    ASSERT_THAT(reader.got(), testing::SizeIs(1)) << id;
+    reader.puback(id);
+  }
+}
+
 // Nothing but its will, and those of its publishes that something durable wants.
 TEST_P(Acknowledgement, TheLogHoldsNothingElseOfACleanSession) {
   absent("lamp", "wanted", kQos1);

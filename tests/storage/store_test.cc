@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <future>
 #include <mutex>
@@ -80,6 +81,17 @@ TEST_F(StoreTest, OneSyncCarriesWhatManySubmitted) {
   EXPECT_EQ(store_->counters().appended_records.value(), 1601u);
   EXPECT_LT(store_->counters().syncs.value(), 800u);
   EXPECT_EQ(store_->counters().pending_bytes.value(), 0u);
+}
+
+TEST_F(StoreTest, PacedOneSyncCarriesWhatASlotSubmitted) {
+  options_.is_paced = true;
+  open();
+  const auto begin = std::chrono::steady_clock::now();
+  for (LogIndex i = 1; i <= 100; ++i) append_one(kShard, i, "record");
+  const auto took = std::chrono::steady_clock::now() - begin;
+  EXPECT_GT(took, std::chrono::milliseconds(50))
+      << "each waits for the slot after its predecessor's";
+  EXPECT_EQ(store_->counters().syncs.value(), 100u);
 }
 
 TEST_F(StoreTest, IsCongestedAboveItsLimit) {
