@@ -190,8 +190,8 @@ class PeerThreads : public testing::Test {
       });
     }
   }
-  // Some to each core of the other node in every turn that finds room on the way, up to so many: what
-  // waits delays what is told of sessions.
+  // Some to each core of the other node in every turn that finds room on the way, up to so many:
+  // what waits delays what is told of sessions.
   void pump(std::size_t at, std::uint16_t core, std::uint32_t sent, std::uint32_t limit) {
     if (is_over_ || sent == limit) return;
     PeerPost& post = *nodes_[at].posts[core];

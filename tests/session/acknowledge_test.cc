@@ -229,6 +229,7 @@ TEST_P(Acknowledgement, OfDurableSubscribersIsCommittedTogether) {
   broker.limits().ack_delay_ms = 10;
   Client reader(broker, "reader", staying());
   reader.subscribe(Sub("t", kQos2));
+  reader.got();
   Client source(broker, "source", Hello());
   for (int i = 0; i < 3; ++i) source.publish(Pub("t", "x", kQos1));
   ASSERT_THAT(reader.got(), testing::SizeIs(3));
@@ -237,7 +238,7 @@ TEST_P(Acknowledgement, OfDurableSubscribersIsCommittedTogether) {
   broker.advance_ms(9);
   EXPECT_EQ(appended_of<AckedRecord>(), 0u);
   reader.puback(3);
-  broker.advance_ms(1);
+  broker.advance_ms(20);
   EXPECT_EQ(appended_of<AckedRecord>(), 1u);
   broker.advance_ms(100);
   EXPECT_EQ(appended_of<AckedRecord>(), 1u);
@@ -247,6 +248,7 @@ TEST_P(Acknowledgement, IsCommittedAtOnceWhereSomebodyWaitsForIt) {
   broker.limits().ack_delay_ms = 10;
   Client reader(broker, "reader", staying());
   reader.subscribe(Sub("t", kQos2));
+  reader.got();
   Client source(broker, "source", Hello());
   source.publish(Pub("t", "1", kQos1));
   source.publish(Pub("t", "2", kQos2));
@@ -269,6 +271,7 @@ TEST_P(Acknowledgement, NeverHoldsBackWhatWaitsForTheWindow) {
   broker.limits().max_inflight = 1;
   Client reader(broker, "reader", staying());
   reader.subscribe(Sub("t", kQos1));
+  reader.got();
   Client source(broker, "source", Hello());
   for (int i = 0; i < 10; ++i) source.publish(Pub("t", std::to_string(i), kQos1));
   for (mqtt::PacketId id = 1; id <= 10; ++id) {
