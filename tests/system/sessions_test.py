@@ -135,7 +135,8 @@ class Backlog(SleepersCase):
     def test_what_waits_stands_on_disk(self):
         """Messages of 64 B for one absent client: bytes of heap until the checkpoint and after it,
         of log and of state; what a client that takes none of it brings into memory."""
-        messages = 100_000 if self.full else 10_000
+        # RocksDB has a block of 1.2 MB more at one moment than at another.
+        messages = 100_000 if self.full else 30_000
         put_to_sleep(self.path, [0], DAY_S)
         self.restart()
         pub = self.client(self.port, "pub")
