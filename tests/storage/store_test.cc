@@ -83,7 +83,7 @@ TEST_F(StoreTest, OneSyncCarriesWhatManySubmitted) {
   EXPECT_EQ(store_->counters().pending_bytes.value(), 0u);
 }
 
-TEST_F(StoreTest, PacedOneSyncCarriesWhatASlotSubmitted) {
+TEST_F(StoreTest, UnderLoadAPacedFsyncWaitsForItsSlot) {
   options_.is_paced = true;
   open();
   const auto begin = std::chrono::steady_clock::now();
