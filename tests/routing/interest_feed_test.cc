@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <random>
@@ -33,7 +34,7 @@ struct Source : FeedReader {
 
   SharedInterest shards, volatiles;
   InterestFeed feed{shards, volatiles};
-  int told = 0;
+  std::atomic<int> told{0};  // on_feed comes on the thread that changes something
 };
 
 // What another node makes of it: volatile filters are bit 7 of its `nodes`.
