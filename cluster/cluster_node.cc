@@ -11,7 +11,7 @@ using replication::Role;
 
 namespace {
 
-constexpr std::int64_t kStatusMs = 250;
+constexpr std::int64_t kStatusMs = 1000;    // between looks at what changes by time
 constexpr std::int64_t kAlarmMs = 600'000;  // an alarm is shown so long after it was raised
 constexpr std::size_t kAlarmsMax = 64;
 constexpr std::int64_t kTroubleMs = 1000;
@@ -92,7 +92,6 @@ void ClusterNode::tick() {
   registration_.tick(now, clock_.wall_ms(), !is_stuck);
   if (!controller_ && registration_.incarnation() > 0) begin(now);
   if (controller_) {
-    controller_->on_tick(now);
     turn_controller();
     look_at_space();
     const bool is_due = now - reported_ms_ >= settings_.report_ms;
@@ -102,7 +101,7 @@ void ClusterNode::tick() {
   tick_commands();
   tell_joined();
   say_trouble();
-  if (now - status_ms_ >= kStatusMs) note_status();
+  if (is_status_old_ || now - status_ms_ >= kStatusMs) note_status();
 }
 
 // The incarnation is known: from here on there is somebody to speak of.
@@ -171,6 +170,7 @@ void ClusterNode::tell_replicas(PeerId gone, std::uint64_t incarnation) {
 }
 
 void ClusterNode::after_news() {
+  is_status_old_ = true;
   if (network_) {
     auto addresses = view_.addresses();
     if (!same(addresses, addresses_)) {
@@ -188,6 +188,7 @@ void ClusterNode::after_news() {
     is_report_urgent_ = true;
   }
   find_refusal();
+  if (controller_ && is_report_urgent_) send_report();
   if (registration_.feature_level() > feature_level_) {
     feature_level_ = registration_.feature_level();
     log_.write(LogLevel::info, "cluster " + settings_.cluster + ": feature level " +
@@ -225,6 +226,7 @@ void ClusterNode::find_refusal() {
 void ClusterNode::turn_controller() {
   if (!controller_) return;
   ControllerOutput out;
+  controller_->on_tick(clock_.steady_ms());
   controller_->take(clock_.steady_ms(), out);
   for (replication::TxnRequest& request : out.txns) {
     coordinator_.transact(std::move(request.txn),
@@ -310,6 +312,7 @@ void ClusterNode::raise_here(ShardId shard, const std::string& text) {
   std::erase_if(alarms_, [&](const Alarm& one) { return one.text == line; });
   if (alarms_.size() == kAlarmsMax) alarms_.erase(alarms_.begin());
   alarms_.push_back({line, clock_.steady_ms()});
+  is_status_old_ = true;
 }
 
 void ClusterNode::send_report() {
@@ -346,6 +349,7 @@ void ClusterNode::on_report(NodeReport report, SteadyMs now) {
 
 void ClusterNode::note_status() {
   const SteadyMs now = status_ms_ = clock_.steady_ms();
+  is_status_old_ = false;
   ClusterStatus status;
   status.cluster = settings_.cluster;
   status.self = settings_.node;

@@ -154,6 +154,7 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
   std::vector<PeerAddress> addresses_;  // that the network knows
   std::string controller_name_;
   SteadyMs heard_ms_ = 0, reported_ms_ = 0, status_ms_ = 0;
+  bool is_status_old_ = true;
   bool is_report_urgent_ = false, is_draining_ = false, was_joined_ = false;
   bool is_raising_level_ = false;
   bool is_full_ = false;  // the disk, nearly

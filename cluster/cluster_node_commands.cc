@@ -156,6 +156,7 @@ void ClusterNode::drain() {
   post_([this] {
     is_draining_ = is_report_urgent_ = true;
     note_status();
+    if (controller_) send_report();
   });
 }
 

@@ -187,6 +187,8 @@ void ClusterNode::report(std::size_t core, std::vector<ShardStatus> shards, bool
   post_([this, core, shards = std::move(shards), is_urgent]() mutable {
     cores_[core].shards = std::move(shards);
     is_report_urgent_ |= is_urgent;
+    is_status_old_ |= is_urgent || is_draining_;
+    if (controller_ && is_report_urgent_) send_report();
   });
 }
 

@@ -32,7 +32,7 @@ struct ClusterSettings {
   replication::Settings replication = small_appends();
 
   std::int64_t lease_ms = 3000;
-  std::int64_t tick_ms = 50;
+  std::int64_t tick_ms = 200;
   std::int64_t report_ms = 500;       // to the controller; at once when something changes
   std::int64_t command_ms = 5000;     // until a command is given up
   std::int64_t emptied_ms = 600'000;  // so long leaders stay away after move_leaders

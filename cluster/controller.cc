@@ -24,6 +24,18 @@ std::optional<std::string_view> behind(std::string_view key, std::string_view pr
   return key.substr(prefix.size());
 }
 
+// Beside how far a log has got, and since when nothing was heard: those change all the time.
+bool is_news(const NodeReport& before, const NodeReport& report) {
+  const auto is_same = [](const ShardStatus& a, const ShardStatus& b) {
+    return a.shard == b.shard && a.role == b.role && a.epoch == b.epoch && a.counter == b.counter &&
+           a.lineage == b.lineage && a.is_restarted == b.is_restarted;
+  };
+  return before.incarnation != report.incarnation || before.is_draining != report.is_draining ||
+         before.peers != report.peers ||
+         !std::equal(before.shards.begin(), before.shards.end(), report.shards.begin(),
+                     report.shards.end(), is_same);
+}
+
 }  // namespace
 
 void ControllerOutput::clear() {
@@ -184,6 +196,9 @@ void Controller::on_tick(SteadyMs now) {
   s.now = std::max(s.now, now);
   s.campaign();
   if (!s.is_controller() || !s.has_heard()) return;
+  if (!s.has_news && s.now - s.looked_ms < s.settings.look_ms) return;
+  s.has_news = false;
+  s.looked_ms = s.now;
   for (auto& [id, shard] : s.shards) {
     if (s.may_decide(id, shard)) s.elect(id, shard);
   }
@@ -194,6 +209,7 @@ void Controller::on_tick(SteadyMs now) {
 
 void Controller::on_listing(const Listing& all) {
   State& s = *state_;
+  s.has_news = true;
   // What isn't there any more is gone; what was learned from reports stays.
   const auto is_there = [&](const std::string& key) {
     return std::any_of(all.keys.begin(), all.keys.end(),
@@ -215,6 +231,7 @@ void Controller::on_listing(const Listing& all) {
 }
 
 void Controller::on_events(const std::vector<Watcher::Event>& events) {
+  state_->has_news = true;
   for (const Watcher::Event& event : events) {
     if (event.is_erased) {
       state_->erase(event.now.key);
@@ -225,6 +242,7 @@ void Controller::on_events(const std::vector<Watcher::Event>& events) {
 }
 
 void Controller::on_lease(LeaseId lease) {
+  state_->has_news = true;
   state_->lease = lease;
   state_->note_controller_key();
 }
@@ -241,12 +259,14 @@ void Controller::on_report(const NodeReport& report, SteadyMs now) {
     shard.epoch_reported = std::max(shard.epoch_reported, status.epoch);
     shard.lineage_reported = std::max(shard.lineage_reported, status.lineage);
   }
+  if (known == s.reports.end() || is_news(known->second.report, report)) s.has_news = true;
   s.reports[report.name] = {report, s.now};
 }
 
 void Controller::on_txn_result(std::uint64_t id, const TxnResult& result) {
   State& s = *state_;
   const bool is_done = result.outcome == TxnResult::Outcome::done;
+  s.has_news = true;
   if (id == s.campaign_txn) {
     s.campaign_txn = 0;
     s.campaign_ms = s.now + s.settings.retry_ms;

@@ -9,7 +9,7 @@
 // the lease that also holds the node's own key, on_report() with the reports of all nodes (each
 // node sends its NodeReport to the node named in the controller key, every 500 ms and at once when
 // a replica's is_status_changed or a peer's Seen says so; its own it also hands to its own
-// controller, whether that acts or not), on_tick() every 50 to 100 ms; after each turn take() and
+// controller, whether that acts or not), on_tick() every 50 to 200 ms; after each turn take() and
 // do what it says.
 #pragma once
 
@@ -38,6 +38,7 @@ struct ControllerSettings {
   std::int64_t report_ms = 2000;     // an older report says nothing any more
   std::int64_t settle_ms = 1500;     // after becoming the controller, before anything is decided
                                      // without the report of a node that may live
+  std::int64_t look_ms = 250;        // at all shards, where nothing has changed
   std::int64_t retry_ms = 500;       // after a Txn that didn't get through
   std::int64_t placement_ms = 5000;  // nodes unchanged for so long before shards move
   std::size_t moves_max = 4;         // shards that change their replicas at one time

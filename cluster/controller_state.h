@@ -109,6 +109,8 @@ struct Controller::State {
   const ControllerSettings settings;
   SteadyMs now = 0;
   ControllerOutput out;
+  bool has_news = true;  // since the last look at all shards
+  SteadyMs looked_ms = 0;
 
   std::optional<KeyValue> controller_key;
   std::string controller_name;

@@ -169,10 +169,12 @@ void CoreHosts::wake(ShardId shard, Hosted& hosted) {
 
 void CoreHosts::tick(SteadyMs now) {
   set_now(now);
+  const bool looks = now_ - looked_ms_ >= settings_.drop_ms / 10;
+  if (looks) looked_ms_ = now_;
   for (auto& [id, hosted] : shards_) {
     if (hosted.is_forgetting) continue;
     if (hosted.host->replica().on_tick(now_)) wake(ShardId{id}, hosted);
-    drop_where_unnamed(ShardId{id}, hosted);
+    if (looks) drop_where_unnamed(ShardId{id}, hosted);
   }
   std::vector<ShardId> again;
   for (const auto& [id, forgotten] : forgotten_) again.push_back(ShardId{id});

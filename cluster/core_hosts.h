@@ -194,6 +194,7 @@ class CoreHosts final : public ShardHosts, private ReplicaNode, private Snapshot
   std::vector<std::function<void()>> later_;  // in the next turn, not in the call that asks
   SteadyMs now_ = 0;
   SteadyMs reported_ms_ = 0;
+  SteadyMs looked_ms_ = 0;  // for replicas that aren't named any more
   bool is_report_urgent_ = false;
   bool is_turning_ = false;
 };

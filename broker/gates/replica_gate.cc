@@ -45,9 +45,11 @@ bool ReplicaGate::is_loading() const {
                      [](const Shard& shard) { return shard.load != 0; });
 }
 
+// Asked for each read of a client: only where something is under way there can be too much of it.
 bool ReplicaGate::is_congested() const {
   for (std::uint16_t id = 0; id < shards_.size(); ++id) {
-    if (shards_[id].is_led && !hosts_->can_propose(ShardId{id})) return true;
+    const Shard& shard = shards_[id];
+    if (!shard.proposed.empty() && shard.is_led && !hosts_->can_propose(ShardId{id})) return true;
   }
   return false;
 }

@@ -89,7 +89,7 @@ class ReplicaGate final : public session::ShardLog,
   using LogRecord = cluster::replication::LogRecord;
   using Position = cluster::replication::Position;
 
-  static constexpr SteadyMs kTickMs = 50;
+  static constexpr SteadyMs kTickMs = 100;
   static constexpr std::size_t kTurnBytes = 512 * 1024;  // proposed out of one buffer
 
   // On its way to be committed.

@@ -31,6 +31,7 @@ struct PeerView {
   std::string name;
   std::uint64_t incarnation = 0;  // of the peer, as last connected; 0: never was
   Seen seen = Seen::silent;
+  friend bool operator==(const PeerView&, const PeerView&) = default;
 };
 
 struct NodeReport {

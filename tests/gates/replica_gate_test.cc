@@ -275,8 +275,12 @@ TEST_F(ReplicaGates, PublishersWaitWhileALedShardTakesNoMore) {
   EXPECT_FALSE(a().gate->is_congested());
   a().hosts.set_full(true);
   b().hosts.set_full(true);
+  EXPECT_FALSE(a().gate->is_congested());  // nothing is under way
+  a().append(RetainedRecord{message("t", "1", 0), {}});
   EXPECT_TRUE(a().gate->is_congested());
   EXPECT_FALSE(b().gate->is_congested());  // leads nothing
+  commit();
+  EXPECT_FALSE(a().gate->is_congested());
 }
 
 TEST_F(ReplicaGates, HostsAreToldTheTimeAndWhenSomethingWasProposed) {
@@ -285,7 +289,7 @@ TEST_F(ReplicaGates, HostsAreToldTheTimeAndWhenSomethingWasProposed) {
   EXPECT_EQ(a().hosts.turns, turns);
   a().append(RetainedRecord{message("t", "1", 0), {}});
   EXPECT_EQ(a().hosts.turns, turns + 1);
-  a().clock.advance_ms(64);
+  a().clock.advance_ms(128);
   a().settle();
   EXPECT_EQ(a().hosts.ticks, ticks + 1);
   commit();
