@@ -47,7 +47,7 @@ struct StoreOptions {
                                    << 30;  // of tables, newest first, whose checksums open() reads
   int reader_threads = 2;
   std::shared_ptr<rocksdb::FileSystem> file_system;  // tests; null: the machine's
-  // Under load one fsync in 4 ms, with all that is appended meanwhile: where others wait for theirs
+  // Under load one fsync in 8 ms, with all that is appended meanwhile: where others wait for theirs
   // as well, and each costs the machine more than it brings.
   bool is_paced = false;
   bool sync = true;  // false only where a test proves that it would be seen

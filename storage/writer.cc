@@ -17,8 +17,11 @@ namespace {
 constexpr auto kFullRetry = std::chrono::milliseconds(100);
 constexpr auto kAtOnce = std::chrono::microseconds(100);
 constexpr std::size_t kLittle = 8;  // batches
-constexpr auto kSlot = std::chrono::milliseconds(4);
-constexpr std::uint64_t kBusy = 4;  // submitted in a slot
+// Where batches are paced: with more than the one number of appends in a window they wait for
+// slots, with less than the other they don't any more.
+constexpr auto kSlot = std::chrono::milliseconds(8);
+constexpr std::int64_t kPaceWindowMs = 128;
+constexpr std::uint64_t kPaceAbove = 80, kPaceBelow = 60;
 
 template <typename T>
 T& at(std::vector<T>& list, ShardId shard) {
@@ -45,6 +48,7 @@ LogWriter::LogWriter(Database& database, SpaceWatch& space, const StoreOptions& 
       is_paced_(options.is_paced),
       last_(std::move(last)),
       epochs_(std::move(epochs)),
+      much_(kPaceWindowMs, kPaceAbove, kPaceBelow),
       thread_([this] { run(); }) {
   space_.when_stalled([this] { refuse_waiting(); });
 }
@@ -115,18 +119,17 @@ LogWriter::Items LogWriter::take() {
   return items;
 }
 
-// In a slot after one in which much was submitted, all goes with one fsync.
+// Where much is submitted, all of a slot goes with one fsync.
 void LogWriter::pace(std::unique_lock<std::mutex>& lock) {
   const auto slot_now = [] { return Clock::now().time_since_epoch() / kSlot; };
-  if (is_busy_ && slot_now() == slot_) {
+  const std::uint64_t count = submitted_count_ - std::exchange(paced_count_, submitted_count_);
+  const auto now = Clock::now().time_since_epoch();
+  const bool is_much =
+      much_.count(std::chrono::duration_cast<std::chrono::milliseconds>(now).count(), count);
+  if (is_much && slot_now() == slot_) {
     submitted_.wait_until(lock, Clock::time_point(kSlot * (slot_ + 1)), [this] { return ending_; });
   }
-  const std::int64_t slot = slot_now();
-  if (slot == slot_) return;
-  const std::uint64_t count =
-      submitted_count_ - std::exchange(submitted_in_slots_, submitted_count_);
-  is_busy_ = slot == slot_ + 1 && count > kBusy;
-  slot_ = slot;
+  slot_ = slot_now();
 }
 
 // One client with one message in flight: its next comes sooner than a sleeping thread wakes.

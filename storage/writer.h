@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "broker/base/rate_switch.h"
 #include "storage/database.h"
 #include "storage/fatal.h"
 #include "storage/space.h"
@@ -111,9 +112,10 @@ class LogWriter {
       written_;  // by batch_: becomes last_ when it is durable
   std::uint64_t trimmed_in_batch_ = 0;
   Clock::time_point answered_at_;
-  std::int64_t slot_ = 0;                 // of the last batch, where they are paced
-  std::uint64_t submitted_in_slots_ = 0;  // when it began
-  bool is_busy_ = false;                  // much was submitted in the slot before
+  // Where batches are paced.
+  std::int64_t slot_ = 0;          // of the last one
+  std::uint64_t paced_count_ = 0;  // of submitted_count_: counted
+  RateSwitch much_;
   bool is_asked_at_once_ = false;  // little came right after the last answer: so will the next
   std::thread thread_;
 };

@@ -17,7 +17,14 @@ std::uint64_t EventQueue::last_session() const {
   return last_session_;
 }
 void EventQueue::put_down(std::uint64_t session) { put(Down{session}); }
-void EventQueue::put_seen(PeerView::Seen seen) { put(seen); }
+void EventQueue::put_seen(PeerView::Seen seen) {
+  {
+    std::lock_guard lock(mutex_);
+    if (last_seen_ == seen) return;
+    last_seen_ = seen;
+  }
+  put(seen);
+}
 void EventQueue::put_chunks(std::uint64_t session, Lane lane, Chunks chunks) {
   put(Received{session, lane, std::move(chunks)});
 }

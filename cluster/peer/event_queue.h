@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -19,6 +20,7 @@ class EventQueue {
 
   void put_up(std::uint64_t session, PeerIdentity identity);
   void put_down(std::uint64_t session);
+  // Told where it is another than the last, also if that was seen by a link before.
   void put_seen(PeerView::Seen seen);
   void put_chunks(std::uint64_t session, Lane lane, Chunks chunks);
   // Tells what was put in, unless another thread is at it, which then tells this as well.
@@ -49,10 +51,11 @@ class EventQueue {
   PeerEvents& events_;
   const PeerId peer_;
   mutable std::mutex mutex_;
-  std::vector<Event> waiting_;      // guarded by mutex_
-  std::uint64_t last_session_ = 0;  // guarded by mutex_
-  bool is_delivering_ = false;      // guarded by mutex_
-  bool is_stopped_ = false;         // guarded by mutex_
+  std::vector<Event> waiting_;               // guarded by mutex_
+  std::uint64_t last_session_ = 0;           // guarded by mutex_
+  std::optional<PeerView::Seen> last_seen_;  // guarded by mutex_
+  bool is_delivering_ = false;               // guarded by mutex_
+  bool is_stopped_ = false;                  // guarded by mutex_
 };
 
 }  // namespace roost::cluster::peer

@@ -16,16 +16,10 @@ SteadyMs Pacer::slot_now() const { return clock_.steady_ms() / kSlotMs; }
 bool Pacer::may_begin(SteadyMs& slot, bool is_much) {
   std::lock_guard lock(mutex_);
   const SteadyMs now = slot_now();
-  if (slot_ != now) {
-    is_busy_ = now == slot_ + 1 && asked_ > kSlotEnvelopes;
-    slot_ = now;
-    begun_ = asked_ = 0;
-  }
-  ++asked_;
-  const bool is_enough = is_busy_ || begun_ >= kSlotEnvelopes;
-  if (!is_much && slot == now && is_enough) return false;
+  const std::uint64_t sent = sent_.exchange(0, std::memory_order_relaxed);
+  const bool is_paced = much_.count(clock_.steady_ms(), sent);
+  if (is_paced && !is_much && slot == now) return false;
   slot = now;
-  ++begun_;
   return true;
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bounds how many envelopes a node sends, since one costs the same whatever is in it. Time is cut
-// in slots; the first few envelopes of a slot go at once, whosever they are, and so does one that
-// much waits for; beyond that, and in a slot after one in which more were asked for, a lane begins
-// one a slot, and what it is given meanwhile goes together when the next slot begins. So nothing
-// waits where little is said.
+// Bounds how many envelopes a node sends, since one costs the same whatever is in it. Where little
+// is said all goes at once. Where much is said time is cut in slots, and a lane begins one envelope
+// a slot: what it is given meanwhile goes together when the next slot begins. One that much waits
+// for goes at once always.
 // Thread: any.
 // Owner: the network; it outlives the lanes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "broker/base/clock.h"
+#include "broker/base/rate_switch.h"
 #include "cluster/peer/counts.h"
+#include "cluster/peer/settings.h"
 
 namespace roost::cluster::peer {
 
@@ -33,8 +35,9 @@ class Pacer {
   // `wake`: tick() has something to wait for; must not call back. `waits`: counts who waits.
   Pacer(const Clock& clock, Count& waits, std::function<void()> wake);
 
-  // Whether a lane may begin an envelope now, which then counts. `slot`: of its last one. `is_much`
-  // waits: it may.
+  // Something was given to a lane.
+  void note_sent() { sent_.fetch_add(1, std::memory_order_relaxed); }
+  // Whether a lane may begin an envelope now. `slot`: of its last one. `is_much` waits: it may.
   bool may_begin(SteadyMs& slot, bool is_much);
   // Its on_slot() is called when the next slot begins, once, by tick().
   void wait(std::weak_ptr<Paced> lane);
@@ -47,10 +50,9 @@ class Pacer {
   const Clock& clock_;
   Count& waits_;
   const std::function<void()> wake_;
-  std::mutex mutex_;                           // guards what follows
-  SteadyMs slot_ = 0;                          // of `begun_`
-  int begun_ = 0, asked_ = 0;                  // envelopes of all lanes
-  bool is_busy_ = false;                       // more were asked for in the slot before
+  std::atomic<std::uint64_t> sent_{0};  // chunks of all lanes, not in much_ yet
+  std::mutex mutex_;                    // guards what follows
+  RateSwitch much_{kPaceWindowMs, kPaceAbove, kPaceBelow};
   SteadyMs waiting_since_ = 0;                 // the slot in which the first of them began to
   std::vector<std::weak_ptr<Paced>> waiting_;  // until the next one
 };

@@ -22,9 +22,11 @@ inline constexpr std::size_t kWhyBytesMax = 500;
 inline constexpr std::size_t kStrangersMax = 1024;
 
 // Of pacer.h. A publish passes four lanes from its publisher's node to its subscriber's: with all
-// of them waiting, 16 ms.
-inline constexpr std::int64_t kSlotMs = 4;
-inline constexpr int kSlotEnvelopes = 4;
+// of them waiting, 32 ms. Chunks of a node in a window: with more than the one number its lanes
+// wait for slots, with less than the other they don't any more.
+inline constexpr std::int64_t kSlotMs = 8;
+inline constexpr std::int64_t kPaceWindowMs = 128;
+inline constexpr std::uint64_t kPaceAbove = 256, kPaceBelow = 160;
 inline constexpr std::size_t kMuchBytes = 32 * 1024;  // that wait: doesn't wait for a slot
 
 inline constexpr std::int64_t kKeepAliveMs = 500;

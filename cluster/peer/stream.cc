@@ -70,6 +70,7 @@ bool Stream::send(std::string chunk) {
     if (is_ended_) return false;
     waiting_bytes_ += chunk.size();
     waiting_.push_back(std::move(chunk));
+    if (pacer_ != nullptr) pacer_->note_sent();
     if (!begin_writing()) return true;
   }
   write_next();

@@ -28,12 +28,13 @@ class PeerPacer : public ::testing::Test {
  protected:
   PeerPacer() { next_slot(); }
   void next_slot() { clock_.advance_ms(kSlotMs - clock_.steady_ms() % kSlotMs); }
-  void use_up_the_slot() {
-    for (int i = 0; i < kSlotEnvelopes; ++i) {
-      SteadyMs other = 0;
-      ASSERT_TRUE(pacer_.may_begin(other, false));
-    }
+  // So much is said in this window that each lane begins one a slot.
+  void say_much() {
+    for (std::uint64_t i = 0; i <= kPaceAbove; ++i) pacer_.note_sent();
+    SteadyMs other = 0;
+    ASSERT_TRUE(pacer_.may_begin(other, false));
   }
+  void next_window() { clock_.advance_ms(kPaceWindowMs - clock_.steady_ms() % kPaceWindowMs); }
 
   ManualClock clock_;
   Count waits_;
@@ -41,38 +42,48 @@ class PeerPacer : public ::testing::Test {
   Pacer pacer_{clock_, waits_, [this] { ++wakes_; }};
 };
 
-TEST_F(PeerPacer, TheFirstFewOfASlotGoAtOnce) {
+TEST_F(PeerPacer, LittleGoesAtOnce) {
   SteadyMs lane = 0;
-  for (int i = 0; i < kSlotEnvelopes; ++i) EXPECT_TRUE(pacer_.may_begin(lane, false)) << i;
+  for (std::uint64_t i = 0; i < kPaceAbove; ++i) {
+    pacer_.note_sent();
+    EXPECT_TRUE(pacer_.may_begin(lane, false)) << i;
+  }
+}
+
+TEST_F(PeerPacer, WhereMuchIsSaidEachLaneBeginsOneASlot) {
+  say_much();
+  SteadyMs lane = 0, other = 0;
+  EXPECT_TRUE(pacer_.may_begin(lane, false));
   EXPECT_FALSE(pacer_.may_begin(lane, false));
+  EXPECT_TRUE(pacer_.may_begin(other, false)) << "however many others did";
   clock_.advance_ms(kSlotMs - 1);
   EXPECT_FALSE(pacer_.may_begin(lane, false)) << "the slot lasts";
   clock_.advance_ms(1);
   EXPECT_TRUE(pacer_.may_begin(lane, false));
-}
-
-TEST_F(PeerPacer, EachLaneMayBeginOneASlotHoweverManyOthersDid) {
-  use_up_the_slot();
-  SteadyMs lane = 0;
-  EXPECT_TRUE(pacer_.may_begin(lane, false));
   EXPECT_FALSE(pacer_.may_begin(lane, false));
 }
 
-TEST_F(PeerPacer, AfterABusySlotEachLaneBeginsOne) {
-  use_up_the_slot();
+TEST_F(PeerPacer, ItLastsUntilAWindowInWhichLittleIsSaid) {
+  say_much();
+  for (int i = 0; i < 3; ++i) {
+    next_window();
+    SteadyMs lane = 0;
+    EXPECT_TRUE(pacer_.may_begin(lane, false));
+    EXPECT_FALSE(pacer_.may_begin(lane, false)) << i;
+    for (std::uint64_t n = 0; n < kPaceBelow; ++n) pacer_.note_sent();
+    EXPECT_FALSE(pacer_.may_begin(lane, false)) << i;
+  }
+  next_window();  // nothing is said in it
   SteadyMs lane = 0;
+  pacer_.may_begin(lane, false);
+  next_window();
   EXPECT_TRUE(pacer_.may_begin(lane, false));
-  next_slot();
   EXPECT_TRUE(pacer_.may_begin(lane, false));
-  EXPECT_FALSE(pacer_.may_begin(lane, false));
-  next_slot();
-  EXPECT_TRUE(pacer_.may_begin(lane, false));
-  EXPECT_TRUE(pacer_.may_begin(lane, false)) << "little was asked for";
 }
 
 TEST_F(PeerPacer, WhatMuchWaitsForGoesAtOnce) {
   SteadyMs lane = 0;
-  use_up_the_slot();
+  say_much();
   EXPECT_TRUE(pacer_.may_begin(lane, false));
   EXPECT_FALSE(pacer_.may_begin(lane, false));
   EXPECT_TRUE(pacer_.may_begin(lane, true));

@@ -66,12 +66,11 @@ class PeerStream : public ::testing::Test {
   }
   WireEvents& events() { return *stream_; }
   void next_slot() { clock_.advance_ms(kSlotMs); }
-  // Envelopes of other lanes, until each lane has only its own of this slot.
-  void use_up_the_slot() {
-    for (int i = 0; i < kSlotEnvelopes; ++i) {
-      SteadyMs other = 0;
-      pacer_.may_begin(other, false);
-    }
+  // Other lanes say so much that each lane has only one envelope of a slot.
+  void say_much() {
+    for (std::uint64_t i = 0; i <= kPaceAbove; ++i) pacer_.note_sent();
+    SteadyMs other = 0;
+    pacer_.may_begin(other, false);
   }
 
   const std::shared_ptr<Owner> owner_ = std::make_shared<Owner>();
@@ -151,7 +150,7 @@ TEST_F(PeerStream, KeepsAnEnvelopeBelowOneMegabyte) {
 
 TEST_F(PeerStream, MuchTrafficGoesTogetherOnceASlot) {
   open();
-  use_up_the_slot();
+  say_much();
   stream_->send("1");
   ASSERT_NE(wire_.writing, nullptr) << "its own of this slot";
   wire_.end_write(events());
@@ -172,7 +171,7 @@ TEST_F(PeerStream, MuchTrafficGoesTogetherOnceASlot) {
 
 TEST_F(PeerStream, WhatCameDuringAWriteWaitsForTheSlotToo) {
   open();
-  use_up_the_slot();
+  say_much();
   stream_->send("1");
   stream_->send("2");
   wire_.end_write(events());
@@ -185,7 +184,7 @@ TEST_F(PeerStream, WhatCameDuringAWriteWaitsForTheSlotToo) {
 
 TEST_F(PeerStream, MuchThatWaitsDoesNotWaitForTheSlot) {
   open();
-  use_up_the_slot();
+  say_much();
   stream_->send("1");
   wire_.end_write(events());
   stream_->send(std::string(kMuchBytes - 1, 'x'));
@@ -201,7 +200,7 @@ TEST_F(PeerStream, MuchThatWaitsDoesNotWaitForTheSlot) {
 
 TEST_F(PeerStream, AnEndWhileItWaitsForTheSlotIsAnEnd) {
   open();
-  use_up_the_slot();
+  say_much();
   stream_->send("1");
   wire_.end_write(events());
   stream_->send("2");
