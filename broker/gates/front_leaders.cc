@@ -89,6 +89,7 @@ std::vector<RelayClaims> RelayFront::claims_of(ShardId shard, std::uint64_t epoc
 }
 
 void RelayFront::peer_down(PeerId peer) {
+  if (!post_.has_peers()) alone_since_ms_ = gates_.core().now_ms();
   for (const Clients& clients : clients_) {
     for (FrontClient* client : in_order(clients)) {
       if (client->leader != peer) continue;
@@ -155,12 +156,19 @@ void RelayFront::ask_again() {
     const auto at = of(shard).find(number);
     if (at == of(shard).end() || at->second->state != State::waiting) continue;
     FrontClient& client = *at->second;
-    if (gates_.core().now_ms() - client.asking->since_ms < settings_.unserved_ms) {
+    if (has_waited(client)) {
+      give_up(client);
+    } else {
       ask(client);
-      continue;
     }
-    give_up(client);
   }
+}
+
+// Of a node that is cut off the client had better try another one.
+bool RelayFront::has_waited(const FrontClient& client) const {
+  const SteadyMs now_ms = gates_.core().now_ms();
+  const bool is_alone = alone_since_ms_ != 0 && now_ms - alone_since_ms_ >= settings_.alone_ms;
+  return is_alone || now_ms - client.asking->since_ms >= settings_.unserved_ms;
 }
 
 void RelayFront::give_up(FrontClient& client) {

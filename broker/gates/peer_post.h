@@ -48,6 +48,7 @@ class PeerPost final : private core::TurnEnd {
   void handle(std::initializer_list<PeerFrameKind> kinds, PeerFrameHandler& handler);
 
   bool is_up(PeerId peer) const { return peers_[peer.value].session != 0; }
+  bool has_peers() const { return up_ != 0; }
   // Of the session that is up, or of the last one; incarnation 0: there was none.
   const cluster::PeerInfo& info(PeerId peer) const { return peers_[peer.value]; }
   // Frames for that peer are added at its end with begin_frame() and end_frame(), before the next

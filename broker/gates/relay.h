@@ -23,6 +23,7 @@ class Relay final : private PeerFrameHandler, private LeaderEvents {
 
  private:
   void on_peer_up(const cluster::PeerInfo& peer) override {
+    front_.peer_up();
     leader_.peer_up(peer.id, peer.incarnation);
   }
   void on_peer_down(PeerId peer) override;

@@ -29,6 +29,7 @@ namespace roost::gates {
 struct RelaySettings {
   std::uint32_t send_off_per_s = 200;  // clients a second and core
   SteadyMs unserved_ms = 5000;         // a CONNECT waits so long for a leader that takes it
+  SteadyMs alone_ms = 1000;            // without any other node so long: it doesn't wait any more
   std::string server_reference;        // where who is sent off by a stopping node shall go
 };
 
@@ -103,6 +104,7 @@ class RelayFront final : public OwnFront, private core::Timer {
   void receive(PeerId from, ShardId shard, const RelayOpened& frame);
   void receive(PeerId from, ShardId shard, const RelayData& frame);
   void receive(PeerId from, ShardId shard, const RelayCredit& frame);
+  void peer_up() { alone_since_ms_ = 0; }
   void peer_down(PeerId peer);
   void leader_changed(ShardId shard, PeerId leader, std::uint64_t epoch);
 
@@ -123,6 +125,7 @@ class RelayFront final : public OwnFront, private core::Timer {
   };
 
   void on_timer() override;
+  bool has_waited(const FrontClient& client) const;
   RelayNumber next_number() { return ++last_number_ << kCoreBits | gates_.core().id().value; }
   using Clients = std::unordered_map<RelayNumber, std::unique_ptr<FrontClient>>;
 
@@ -162,7 +165,8 @@ class RelayFront final : public OwnFront, private core::Timer {
   std::array<Clients, kClusterShardsMax> clients_;  // by shard: leaders change shard by shard
   std::vector<std::pair<ShardId, RelayNumber>> waiting_;
   std::deque<Leaving> leaving_;
-  std::uint64_t owed_ = 0;  // thousandths of clients that may be sent off
+  SteadyMs alone_since_ms_ = 0;  // the last of the other nodes was lost; 0: one is there
+  std::uint64_t owed_ = 0;       // thousandths of clients that may be sent off
 };
 
 }  // namespace roost::gates

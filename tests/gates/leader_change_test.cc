@@ -52,7 +52,8 @@ TEST(LeaderChange, SendsRelayedClientsOffAndTheyResume) {
 }
 
 TEST(LeaderChange, SendsThemOffAtAPace) {
-  RelayStage stage(3, {.send_off_per_s = 20, .unserved_ms = 5000, .server_reference = {}});
+  RelayStage stage(
+      3, {.send_off_per_s = 20, .unserved_ms = 5000, .alone_ms = 1000, .server_reference = {}});
   stage.lead_all(0);
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; clients.size() < 10; ++i) {
@@ -78,6 +79,22 @@ TEST(LeaderChange, SendsThemOffAtAPace) {
     left.push_back(open());
   }
   EXPECT_THAT(left, ElementsAre(8, 6, 4, 2, 0, 0));
+}
+
+// Its client should try another node at once; a little is waited, as links come back.
+TEST(LeaderChange, ANodeThatSeesNoOtherRefusesSoon) {
+  RelayStage stage(3);
+  stage.lead_all(0);
+  stage.kill(0);
+  RawClient client("");
+  stage.come(client, 1, durable(kId));
+  for (int i = 0; i < 20; ++i) stage.advance_ms(100);
+  EXPECT_EQ(read_all(client), Lines{});  // the third may become the leader
+  stage.kill(2);
+  for (int i = 0; i < 9; ++i) stage.advance_ms(100);
+  EXPECT_EQ(read_all(client), Lines{});
+  for (int i = 0; i < 2; ++i) stage.advance_ms(100);
+  EXPECT_EQ(read_all(client), (Lines{"CONNACK 88", "END"}));
 }
 
 TEST(LeaderChange, OfAnOldProtocolJustClosesThem) {
