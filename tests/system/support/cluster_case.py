@@ -31,7 +31,7 @@ class Load:
         self.run = case.tool(
             case.broker_path, "bench", "verify", *urls, "--publishers", "6", "--subscribers", "3",
             "--topics", "4", "--size", "128", "--rate", str(rate), "--seconds", "3600", "--drain",
-            "20", "-q", qos, "--json", *options)
+            "20", "--silence", "2", "-q", qos, "--json", *options)
         self.wait_until_delivering()
 
     def wait_until_delivering(self, ready=None):
