@@ -123,6 +123,8 @@ void CoreHosts::open_where_named(ShardId shard) {
   Hosted* hosted = find(shard);
   if (hosted == nullptr) return;
   hosted->host->replica().on_record(seen->second);
+  // One that begins to lead now hasn't heard of it.
+  for (const MemberId member : gone_) hosted->host->replica().on_gone(member);
   wake(shard, *hosted);
 }
 
@@ -173,6 +175,7 @@ void CoreHosts::tick(SteadyMs now) {
   if (looks) looked_ms_ = now_;
   for (auto& [id, hosted] : shards_) {
     if (hosted.is_forgetting) continue;
+    hosted.host->replica().set_quiet(now_ - asked_ms_ >= kQuietMs);
     if (hosted.host->replica().on_tick(now_)) wake(ShardId{id}, hosted);
     if (looks) drop_where_unnamed(ShardId{id}, hosted);
   }
@@ -346,6 +349,7 @@ void CoreHosts::replay(ShardId shard, const Replay& visit) const {
 }
 
 std::optional<SteadyMs> CoreHosts::confirmed_ms(ShardId shard) const {
+  asked_ms_ = now_;
   if (!leads(shard)) return std::nullopt;
   return find(shard)->host->replica().confirmed_ms();
 }

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +98,8 @@ class CoreHosts final : public ShardHosts, private ReplicaNode, private Snapshot
   // So much waits on the replication lane of a peer that doesn't read: records for it are dropped
   // as if they were lost on the way. Its leaders send them again and again.
   static constexpr std::size_t kWaitingBytesMax = std::size_t{32} << 20;
+
+  static constexpr SteadyMs kQuietMs = 1500;  // without a question for confirmations
 
   struct Hosted {
     std::unique_ptr<ReplicaHost> host;
@@ -194,7 +197,9 @@ class CoreHosts final : public ShardHosts, private ReplicaNode, private Snapshot
   std::vector<std::function<void()>> later_;  // in the next turn, not in the call that asks
   SteadyMs now_ = 0;
   SteadyMs reported_ms_ = 0;
-  SteadyMs looked_ms_ = 0;  // for replicas that aren't named any more
+  SteadyMs looked_ms_ = 0;                // for replicas that aren't named any more
+  mutable SteadyMs asked_ms_ = 0;         // for confirmations
+  std::set<replication::MemberId> gone_;  // on_member_gone(), and not up again since
   bool is_report_urgent_ = false;
   bool is_turning_ = false;
 };

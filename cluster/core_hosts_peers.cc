@@ -11,6 +11,7 @@ using replication::SeenRecord;
 
 void CoreHosts::on_peer_up(PeerId peer, std::uint64_t session, MemberId member) {
   snapshots_.on_peer_down(peer);
+  gone_.erase(member);
   peers_[peer] = {session, member, {}};
 }
 
@@ -25,6 +26,7 @@ void CoreHosts::on_peer_down(PeerId peer, std::uint64_t session) {
 
 void CoreHosts::on_member_gone(MemberId member) {
   set_now(clock_.steady_ms());
+  gone_.insert(member);
   for (auto& [id, hosted] : shards_) {
     if (hosted.is_forgetting) continue;
     hosted.host->replica().on_gone(member);

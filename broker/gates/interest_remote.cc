@@ -39,6 +39,7 @@ void InterestSync::on_peer_up(const cluster::PeerInfo& peer) {
 void InterestSync::on_peer_down(PeerId peer) {
   permissions_.forbid(peer);
   remotes_[peer.value].needs_whole = false;
+  std::erase_if(unanswered_, [&](const auto& one) { return one.first == peer; });
   for (std::uint16_t id = 0; id < leads_.size(); ++id) {
     if (leads_[id].leader == peer) lose_leader(ShardId{id});
   }
@@ -186,10 +187,21 @@ void InterestSync::on_missed() {
 void InterestSync::on_ask(PeerId from, ByteView bytes) {
   const auto round = read_number(bytes);
   if (!round) return counters_.broken.add();
-  if (remotes_[from.value].needs_whole) return;
+  const SteadyMs now_ms = post_.core().now_ms();
+  if (std::exchange(others_until_ms_, now_ms + Permissions::kForMs) > now_ms ||
+      now_ms < wanted_until_ms_) {
+    grant(from, *round);
+    return;
+  }
+  look_at_confirmations();
+  unanswered_.emplace_back(from, *round);
+}
+
+void InterestSync::grant(PeerId to, std::uint64_t round) {
+  if (remotes_[to.value].needs_whole) return;
   const SteadyMs now_ms = clock_.steady_ms();
   GrantFrame grant;
-  grant.round = *round;
+  grant.round = round;
   for (std::uint16_t id = 0; id < leads_.size(); ++id) {
     const SteadyMs confirmed_ms = confirmed_[id].load(std::memory_order_relaxed);
     if (leads_[id].leader != kThisNode || confirmed_ms == 0) continue;
@@ -198,9 +210,9 @@ void InterestSync::on_ask(PeerId from, ByteView bytes) {
     grant.shards.push_back(
         {static_cast<std::uint8_t>(id), leads_[id].epoch, static_cast<std::uint64_t>(age_ms)});
   }
-  barrier_.granted(from, now_ms);
+  barrier_.granted(to, now_ms);
   counters_.granted.add();
-  std::string& out = post_.out(from);
+  std::string& out = post_.out(to);
   const std::size_t begun = begin_frame(PeerFrameKind::grant, 0, out);
   append_grant(grant, out);
   end_frame(begun, out);

@@ -54,8 +54,7 @@ void InterestSync::on_timer() {
   const SteadyMs now_ms = post_.core().now_ms();
   if (now_ms / kTickMs != ticked_ms_ / kTickMs || ticked_ms_ == 0) {
     ticked_ms_ = now_ms;
-    look_at_confirmations();
-    if (now_ms / kAskMs != asked_ms_ / kAskMs || asked_ms_ == 0) ask();
+    ask_and_look(now_ms);
     for_each_up([&](PeerId peer, const Remote& remote) {
       if (remote.needs_whole && !post_.is_congested(peer)) send_whole(peer);
     });
@@ -63,6 +62,16 @@ void InterestSync::on_timer() {
   }
   run_due();
   arm();
+}
+
+// While nobody publishes, permissions run out: the first publish after that goes to all shards.
+void InterestSync::ask_and_look(SteadyMs now_ms) {
+  for (const auto& [peer, round] : std::exchange(unanswered_, {})) grant(peer, round);
+  const bool was_wanted = now_ms < wanted_until_ms_;
+  if (permissions_.take_used() || asked_ms_ == 0) wanted_until_ms_ = now_ms + kQuietMs;
+  const bool is_wanted = now_ms < wanted_until_ms_;
+  if (is_wanted || now_ms < others_until_ms_) look_at_confirmations();
+  if (is_wanted && (!was_wanted || now_ms / kAskMs != asked_ms_ / kAskMs)) ask();
 }
 
 // --- what a SUBACK waits for ---

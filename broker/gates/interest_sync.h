@@ -53,6 +53,7 @@ class InterestSync final : public session::SubscribedGate,
  private:
   static constexpr SteadyMs kTickMs = 100;
   static constexpr SteadyMs kAskMs = 400;         // permissions last a second at most
+  static constexpr SteadyMs kQuietMs = 5000;      // so long nobody published: nothing is asked
   static constexpr SteadyMs kWaitingTickMs = 20;  // while a SUBACK waits
   static constexpr std::size_t kRoundsKept = 16;
 
@@ -111,6 +112,8 @@ class InterestSync final : public session::SubscribedGate,
                     const routing::InterestChanges& changes);
   void send_number(PeerId to, PeerFrameKind kind, std::uint64_t number);
   void look_at_confirmations();
+  void ask_and_look(SteadyMs now_ms);
+  void grant(PeerId to, std::uint64_t round);
   void ask();
   void see_who_is_known();
   void run_due();
@@ -135,6 +138,9 @@ class InterestSync final : public session::SubscribedGate,
   std::uint64_t last_tag_ = 0;
   std::unordered_map<std::uint64_t, Waiting> waiting_;  // by tag
   SteadyMs ticked_ms_ = 0, asked_ms_ = 0;
+  SteadyMs wanted_until_ms_ = 0;                              // permissions, here
+  SteadyMs others_until_ms_ = 0;                              // ... by other nodes
+  std::vector<std::pair<PeerId, std::uint64_t>> unanswered_;  // asked while nothing was looked at
   InterestCounters counters_;
 };
 

@@ -23,8 +23,14 @@ class Permissions final : public Certainty {
   // The clock is read with each look: a turn may be interrupted for long.
   Permissions(const Clock& clock, std::uint16_t shard_count);
 
-  routing::ShardSet uncertain_shards() const override { return shards_.without(clock_); }
+  routing::ShardSet uncertain_shards() const override {
+    if (!is_used_.load(std::memory_order_relaxed)) is_used_.store(true, std::memory_order_relaxed);
+    return shards_.without(clock_);
+  }
   routing::PeerSet uncertain_nodes() const override { return nodes_.without(clock_); }
+
+  // Whether somebody published since the last call, who looked here.
+  bool take_used() { return is_used_.exchange(false, std::memory_order_relaxed); }
 
   // Nothing changes where `until` is over.
   void allow(ShardId shard, SteadyMs until) { shards_.allow(shard.value, until, clock_); }
@@ -55,6 +61,7 @@ class Permissions final : public Certainty {
   };
 
   const Clock& clock_;
+  mutable std::atomic<bool> is_used_{false};
   Row shards_, nodes_;
 };
 

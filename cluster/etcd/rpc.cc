@@ -23,7 +23,7 @@ namespace pb = etcdserverpb;
 
 // Between two looks at a connection's state. Where it stands little hangs on them: what is under
 // way on it notices by itself when it breaks.
-constexpr std::int64_t kReadyLookMs = 200;
+constexpr std::int64_t kReadyLookMs = 1000;
 constexpr std::int64_t kLookMs = 20;
 // etcd ends connections that are asked for a sign of life more often than every 5 s.
 constexpr int kPingMs = 6000;

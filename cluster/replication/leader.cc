@@ -164,6 +164,7 @@ void Leader::on_gone(MemberId member) {
   if (!gone) return;
   gone->is_gone = true;
   gone->caught_up_ms = state_.now - state_.settings.shrink_ms - 1;
+  on_tick();
 }
 
 void Leader::on_pause(std::int64_t ms) {

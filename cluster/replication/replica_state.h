@@ -29,6 +29,7 @@ struct ReplicaState {
   SeenRecord seen;              // modified 0: none in this process yet
   bool is_distrustful = false;  // the coordinator is behind what was seen: no R3 to R5
   Role role = Role::follower;
+  bool is_quiet = false;        // nobody asks for confirmations
   bool must_step_down = false;  // asked for by the leader's part; done when its input is over
   bool is_restarted = true;
   LogIndex commit = 0;

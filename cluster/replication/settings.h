@@ -14,6 +14,7 @@ struct Settings {
   // want a confirmation that is younger than a second minus the time between two questions.
   std::int64_t heartbeat_ms = 100;
   std::int64_t idle_heartbeat_ms = 300;
+  std::int64_t quiet_heartbeat_ms = 600;  // idle, and nobody asks for confirmations: set_quiet()
   std::int64_t retry_ms = 200;  // of what got no answer: Fence, Append, BeginImport, reads, Txns
   // Of Appends to a member that hasn't answered anything later either: it is slow, and sending it
   // everything again would make it slower.

@@ -135,6 +135,8 @@ bool ShardReplica::on_tick(SteadyMs now) {
   return true;
 }
 
+void ShardReplica::set_quiet(bool is_quiet) { state_->shared.is_quiet = is_quiet; }
+
 namespace {
 
 struct Dispatch {

@@ -79,6 +79,9 @@ class ShardReplica {
   // elects another one when it hears of it (R3).
   void resign();
 
+  // Whether somebody asks for confirmed_ms() now and then; heartbeats are rarer while nobody does.
+  void set_quiet(bool is_quiet);
+
   // --- the leader's writing ---
   bool can_propose() const;  // leads and serves, and its limits are kept
   // Appends; commit() tells when it counts. The place may be taken by another record if this leader

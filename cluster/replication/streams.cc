@@ -29,7 +29,9 @@ void Leader::stream(Progress& member) {
     send_append(member, log.records_from(member.next, std::min(room, limits.append_records_max),
                                          limits.append_bytes_max));
   }
-  const std::int64_t every_ms = is_idle(member) ? limits.idle_heartbeat_ms : limits.heartbeat_ms;
+  const std::int64_t idle_ms =
+      state_.is_quiet ? limits.quiet_heartbeat_ms : limits.idle_heartbeat_ms;
+  const std::int64_t every_ms = is_idle(member) ? idle_ms : limits.heartbeat_ms;
   if (member.append_ms == 0 || state_.now / every_ms != member.append_ms / every_ms) {
     send_append(member, nullptr);
   }

@@ -32,7 +32,8 @@ void Leader::try_begin_log() {
   if (no_op_ != 0) return;
   const bool is_patience_over = state_.now - began_ms_ >= state_.settings.shrink_ms;
   for (const Progress& member : members_) {
-    if (member.is_counted && !member.is_fenced && !is_patience_over) return;
+    const bool is_waited_for = !member.is_gone && !is_patience_over;
+    if (member.is_counted && !member.is_fenced && is_waited_for) return;
   }
   for (Progress& member : members_) {
     if (!member.is_fenced) continue;

@@ -22,12 +22,13 @@ constexpr std::uint16_t kShards = 5;
 struct NoNode final : CoreNode {
   bool send(PeerId, std::uint64_t, Lane, std::string) override { return true; }
   std::size_t waiting_bytes(PeerId, Lane) const override { return 0; }
-  void transact(Txn, Coordinator::TxnDone) override {}
+  void transact(Txn txn, Coordinator::TxnDone) override { txns.push_back(std::move(txn)); }
   void read_record(ShardId, RecordRead) override {}
   void run_aside(std::function<void()>) override {}
   void raise(ShardId, std::string_view text) override { ADD_FAILURE() << text; }
   void fail(ShardId, std::string_view why) override { ADD_FAILURE() << why; }
   void report(std::size_t, std::vector<ShardStatus>, bool) override {}
+  std::vector<Txn> txns;
 };
 
 struct Told final : ShardEvents {
@@ -97,6 +98,22 @@ TEST_F(OneCore, WhatATurnAppendsIsWrittenAtOnceWhateverTheShards) {
   hosts_->turn(clock_.steady_ms());
   ASSERT_TRUE(run_until([&] { return told_.committed.size() == kShards; }));
   EXPECT_EQ(store_.counters().syncs.value(), before + 1);
+}
+
+// As after a crash in the middle of a hand-over. R5
+TEST_F(OneCore, WhoBeginsToLeadDoesntWaitForWhoWasGoneBefore) {
+  const Replica dead{"n2", "5d6a"};
+  hosts_->on_member_gone(replication::member_id(dead));
+  ShardRecord record;
+  record.counter = record.lineage = 1;
+  record.epoch = 2;
+  record.leader = settings_.self;
+  record.isr = record.replicas = {settings_.self, dead};
+  hosts_->on_record(ShardId{kShards}, {record, 1});
+  EXPECT_TRUE(run_until([&] {
+    hosts_->tick(clock_.steady_ms());
+    return !node_.txns.empty();
+  })) << "to leave the ISR, though no time passes";
 }
 
 TEST_F(OneCore, ATurnThatAppendsNothingWritesNothing) {

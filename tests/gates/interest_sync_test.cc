@@ -125,6 +125,26 @@ TEST_F(InterestSyncTest, PermissionRunsOutASecondAfterTheQuestion) {
   EXPECT_NE(asks_nodes(1, "b") & bit(id(1, 0).value), 0u);
 }
 
+// An idle cluster says nothing; whoever publishes then asks all shards, for half a second.
+TEST_F(InterestSyncTest, WhileNobodyPublishesNothingIsAsked) {
+  lead(0, kShard, 5, {});
+  advance_ms(1'000);
+  EXPECT_EQ(asks(1, "b") & bit(1), 0u);
+  advance_ms(7'000);
+  const std::uint64_t asked = nodes[1]->sync->counters().asked.value();
+  advance_ms(2'000);
+  EXPECT_EQ(nodes[1]->sync->counters().asked.value(), asked);
+  EXPECT_NE(asks(1, "b") & bit(1), 0u);  // which is a publish
+  advance_ms(500);
+  EXPECT_GT(nodes[1]->sync->counters().asked.value(), asked);
+  EXPECT_EQ(asks(1, "b") & bit(1), 0u);
+  EXPECT_EQ(asks_nodes(1, "b"), 0u);
+  for (int i = 0; i < 10; ++i) {
+    advance_ms(900);
+    EXPECT_EQ(asks(1, "b") & bit(1), 0u) << i;
+  }
+}
+
 // A grant is worth a second less the age of what confirmed the epoch.
 TEST_F(InterestSyncTest, TheAgeOfAGrantCounts) {
   lead(0, kShard, 5, {});

@@ -331,17 +331,6 @@ TEST_F(Isr, AMinorityLeaderCommitsNothing) {
   EXPECT_NE(cluster.node("b").disk.records[place.index - 1].position, place);
 }
 
-TEST_F(Isr, ConfirmsTheEpochAsOfWhenTheWholeIsrWasAsked) {
-  lead("a", {"a", "b", "c"});
-  cluster.run(1000);
-  ASSERT_TRUE(cluster.at("a").confirmed_ms());
-  EXPECT_GT(*cluster.at("a").confirmed_ms(), cluster.now - 400);  // idle_heartbeat_ms
-  cluster.cut("a", "b");
-  const SteadyMs then = cluster.now;
-  cluster.run(1000);
-  EXPECT_LE(*cluster.at("a").confirmed_ms(), then);
-}
-
 // Etcd restored from yesterday: noticed, nothing moves, an alarm.
 TEST_F(Isr, AnOlderRecordIsNoticedAndNothingMoves) {
   lead("a", {"a", "b", "c"});
