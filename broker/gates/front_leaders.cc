@@ -89,7 +89,10 @@ std::vector<RelayClaims> RelayFront::claims_of(ShardId shard, std::uint64_t epoc
 }
 
 void RelayFront::peer_down(PeerId peer) {
-  if (!post_.has_peers()) alone_since_ms_ = gates_.core().now_ms();
+  if (!post_.has_peers()) {
+    alone_since_ms_ = gates_.core().now_ms();
+    if (!armed()) gates_.core().timers().arm(*this, gates_.core().now_ms() + kTickMs);
+  }
   for (const Clients& clients : clients_) {
     for (FrontClient* client : in_order(clients)) {
       if (client->leader != peer) continue;
@@ -123,7 +126,7 @@ ClientGate& RelayFront::detach(FrontClient& client) {
 }
 
 void RelayFront::send_off(FrontClient& client, mqtt::ReasonCode reason) {
-  leaving_.push_back({detach(client).serial(), reason});
+  leaving_.push_back({detach(client).serial(), reason, false});
   if (!armed()) gates_.core().timers().arm(*this, gates_.core().now_ms() + kTickMs);
 }
 
@@ -143,7 +146,12 @@ void RelayFront::send_off_next() {
   for (; owed_ >= 1000 && !leaving_.empty(); leaving_.pop_front()) {
     ClientGate* const gate = gates_.find(leaving_.front().serial);
     if (gate == nullptr) continue;  // it went by itself
-    gate->send_off(leaving_.front().reason, settings_.server_reference);
+    const Leaving& leaving = leaving_.front();
+    if (leaving.is_led_here) {
+      gate->kick(leaving.reason, "this node is cut off from the cluster");
+    } else {
+      gate->send_off(leaving.reason, settings_.server_reference);
+    }
     owed_ -= 1000;
   }
   if (leaving_.empty()) owed_ = 0;
@@ -180,10 +188,27 @@ void RelayFront::give_up(FrontClient& client) {
   gate.refuse_unserved(connect);
 }
 
+// Sessions in its shards are others' by now: with a living connection here they would wait until it
+// is back. Clean ones stay. Where the coordinator is reached the others are dead, and so nobody
+// else serves them.
+void RelayFront::look_if_cut_off() {
+  const SteadyMs now_ms = gates_.core().now_ms();
+  if (is_cut_off_ || alone_since_ms_ == 0 || now_ms - alone_since_ms_ < settings_.cut_off_ms)
+    return;
+  is_cut_off_ = !post_.cluster().status().coordinator_reached;
+  if (!is_cut_off_) return;
+  for (const std::uint64_t serial : gates_.with_durable_sessions()) {
+    counters_.sent_off.add();
+    leaving_.push_back({serial, mqtt::ReasonCode::server_shutting_down, true});
+  }
+}
+
 void RelayFront::on_timer() {
   ask_again();
+  look_if_cut_off();
   send_off_next();
-  if (armed() || (waiting_.empty() && leaving_.empty())) return;
+  const bool is_alone = alone_since_ms_ != 0 && !is_cut_off_;
+  if (armed() || (waiting_.empty() && leaving_.empty() && !is_alone)) return;
   gates_.core().timers().arm(*this, gates_.core().now_ms() + kTickMs);
 }
 

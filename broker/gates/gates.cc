@@ -93,6 +93,14 @@ void Gates::on_timer() {
   }
 }
 
+std::vector<std::uint64_t> Gates::with_durable_sessions() const {
+  std::vector<std::uint64_t> serials;
+  for (const auto& [serial, gate] : gates_) {
+    if (gate->session_ != nullptr && gate->session_->is_durable()) serials.push_back(serial);
+  }
+  return serials;
+}
+
 std::string Gates::make_client_id() {
   static constexpr char kHex[] = "0123456789abcdef";
   for (;;) {

@@ -78,8 +78,9 @@ class Gates final : private core::TurnEnd, private core::Timer {
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
   PacketScratch& scratch() { return scratch_; }
-  RelayFront* relay() { return relay_; }   // null: a node alone
-  ClientGate* find(std::uint64_t serial);  // null: gone
+  RelayFront* relay() { return relay_; }                     // null: a node alone
+  ClientGate* find(std::uint64_t serial);                    // null: gone
+  std::vector<std::uint64_t> with_durable_sessions() const;  // serials of those that run here
   // A client id of ours that belongs to this core.
   std::string make_client_id();
 

@@ -30,7 +30,9 @@ struct RelaySettings {
   std::uint32_t send_off_per_s = 200;  // clients a second and core
   SteadyMs unserved_ms = 5000;         // a CONNECT waits so long for a leader that takes it
   SteadyMs alone_ms = 1000;            // without any other node so long: it doesn't wait any more
-  std::string server_reference;        // where who is sent off by a stopping node shall go
+  // ... so long, and without the coordinator: this node is cut off, and what it led others lead.
+  SteadyMs cut_off_ms = 3000;
+  std::string server_reference;  // where who is sent off by a stopping node shall go
 };
 
 struct RelayFrontCounters {
@@ -104,7 +106,10 @@ class RelayFront final : public OwnFront, private core::Timer {
   void receive(PeerId from, ShardId shard, const RelayOpened& frame);
   void receive(PeerId from, ShardId shard, const RelayData& frame);
   void receive(PeerId from, ShardId shard, const RelayCredit& frame);
-  void peer_up() { alone_since_ms_ = 0; }
+  void peer_up() {
+    alone_since_ms_ = 0;
+    is_cut_off_ = false;
+  }
   void peer_down(PeerId peer);
   void leader_changed(ShardId shard, PeerId leader, std::uint64_t epoch);
 
@@ -122,10 +127,12 @@ class RelayFront final : public OwnFront, private core::Timer {
   struct Leaving {
     std::uint64_t serial = 0;
     mqtt::ReasonCode reason = mqtt::ReasonCode::server_shutting_down;
+    bool is_led_here = false;  // its session
   };
 
   void on_timer() override;
   bool has_waited(const FrontClient& client) const;
+  void look_if_cut_off();
   RelayNumber next_number() { return ++last_number_ << kCoreBits | gates_.core().id().value; }
   using Clients = std::unordered_map<RelayNumber, std::unique_ptr<FrontClient>>;
 
@@ -166,7 +173,8 @@ class RelayFront final : public OwnFront, private core::Timer {
   std::vector<std::pair<ShardId, RelayNumber>> waiting_;
   std::deque<Leaving> leaving_;
   SteadyMs alone_since_ms_ = 0;  // the last of the other nodes was lost; 0: one is there
-  std::uint64_t owed_ = 0;       // thousandths of clients that may be sent off
+  bool is_cut_off_ = false;
+  std::uint64_t owed_ = 0;  // thousandths of clients that may be sent off
 };
 
 }  // namespace roost::gates

@@ -52,8 +52,11 @@ TEST(LeaderChange, SendsRelayedClientsOffAndTheyResume) {
 }
 
 TEST(LeaderChange, SendsThemOffAtAPace) {
-  RelayStage stage(
-      3, {.send_off_per_s = 20, .unserved_ms = 5000, .alone_ms = 1000, .server_reference = {}});
+  RelayStage stage(3, {.send_off_per_s = 20,
+                       .unserved_ms = 5000,
+                       .alone_ms = 1000,
+                       .cut_off_ms = 3000,
+                       .server_reference = {}});
   stage.lead_all(0);
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; clients.size() < 10; ++i) {
@@ -95,6 +98,25 @@ TEST(LeaderChange, ANodeThatSeesNoOtherRefusesSoon) {
   EXPECT_EQ(read_all(client), Lines{});
   for (int i = 0; i < 2; ++i) stage.advance_ms(100);
   EXPECT_EQ(read_all(client), (Lines{"CONNACK 88", "END"}));
+}
+
+// Its sessions are led elsewhere by then, where they would wait for a client that waits here.
+TEST(LeaderChange, ANodeThatIsCutOffSendsItsPersistentSessionsOff) {
+  RelayStage stage(3);
+  stage.lead_all(1);
+  RawClient persistent(""), volatile_one("");
+  stage.come(persistent, 1, durable(kId));
+  stage.come(volatile_one, 1, clean("other"));
+  read_all(persistent);
+  read_all(volatile_one);
+  stage.kill(0);
+  stage.kill(2);
+  for (int i = 0; i < 40; ++i) stage.advance_ms(100);
+  EXPECT_EQ(read_all(persistent), Lines{}) << "the others are dead: nobody else serves it";
+  stage.without_coordinator.insert(1);
+  for (int i = 0; i < 3; ++i) stage.advance_ms(100);
+  EXPECT_EQ(read_all(persistent), (Lines{"DISCONNECT 8B", "END"}));
+  EXPECT_EQ(read_all(volatile_one), Lines{});
 }
 
 TEST(LeaderChange, OfAnOldProtocolJustClosesThem) {

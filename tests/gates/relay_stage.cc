@@ -16,7 +16,7 @@ std::uint64_t StageCluster::incarnation() const { return stage_.at(node_).incarn
 cluster::ClusterStatus StageCluster::status() const {
   cluster::ClusterStatus status;
   status.self = "node" + std::to_string(node_);
-  status.coordinator_reached = true;
+  status.coordinator_reached = !stage_.without_coordinator.contains(node_);
   for (std::size_t node = 0; node < stage_.nodes.size(); ++node) {
     auto& one = status.nodes.emplace_back();
     one.record.name = "node" + std::to_string(node);

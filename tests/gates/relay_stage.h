@@ -239,6 +239,7 @@ class RelayStage {
   std::map<std::uint16_t, std::size_t> leads;       // by shard: node
   std::size_t congested_at = SIZE_MAX;              // bytes that a lane takes gladly
   std::set<std::size_t> dead;
+  std::set<std::size_t> without_coordinator;
 
  private:
   bool deliver();
