@@ -89,6 +89,7 @@ void ClusterNode::tick() {
   const SteadyMs now = clock_.steady_ms();
   const bool is_stuck = settings_.is_log_stuck ? settings_.is_log_stuck()
                                                : log_progress_.is_stuck(store_.counters(), now);
+  if (is_stuck && controller_) controller_->resign();
   registration_.tick(now, clock_.wall_ms(), !is_stuck);
   if (!controller_ && registration_.incarnation() > 0) begin(now);
   if (controller_) {
@@ -371,6 +372,12 @@ void ClusterNode::note_status() {
   is_drained_ = is_draining_ && !leads_any;
   const std::lock_guard lock(status_mutex_);
   status_ = std::move(status);
+}
+
+std::uint64_t ClusterNode::appends_skipped() const {
+  std::uint64_t count = 0;
+  for (const Core& core : cores_) count += core.hosts->counters().appends_skipped.value();
+  return count;
 }
 
 ClusterStatus ClusterNode::status() const {

@@ -191,6 +191,16 @@ void Controller::State::settle(std::uint16_t id, std::uint64_t txn, const TxnRes
   }
 }
 
+void Controller::resign() {
+  State& s = *state_;
+  if (!s.is_controller()) return;
+  Txn txn;
+  txn.conditions.push_back(s.as_controller());
+  txn.changes.emplace_back(EraseKey{s.keys.controller()});
+  s.send(std::move(txn));
+  s.campaign_ms = s.now + s.settings.stalled_ms;
+}
+
 void Controller::on_tick(SteadyMs now) {
   State& s = *state_;
   s.now = std::max(s.now, now);

@@ -83,6 +83,10 @@ class Controller {
   void on_report(const NodeReport& report, SteadyMs now);
   void on_txn_result(std::uint64_t id, const TxnResult& result);  // one for each of the Output
 
+  // Its node can't do its work: another one becomes the controller now, not when the lease has run
+  // out. It doesn't campaign for a while.
+  void resign();
+
   // --- commands; errors: unavailable (not the controller), not_found, invalid_argument,
   // permission_denied (etcd looks restored). Ok means begun: the shard records show how far it is.
   // Its shards move away; it stays empty until it registers again after `undo`. A restart is no

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/base/counter.h"
 #include "cluster/peer_messages.h"
 #include "cluster/replica_host.h"
 #include "cluster/replication_codec.h"
@@ -57,6 +58,10 @@ struct CoreHostsSettings {
   std::int64_t drop_ms = 10'000;
 };
 
+struct CoreHostsCounters {
+  Counter appends_skipped;  // a peer read too slowly: kWaitingBytesMax
+};
+
 class CoreHosts final : public ShardHosts, private ReplicaNode, private SnapshotHost {
  public:
   using Post = std::function<void(std::function<void()>)>;  // to the core
@@ -94,11 +99,12 @@ class CoreHosts final : public ShardHosts, private ReplicaNode, private Snapshot
   void on_messages(PeerId from, std::uint64_t session, const std::vector<ReceivedChunkPtr>& chunks);
   void on_snapshot(PeerId from, std::uint64_t session, const PeerMessage& message);
 
- private:
+  const CoreHostsCounters& counters() const { return counters_; }  // any thread
   // So much waits on the replication lane of a peer that doesn't read: records for it are dropped
   // as if they were lost on the way. Its leaders send them again and again.
   static constexpr std::size_t kWaitingBytesMax = std::size_t{32} << 20;
 
+ private:
   static constexpr SteadyMs kQuietMs = 1500;  // without a question for confirmations
 
   struct Hosted {
@@ -197,8 +203,9 @@ class CoreHosts final : public ShardHosts, private ReplicaNode, private Snapshot
   std::vector<std::function<void()>> later_;  // in the next turn, not in the call that asks
   SteadyMs now_ = 0;
   SteadyMs reported_ms_ = 0;
-  SteadyMs looked_ms_ = 0;                // for replicas that aren't named any more
-  mutable SteadyMs asked_ms_ = 0;         // for confirmations
+  SteadyMs looked_ms_ = 0;         // for replicas that aren't named any more
+  mutable SteadyMs asked_ms_ = 0;  // for confirmations
+  CoreHostsCounters counters_;
   std::set<replication::MemberId> gone_;  // on_member_gone(), and not up again since
   bool is_report_urgent_ = false;
   bool is_turning_ = false;

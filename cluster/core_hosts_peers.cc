@@ -69,6 +69,7 @@ void CoreHosts::send(ShardId shard, MemberId to, replication::Message message) {
     const auto* append = std::get_if<replication::Append>(&message);
     if (append != nullptr && append->records != nullptr &&
         node_.waiting_bytes(id, Lane::replication) > kWaitingBytesMax) {
+      counters_.appends_skipped.add();
       return;
     }
     if (!peer.chunks.add(shard, message)) {

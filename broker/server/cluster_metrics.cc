@@ -213,6 +213,9 @@ void add_cluster_metrics(observe::Metrics& metrics, const Node& node) {
     metrics.add_gauge(row.name, row.help, [status, read = row.read] { return read(*status); });
   }
   add_link_metrics(metrics, cluster);
+  metrics.add_counter("roost_replica_appends_skipped_total",
+                      "Records not sent to a node that reads too slowly; they are sent again.",
+                      [&cluster] { return static_cast<double>(cluster.appends_skipped()); });
   add_rows(metrics, cluster, kPeers,
            [](const ClusterCore& core) -> const P& { return core.peers.counters(); });
   add_rows(metrics, cluster, kReplicas,

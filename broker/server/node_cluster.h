@@ -72,6 +72,7 @@ class NodeCluster {
   void stop();
   // Of the links; none of them are counted any more once stopped. Any thread.
   cluster::PeerCounters link_counters() const;
+  std::uint64_t appends_skipped() const { return cluster_->appends_skipped(); }
   // The cores have ended.
   void close() { cluster_.reset(); }
 

@@ -21,7 +21,7 @@ constexpr std::uint16_t kShards = 5;
 
 struct NoNode final : CoreNode {
   bool send(PeerId, std::uint64_t, Lane, std::string) override { return true; }
-  std::size_t waiting_bytes(PeerId, Lane) const override { return 0; }
+  std::size_t waiting_bytes(PeerId, Lane) const override { return waiting; }
   void transact(Txn txn, Coordinator::TxnDone) override { txns.push_back(std::move(txn)); }
   void read_record(ShardId, RecordRead) override {}
   void run_aside(std::function<void()>) override {}
@@ -29,6 +29,7 @@ struct NoNode final : CoreNode {
   void fail(ShardId, std::string_view why) override { ADD_FAILURE() << why; }
   void report(std::size_t, std::vector<ShardStatus>, bool) override {}
   std::vector<Txn> txns;
+  std::size_t waiting = 0;  // for each peer
 };
 
 struct Told final : ShardEvents {
@@ -114,6 +115,36 @@ TEST_F(OneCore, WhoBeginsToLeadDoesntWaitForWhoWasGoneBefore) {
     hosts_->tick(clock_.steady_ms());
     return !node_.txns.empty();
   })) << "to leave the ISR, though no time passes";
+}
+
+TEST_F(OneCore, WhatAPeerDoesntReadIsSkippedAndCounted) {
+  const Replica slow{"n2", "5d6a"};
+  hosts_->on_peer_up(PeerId{1}, 1, replication::member_id(slow));
+  ShardRecord record;
+  record.counter = record.lineage = record.epoch = 2;
+  record.leader = settings_.self;
+  record.isr = {settings_.self};
+  record.replicas = {settings_.self, slow};
+  hosts_->on_record(ShardId{kShards}, {record, 1});
+  ASSERT_TRUE(run_until([&] { return told_.leading.contains(kShards); }));
+  // It answers the Fence, so that what is appended is for it too.
+  replication::Fenced fenced;
+  fenced.epoch = fenced.lineage = 2;
+  MessageChunks chunks;
+  ASSERT_TRUE(chunks.add(ShardId{kShards}, fenced));
+  std::vector<ReceivedChunkPtr> received;
+  for (std::string& chunk : chunks.take()) {
+    received.push_back(ReceivedChunkPtr::adopt(new ReceivedChunk(std::move(chunk))));
+  }
+  hosts_->on_messages(PeerId{1}, 1, received);
+  const auto skipped = [&] { return hosts_->counters().appends_skipped.value(); };
+  propose(kShards);
+  hosts_->turn(clock_.steady_ms());
+  EXPECT_EQ(skipped(), 0u);
+  node_.waiting = CoreHosts::kWaitingBytesMax + 1;
+  propose(kShards);
+  hosts_->turn(clock_.steady_ms());
+  EXPECT_EQ(skipped(), 1u);
 }
 
 TEST_F(OneCore, ATurnThatAppendsNothingWritesNothing) {

@@ -267,6 +267,19 @@ TEST_F(Election, ALeaderThatWasTheControllerTooIsReplacedAtOnce) {
   EXPECT_TRUE(cluster.run_until([&] { return cluster.shard().leader.name != lost; }, 1400));
 }
 
+// As when its disk hangs: the lease would run out only seconds later. R3
+TEST_F(Election, AControllerThatResignsIsReplacedAtOnce) {
+  const std::string lost = cluster.controller_name();
+  ASSERT_NE(lost, "");
+  cluster.node(lost).controller->resign();
+  const auto has_another = [&] {
+    return cluster.controller_name() != "" && cluster.controller_name() != lost;
+  };
+  EXPECT_TRUE(cluster.run_until(has_another, 500));
+  cluster.run(2000);
+  EXPECT_TRUE(has_another());
+}
+
 // The watch is late, and replicas know more: no decision, and no alarm either.
 TEST_F(Election, ALateWatchIsNoRestoredStore) {
   cluster.shows = false;
