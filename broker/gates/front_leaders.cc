@@ -193,8 +193,7 @@ void RelayFront::give_up(FrontClient& client) {
 // else serves them.
 void RelayFront::look_if_cut_off() {
   const SteadyMs now_ms = gates_.core().now_ms();
-  if (is_cut_off_ || alone_since_ms_ == 0 || now_ms - alone_since_ms_ < settings_.cut_off_ms)
-    return;
+  if (is_cut_off_ || alone_since_ms_ == 0 || now_ms - alone_since_ms_ < settings_.alone_ms) return;
   is_cut_off_ = !post_.cluster().status().coordinator_reached;
   if (!is_cut_off_) return;
   for (const std::uint64_t serial : gates_.with_durable_sessions()) {

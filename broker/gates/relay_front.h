@@ -29,9 +29,9 @@ namespace roost::gates {
 struct RelaySettings {
   std::uint32_t send_off_per_s = 200;  // clients a second and core
   SteadyMs unserved_ms = 5000;         // a CONNECT waits so long for a leader that takes it
-  SteadyMs alone_ms = 1000;            // without any other node so long: it doesn't wait any more
-  // ... so long, and without the coordinator: this node is cut off, and what it led others lead.
-  SteadyMs cut_off_ms = 3000;
+  // Without any other node so long: a CONNECT doesn't wait any more, and where the coordinator
+  // isn't reached either this node is cut off, and what it led others lead.
+  SteadyMs alone_ms = 1000;
   std::string server_reference;  // where who is sent off by a stopping node shall go
 };
 

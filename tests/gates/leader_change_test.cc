@@ -52,11 +52,8 @@ TEST(LeaderChange, SendsRelayedClientsOffAndTheyResume) {
 }
 
 TEST(LeaderChange, SendsThemOffAtAPace) {
-  RelayStage stage(3, {.send_off_per_s = 20,
-                       .unserved_ms = 5000,
-                       .alone_ms = 1000,
-                       .cut_off_ms = 3000,
-                       .server_reference = {}});
+  RelayStage stage(
+      3, {.send_off_per_s = 20, .unserved_ms = 5000, .alone_ms = 1000, .server_reference = {}});
   stage.lead_all(0);
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; clients.size() < 10; ++i) {
