@@ -32,15 +32,17 @@ void wipe(std::string& secret) { OPENSSL_cleanse(secret.data(), secret.size()); 
 void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
 // An unknown user costs as much as the dearest known one, so that time doesn't tell who exists.
-HashCost dearest(const PasswordTable& table) {
-  HashCost most{8, 1};
+Result<std::string> decoy_of(const PasswordTable& table) {
+  const std::string* dearest = nullptr;
+  std::uint64_t most = 0;
   for (const auto& [user, hash] : table) {
     const auto cost = check_hash(hash);
-    if (!cost) continue;
-    const auto work = std::uint64_t{cost->memory_kib} * cost->passes;
-    if (work > std::uint64_t{most.memory_kib} * most.passes) most = *cost;
+    if (!cost || *cost < most) continue;
+    most = *cost;
+    dearest = &hash;
   }
-  return table.empty() ? HashCost{} : most;
+  if (dearest != nullptr) return *dearest;
+  return hash_password("nobody has this one");
 }
 
 }  // namespace
@@ -86,7 +88,7 @@ Result<void> PasswordAuthenticator::Inside::load() {
   auto read = read_passwords(settings.password_file);
   if (!read) return Unexpected(std::move(read).error());
   auto fresh = std::make_shared<const PasswordTable>(std::move(read).value());
-  auto fresh_decoy = hash_password("nobody has this one", dearest(*fresh));
+  auto fresh_decoy = decoy_of(*fresh);
   if (!fresh_decoy) return Unexpected(std::move(fresh_decoy).error());
   seen.keep_only(*fresh);
   const std::lock_guard lock(table_mutex);

@@ -104,15 +104,19 @@ Result<PasswordTable> read_passwords(const std::string& path) {
 
 Result<PasswordChange> set_password(const std::string& path, std::string_view user,
                                     std::string_view password, HashCost cost) {
+  const auto hash = hash_password(password, cost);
+  if (!hash) return Unexpected(Error(hash.error()));
+  return set_hash(path, user, *hash);
+}
+
+Result<PasswordChange> set_hash(const std::string& path, std::string_view user,
+                                std::string_view hash) {
   if (auto checked = check_user_name(user); !checked) {
     return Unexpected(std::move(checked).error());
   }
   const auto old = base::read_file(path);
   if (!old && old.error().kind != ErrorKind::not_found) return Unexpected(Error(old.error()));
-  const auto hash = hash_password(password, cost);
-  if (!hash) return Unexpected(Error(hash.error()));
-
-  const std::string own = std::string(user) + ":" + *hash + "\n";
+  const std::string own = std::string(user) + ":" + std::string(hash) + "\n";
   std::string text;
   bool found = false;
   if (old) {

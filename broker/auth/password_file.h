@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The password file: one `user:$argon2id$...` a line, # comments and empty lines kept. Read by the
-// broker, written by `roost passwd`; written to a new file that takes the old one's place, so that
-// a reader sees the old or the new, never half.
+// The password file: one `user:$kind$...` a line (password_hash.h), # comments and empty lines
+// kept. Read by the broker, written by `roost passwd` and by mosquitto_passwd; written to a new
+// file that takes the old one's place, so that a reader sees the old or the new, never half.
 // Thread: any thread (no state).
 #pragma once
 
@@ -23,7 +23,10 @@ Result<PasswordTable> read_passwords(const std::string& path);
 
 enum class PasswordChange { created, updated };
 
-// Makes the file (mode 0600) where there is none; keeps mode and owner where there is one.
+// Makes the file (mode 0600) where there is none; keeps mode and owner where there is one. `hash`
+// as hash_password() gives it.
+Result<PasswordChange> set_hash(const std::string& path, std::string_view user,
+                                std::string_view hash);
 Result<PasswordChange> set_password(const std::string& path, std::string_view user,
                                     std::string_view password, HashCost cost = {});
 // Errors: not_found for the file or the user.

@@ -18,11 +18,14 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr const char* kFooter =
     "The file is made where there is none. Set `password_file` in the config to use it; a running\n"
-    "broker reads it again on SIGHUP.\n\n"
+    "broker reads it again on SIGHUP. A file that mosquitto_passwd wrote may be used as it is, "
+    "and\n"
+    "gets new users here.\n\n"
     "Exit codes: 0; 1 the file or the user can't be changed; 2 usage.\n\n"
     "Examples:\n"
     "  roost passwd passwords alice\n"
     "  roost passwd -b passwords alice s3cret\n"
+    "  roost passwd --hash scrypt passwords alice\n"
     "  roost passwd -D passwords alice";
 
 // Standard input without echo while it lives, if it is a terminal.
@@ -58,12 +61,18 @@ int fail(const std::string& why, int code) {
   return code;
 }
 
+Result<std::string> hash_with(const std::string& kind, const std::string& password) {
+  if (kind == "scrypt") return auth::hash_password(password, auth::ScryptCost{});
+  return auth::hash_password(password);
+}
+
 }  // namespace
 
 int run_passwd(int argc, char** argv) {
   std::string file;
   std::string user;
   std::string password;
+  std::string kind = "argon2id";
   bool batch = false;
   bool remove = false;
   Arguments arguments("roost passwd", "Adds, changes or deletes a user of a password file.");
@@ -72,6 +81,7 @@ int run_passwd(int argc, char** argv) {
   arguments.positional("password", password, false, "With -b: the password");
   arguments.flag("-b,--batch", batch,
                  "Take the password from the command line (others can see it)");
+  arguments.choice("--hash", kind, {"argon2id", "scrypt"}, "How it is hashed");
   arguments.flag("-D,--delete", remove, "Delete the user");
   arguments.footer(kFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
@@ -91,9 +101,10 @@ int run_passwd(int argc, char** argv) {
       return fail("the two passwords differ", kExitUsage);
     }
   }
-  if (auto ok = auth::set_password(file, user, password); !ok) {
+  const auto hash = hash_with(kind, password);
+  if (!hash) return fail(hash.error().message, kExitFailed);
+  if (auto ok = auth::set_hash(file, user, *hash); !ok)
     return fail(ok.error().message, kExitFailed);
-  }
   return 0;
 }
 

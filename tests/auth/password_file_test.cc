@@ -130,8 +130,8 @@ TEST(PasswordFileText, EveryBadLineIsNamed) {
             "users:5: user ann is there twice\n"
             "users:6: user cid has not a hash; a password in clear has no place here, set it with "
             "roost passwd\n"
-            "users:7: user dan has a hash of mosquitto_passwd, which Roost doesn't read; set the "
-            "password again with roost passwd");
+            "users:7: user dan has a damaged hash of mosquitto_passwd: $7$iterations$salt$hash is "
+            "expected, with up to 10000000 iterations");
 }
 
 TEST(PasswordFileText, ManyBadLinesAreCountedNotListed) {

@@ -4,6 +4,7 @@
 import os
 import signal
 import socket
+import subprocess
 
 from harness import wire
 from support.case import SystemCase
@@ -38,6 +39,29 @@ class Passwords(SystemCase):
         self.assertEqual(text.count("$argon2id$"), 2)
         self.assertNotIn("secret", text)
         self.assertEqual(os.stat(self.file).st_mode & 0o077, 0, "others may read it")
+
+    def test_scrypt(self):
+        self.passwd("--hash", "scrypt", self.file, "alice", stdin="secret\nsecret\n")
+        with open(self.file, encoding="ascii") as file:
+            self.assertIn("alice:$scrypt$ln=15,r=8,p=3$", file.read())
+        port = self.roost(auth={"password_file": self.file}).port
+        self.assertEqual(self.answer(port, username="alice", password="secret"), 0)
+        self.assertIn(self.answer(port, username="alice", password="Secret"), (4, 5))
+
+    def test_a_file_of_mosquitto(self):
+        """As it is, and goes on with `roost passwd`."""
+        for user, kind in (("alice", "sha512-pbkdf2"), ("bob", "sha512")):
+            done = subprocess.run(["mosquitto_passwd", "-H", kind, "-b",
+                                   *(["-c"] if user == "alice" else []), self.file, user,
+                                   f"{user}'s secret"], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.add("carol", "carol's secret")
+        with open(self.file, encoding="ascii") as file:
+            self.assertEqual([line.split("$")[1] for line in file], ["7", "6", "argon2id"])
+        port = self.roost(auth={"password_file": self.file}).port
+        for user in ("alice", "bob", "carol"):
+            self.assertEqual(self.answer(port, username=user, password=f"{user}'s secret"), 0, user)
+            self.assertIn(self.answer(port, username=user, password="alice"), (4, 5), user)
 
     def test_right_and_wrong(self):
         self.add("alice", "secret")
