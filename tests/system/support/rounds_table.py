@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The table of bad days, of what ROOST_ROUNDS collected: python3 support/rounds_table.py FILE"""
 
