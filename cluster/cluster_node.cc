@@ -153,6 +153,7 @@ void ClusterNode::on_change(const std::vector<Event>& events, Revision /*revisio
 
 void ClusterNode::on_lease(LeaseId lease) {
   lease_ = lease;
+  is_status_old_ = true;
   if (controller_) controller_->on_lease(lease);
   const std::string name = settings_.node + ", incarnation " + std::to_string(incarnation_);
   log_.write(LogLevel::info,

@@ -58,34 +58,5 @@ TEST(PasswordHash, KnowsWhichKindIsDearer) {
             cost(*hash_password("x", kCheapScrypt)));
 }
 
-TEST(PasswordHash, SaysWhatIsWrongWithOtherKinds) {
-  struct Case {
-    std::string encoded;
-    const char* says;
-  };
-  const std::string end = "$" + std::string(86, 'a') + "==";
-  const Case cases[] = {
-      {"$7$0$5CO+FB3/vUSf2Xr8" + end, "$7$iterations$salt$hash"},
-      {"$7$10000001$5CO+FB3/vUSf2Xr8" + end, "up to 10000000"},
-      {"$7$101$5CO+FB3/vUSf2Xr8", "$7$iterations$salt$hash"},
-      {"$7$101$5CO+FB3/vUSf2Xr8$aaaa", "$7$iterations$salt$hash"},
-      {"$7$101$" + end, "$7$iterations$salt$hash"},
-      {"$6$5CO+FB3/vUSf2Xr8$aaaa", "$6$salt$hash"},
-      {"$6$5CO*FB3/vUSf2Xr8" + end, "$6$salt$hash"},
-      {"$scrypt$ln=15,r=8$aaaa$aaaa", "ln=, r= and p="},
-      {"$scrypt$ln=21,r=8,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "out of bounds"},
-      {"$scrypt$ln=20,r=32,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "1 GiB"},
-      {"$scrypt$ln=15,r=8,p=1$c29tZXNhbHQ$aaaa", "salt and hash"},
-      {"$scrypt$ln=15,r=8,p=1$c29tZXNhbHQ", "salt and hash"},
-  };
-  for (const Case& c : cases) {
-    const auto checked = check_hash(c.encoded);
-    ASSERT_FALSE(checked) << c.encoded;
-    EXPECT_NE(checked.error().message.find(c.says), std::string::npos)
-        << c.encoded << " -> " << checked.error().message;
-    EXPECT_FALSE(verify_password(c.encoded, "x"));
-  }
-}
-
 }  // namespace
 }  // namespace roost::auth

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace roost::auth {
 namespace {
 
@@ -39,16 +41,29 @@ TEST(PasswordHash, ReadsTheReferenceToolsHash) {
 }
 
 struct BadHash {
-  const char* encoded;
+  std::string encoded;
   const char* says;
 };
 
 TEST(PasswordHash, SaysWhatElseATextIs) {
+  const std::string end = "$" + std::string(86, 'a') + "==";  // a hash of 64 bytes
   const BadHash cases[] = {
       {"", "not a hash"},
       {"secret", "not a hash"},
       {"$7$101$abc$def", "mosquitto_passwd"},
       {"$6$abc$def", "mosquitto_passwd"},
+      {"$7$0$5CO+FB3/vUSf2Xr8" + end, "$7$iterations$salt$hash"},
+      {"$7$10000001$5CO+FB3/vUSf2Xr8" + end, "up to 10000000"},
+      {"$7$101$5CO+FB3/vUSf2Xr8", "$7$iterations$salt$hash"},
+      {"$7$101$5CO+FB3/vUSf2Xr8$aaaa", "$7$iterations$salt$hash"},
+      {"$7$101$" + end, "$7$iterations$salt$hash"},
+      {"$6$5CO+FB3/vUSf2Xr8$aaaa", "$6$salt$hash"},
+      {"$6$5CO*FB3/vUSf2Xr8" + end, "$6$salt$hash"},
+      {"$scrypt$ln=15,r=8$aaaa$aaaa", "ln=, r= and p="},
+      {"$scrypt$ln=21,r=8,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "out of bounds"},
+      {"$scrypt$ln=20,r=32,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "1 GiB"},
+      {"$scrypt$ln=15,r=8,p=1$c29tZXNhbHQ$aaaa", "salt and hash"},
+      {"$scrypt$ln=15,r=8,p=1$c29tZXNhbHQ", "salt and hash"},
       {"$2b$12$abc", "a hash of a kind"},
       {"$argon2i$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aaaaaaaaaaaaaaaaaaaaaaaa", "not $argon2id$"},
       {"$argon2id$v=19$m=8,t=1$c29tZXNhbHQ$aaaa", "m=, t= and p="},
