@@ -32,12 +32,13 @@ Result<replication::StoredReplica> read_stored(const storage::ReplicaStore& stor
   bool is_whole = true;
   const auto read =
       store.replay(shard, disk.applied, [&](std::uint64_t epoch, LogIndex index, ByteView bytes) {
-        is_whole = is_whole && index == next;
+        is_whole = is_whole && index == next && stored.table.epoch_at(index) == epoch;
         ++next;
         stored.tail.push_back(replication::make_record({epoch, index}, bytes));
       });
   if (!read) return Unexpected(read.error());
-  // A store with a hole has a new uuid (R7): nobody expects anything of this replica.
+  // Records are missing, or come from a damaged file while their epoch's beginning doesn't: such a
+  // store has a new uuid (R7), and nobody expects anything of this replica.
   if (is_whole && (next == disk.last.index + 1 || disk.last.index <= disk.applied)) return stored;
   stored.tail.clear();
   stored.meta.is_importing = true;

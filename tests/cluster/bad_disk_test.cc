@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include "tests/cluster/live_cluster.h"
+#include "tests/support/flipped_bit.h"
 
 namespace roost::cluster {
 namespace {
@@ -134,19 +134,9 @@ INSTANTIATE_TEST_SUITE_P(InMemory, BadDiskInMemory, testing::Values(LiveCluster:
 // R7: what is damaged is put aside; another store is another replica, and is filled by the others.
 class DamagedDisk : public BadDisk {
  protected:
-  // Flips a bit where `text` stands. Requires: the node doesn't run.
+  // Requires: the node doesn't run.
   bool damage(const std::string& name, const std::string& text) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster_.path(name))) {
-      if (!entry.is_regular_file()) continue;
-      std::ifstream in(entry.path(), std::ios::binary);
-      std::string bytes{std::istreambuf_iterator<char>(in), {}};
-      const std::size_t at = bytes.find(text);
-      if (at == std::string::npos) continue;
-      bytes[at] ^= 0x01;
-      std::ofstream(entry.path(), std::ios::binary | std::ios::trunc) << bytes;
-      return true;
-    }
-    return false;
+    return support::flip_bit(cluster_.path(name), text);
   }
   std::size_t put_aside(const std::string& name) {
     const std::filesystem::path folder = cluster_.path(name) + "/damaged";

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cluster/replica_host.h"
+#include "tests/support/flipped_bit.h"
 #include "tests/support/vector_log.h"
 
 namespace roost::cluster {
@@ -30,6 +31,8 @@ class DiskTrio {
     void start();
     void stop();  // as a crash does, but for what the store was given
     void lose_disk();
+    // Flips a bit where `text` stands on its disk. Requires: doesn't run.
+    bool damage(const std::string& text) { return support::flip_bit(path_, text); }
     bool is_running() const { return host != nullptr; }
     Replica who() const { return {name, uuid}; }
     void turn();

@@ -173,6 +173,30 @@ TEST_F(ReplicaOnDisk, AnImportThatBreaksOffIsBegunAgain) {
   EXPECT_EQ(trio_.node(2).state().size(), 100U);
 }
 
+// The records come back one by one out of a batch with a damaged one; what said where their epoch
+// begins doesn't.
+TEST_F(ReplicaOnDisk, RecordsOfAnEpochThatItDoesNotKnowAreNoLog) {
+  storage::LogBatch batches[3];
+  batches[0].add(kTrioShard, 1, 1, as_bytes("one"));
+  batches[1].add(kTrioShard, 2, 2, as_bytes("two"));
+  batches[1].add(ShardId{kTrioShard.value + 1}, 1, 1, as_bytes("the bit is here"));
+  batches[2].add(kTrioShard, 2, 3, as_bytes("three"));
+  for (storage::LogBatch& batch : batches) {
+    bool is_written = false;
+    trio_.node(1).append(kTrioShard, std::move(batch), [&](const auto&) { is_written = true; });
+    ASSERT_TRUE(trio_.run_until([&] { return is_written; }));
+  }
+  trio_.node(1).stop();
+  ASSERT_TRUE(trio_.node(1).damage("the bit is here"));
+  trio_.node(1).start();
+  EXPECT_EQ(trio_.node(1).store->last(kTrioShard).index, 3U) << "all are there";
+  trio_.elect(0, {0, 2});
+  ASSERT_TRUE(serves(0));
+  write(0, 1, 20);
+  ASSERT_TRUE(trio_.run_until([&] { return trio_.record().isr.size() == 3; }));
+  EXPECT_EQ(trio_.node(1).imports, 1) << "what it had is replaced";
+}
+
 TEST(ReplicaMeta, SurvivesItsBytes) {
   replication::Meta meta;
   meta.fenced = 7;

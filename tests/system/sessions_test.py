@@ -75,7 +75,7 @@ class Sleepers(SleepersCase):
     def test_a_session_with_one_filter_takes_less_than_400_bytes(self):
         """Of the heap, all told: from what twice as many take after a start. With ROOST_FULL=1 also
         a million sessions: start and RSS."""
-        many = 1_000_000 if self.full else 60_000
+        many = 1_000_000 if self.full else 120_000
         few = many // 2
         put_to_sleep(self.path, range(few), DAY_S)
         self.restart()
