@@ -7,7 +7,7 @@
 product_packages=(
   build-essential cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev
-  libwslay-dev libssl-dev libargon2-dev
+  libwslay-dev libssl-dev libargon2-dev libjwt-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   librocksdb-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 )

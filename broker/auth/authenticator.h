@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/auth/identity.h"
 #include "broker/mqtt/reason_code.h"
 
 namespace roost::auth {
@@ -34,6 +35,11 @@ struct AuthResult {
   // The refusal is the closed door of a broker without authentication: the log line must name
   // auth.password_file and auth.allow_anonymous.
   bool door_closed = false;
+  // Only of one in a chain: it doesn't know the client, the next one may. `code` and `reason` are
+  // for the client where nobody does.
+  bool is_unknown = false;
+  // On success: who it is. Null: the names in the request, which nothing depends on.
+  IdentityPtr identity = nullptr;
 };
 
 class Authenticator {

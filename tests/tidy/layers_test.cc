@@ -26,9 +26,9 @@ const std::vector<Layer>& layers() {
                                "broker/routing", "broker/session", "broker/auth",  "broker/observe",
                                "broker/gates",   "broker/http",    "broker/admin", "broker/cli",
                                "broker/client",  "broker/server",  "storage",      "cluster"};
-  static const Strings kAnything = {"asio",  "beast",      "json",    "containers", "openssl",
-                                    "wslay", "argon2",     "yaml",    "cli11",      "spdlog",
-                                    "fmt",   "prometheus", "sockets", "threads",    "disk"};
+  static const Strings kAnything = {
+      "asio", "beast", "json",   "containers", "openssl",    "wslay",   "argon2",  "jwt",
+      "yaml", "cli11", "spdlog", "fmt",        "prometheus", "sockets", "threads", "disk"};
   static const std::vector<Layer> kLayers = {
       {"broker/base", {}, {"threads", "disk"}},
       {"broker/mqtt", {"broker/base"}, {"containers"}},
@@ -42,7 +42,7 @@ const std::vector<Layer>& layers() {
        {"asio", "openssl", "wslay", "containers", "sockets", "threads", "disk"}},
       {"broker/auth",
        {"broker/base", "broker/mqtt", "broker/core"},
-       {"openssl", "argon2", "containers", "threads"}},
+       {"openssl", "argon2", "jwt", "json", "yaml", "containers", "threads"}},
       {"broker/observe",
        {"broker/base", "broker/mqtt", "broker/core"},
        {"prometheus", "containers", "threads"}},
@@ -92,6 +92,7 @@ std::optional<std::string> kind_of(std::string_view header) {
       {"openssl", {"openssl/"}},
       {"wslay", {"wslay/"}},
       {"argon2", {"argon2.h"}},
+      {"jwt", {"jwt.h"}},
       {"yaml", {"yaml-cpp/"}},
       {"cli11", {"CLI/"}},
       {"spdlog", {"spdlog/"}},
