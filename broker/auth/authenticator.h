@@ -19,10 +19,13 @@ struct AuthRequest {
   std::string client_id;
   std::optional<std::string> user_name;
   std::optional<std::string> password;  // bytes; wiped by the authenticator
-  std::string peer_address;             // for the log
+  std::string address;                  // of the client, without port; empty: a Unix socket
   bool peer_is_loopback = false;
   std::string listener;                 // its name
   std::string certificate_common_name;  // of a verified client certificate, else empty
+  // Where the listener takes user names from certificates and one was shown: the name in it; empty:
+  // it has none.
+  std::optional<std::string> certificate_user;
   // The listener's allow_anonymous. Unset: with a password file nobody anonymous, without one
   // loopback only.
   std::optional<bool> allow_anonymous;

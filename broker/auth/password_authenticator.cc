@@ -50,7 +50,6 @@ Result<std::string> decoy_of(const PasswordTable& table) {
 struct PasswordAuthenticator::Inside {
   Inside(PasswordSettings s, AuthCounters& c) : settings(std::move(s)), counters(c) {}
 
-  bool has_file() const { return !settings.password_file.empty(); }
   void start();
   void run();
   void verify(Job job);
@@ -124,9 +123,12 @@ void PasswordAuthenticator::Inside::verify(Job job) {
   wipe(job.password);
   counters.pending.fetch_sub(1, std::memory_order_relaxed);
   count(accepted ? counters.accepted : counters.refused_password);
-  job.answer(accepted ? AuthResult{}
-                      : AuthResult{ReasonCode::bad_user_name_or_password,
-                                   is_known ? "wrong password" : "unknown user"});
+  AuthResult result;
+  if (!accepted) {
+    result = {ReasonCode::bad_user_name_or_password, is_known ? "wrong password" : "unknown user"};
+    result.is_unknown = !is_known;
+  }
+  job.answer(result);
 }
 
 void PasswordAuthenticator::Inside::push(Job job) {
@@ -153,33 +155,22 @@ Result<std::unique_ptr<PasswordAuthenticator>> PasswordAuthenticator::open(
     PasswordSettings settings) {
   CHECK(settings.threads > 0 && settings.max_pending > 0);
   std::unique_ptr<PasswordAuthenticator> result(new PasswordAuthenticator(std::move(settings)));
-  if (result->inside_->has_file()) {
-    if (auto loaded = result->inside_->load(); !loaded) {
-      return Unexpected(std::move(loaded).error());
-    }
-    result->inside_->start();
+  if (auto loaded = result->inside_->load(); !loaded) {
+    return Unexpected(std::move(loaded).error());
   }
+  result->inside_->start();
   return result;
 }
 
 PasswordAuthenticator::~PasswordAuthenticator() { stop(); }
 
 void PasswordAuthenticator::authenticate(AuthRequest request, Answer answer) {
-  const bool has_file = inside_->has_file();
-  // Without a file a name proves nothing: everyone is anonymous.
-  if (!request.user_name || !has_file) {
+  if (!request.user_name) {
+    AuthResult nobody{ReasonCode::bad_user_name_or_password, "no user name"};
+    nobody.is_unknown = true;
     if (request.password) wipe(*request.password);
-    const bool open = request.allow_anonymous.value_or(!has_file && request.peer_is_loopback);
-    count(open ? counters_.accepted : counters_.refused_anonymous);
-    if (open) {
-      count(counters_.accepted_anonymous);
-      answer({});
-      return;
-    }
-    const bool unconfigured = !has_file && !request.allow_anonymous;
-    answer({ReasonCode::not_authorized,
-            unconfigured ? "no authentication is configured" : "a user name is required",
-            unconfigured});
+    count(counters_.refused_password);
+    answer(nobody);
     return;
   }
   // A name without a password is one with an empty password.
@@ -198,7 +189,6 @@ void PasswordAuthenticator::authenticate(AuthRequest request, Answer answer) {
 }
 
 Result<void> PasswordAuthenticator::reload() {
-  if (!inside_->has_file()) return {};
   auto loaded = inside_->load();
   count(loaded ? counters_.reloads : counters_.reload_failures);
   return loaded;

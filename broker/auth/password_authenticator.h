@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets in who stands in the password file, and the anonymous as the listener allows. Argon2 runs
-// on threads of its own behind a bounded queue. A user who was verified once is known again by a
-// keyed digest, so a fleet that comes back after a power cut doesn't pay Argon2 a second time.
-// Thread: any thread.
-// Owner: the server.
+// Knows who stands in the password file; who doesn't may be another's (AuthResult::is_unknown),
+// which takes as long to say. Argon2 runs on threads of its own behind a bounded queue. A user who
+// was verified once is known again by a keyed digest, so a fleet that comes back after a power cut
+// doesn't pay Argon2 a second time. Thread: any thread. Owner: the server.
 #pragma once
 
 #include <atomic>
@@ -17,16 +16,14 @@
 namespace roost::auth {
 
 struct PasswordSettings {
-  std::string password_file;  // empty: there is none, names and passwords are not looked at
+  std::string password_file;
   std::uint32_t threads = 1;
   std::uint32_t max_pending = 10'000;  // verifications waiting; over it: 0x89 server busy
 };
 
 struct AuthCounters {
   std::atomic<std::uint64_t> accepted{0};
-  std::atomic<std::uint64_t> accepted_anonymous{0};  // part of accepted
-  std::atomic<std::uint64_t> refused_password{0};    // unknown user or wrong password
-  std::atomic<std::uint64_t> refused_anonymous{0};
+  std::atomic<std::uint64_t> refused_password{0};  // unknown user or wrong password
   std::atomic<std::uint64_t> refused_busy{0};
   std::atomic<std::uint64_t> hashes_computed{0};
   std::atomic<std::uint64_t> cache_hits{0};

@@ -18,12 +18,14 @@ constexpr std::uint8_t kConnectByte = 0x10;  // type 1, flags 0 [MQTT-3.1.0-1]
 }  // namespace
 
 ClientGate::ClientGate(Gates& gates, const GateListener& listener,
-                       net::DetachedConnection connection, bool admitted)
+                       net::DetachedConnection connection, bool admitted,
+                       auth::IdentityPtr identity)
     : gates_(gates),
       listener_(listener),
       serial_(gates.next_serial()),
       greeting_(std::make_unique<Greeting>(*this)) {
   greeting_->admitted = admitted;
+  greeting_->identity = std::move(identity);
   gates_.core().timers().arm(
       *greeting_, gates_.core().now_ms() + static_cast<SteadyMs>(listener.connect_timeout_ms));
   connection_ = std::make_unique<net::Connection>(gates_.core(), std::move(connection),
@@ -32,6 +34,8 @@ ClientGate::ClientGate(Gates& gates, const GateListener& listener,
 }
 
 ClientGate::~ClientGate() = default;
+
+session::Access* ClientGate::access() { return access_.get(); }
 
 std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;

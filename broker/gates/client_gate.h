@@ -23,6 +23,7 @@
 
 namespace roost::gates {
 
+class ClientAccess;
 class Gates;
 struct FrontClient;
 
@@ -30,7 +31,9 @@ struct FrontClient;
 struct GateListener {
   std::string name;
   std::optional<bool> allow_anonymous;
-  mqtt::Limits limits;  // of packets from its clients
+  auth::Authenticator* authenticator = nullptr;  // null: GatesCommon's
+  std::string certificate_user;  // net::fill_in() makes a user name of it; empty: none
+  mqtt::Limits limits;           // of packets from its clients
   std::uint64_t connect_timeout_ms = 10'000;
   session::AckMode ack = session::AckMode::quorum;
   net::Listener* listener = nullptr;  // told of every connection that ends
@@ -38,9 +41,9 @@ struct GateListener {
 
 class ClientGate final : private net::ConnectionEvents, public session::Link {
  public:
-  // `admitted`: authentication is behind it (it came from another core).
+  // `admitted`: authentication is behind it (it came from another core); `identity`: what it said.
   ClientGate(Gates& gates, const GateListener& listener, net::DetachedConnection connection,
-             bool admitted);
+             bool admitted, auth::IdentityPtr identity);
   ~ClientGate();
 
   // The authenticator's word on the CONNECT that waits.
@@ -65,12 +68,15 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   // Not read any more; send_off() comes.
   void begin_leaving() { connection_->pause_reading(); }
   void send_off(mqtt::ReasonCode reason, std::string_view server_reference);
+  // Requires: its CONNECT isn't decided about yet.
+  const auth::IdentityPtr& identity() const;
 
   // Link
   std::uint8_t* room(std::size_t size) override;
   void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
   bool is_congested() const override;
   std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
+  session::Access* access() override;
   void opened() override { connection_->resume_reading(); }
   void departs(session::Departure departure) override;
   void close(std::string_view why) override;
@@ -93,6 +99,8 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool check_client_id(const mqtt::Connect& connect);
   void ask(const mqtt::Connect& connect, const mqtt::Frame& frame);
   bool judge(const mqtt::Connect& connect, const auth::AuthResult& result);
+  bool check_will(const mqtt::Connect& connect);
+  void set_access(const mqtt::Connect& connect, std::string_view assigned);
   void admit(const mqtt::Connect& connect, const mqtt::Frame& frame);
   core::Core& core_of(const mqtt::Connect& connect);
   void hand_over(net::DetachedConnection detached, core::Core& home);
@@ -102,6 +110,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool is_opening() const { return session_ != nullptr && session_->is_opening(); }
   // CONNECT is being decided about; nothing else is looked at.
   bool is_waiting() const;
+  std::string_view user_of(const mqtt::Connect& connect) const;
   std::string who(const mqtt::Connect& connect, std::string_view assigned) const;
   void log(std::string_view what, std::string_view about, std::string_view why);
 
@@ -115,6 +124,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   std::string who_;  // for the line at the end; empty when such lines aren't logged
   std::unique_ptr<Greeting> greeting_;
+  std::unique_ptr<ClientAccess> access_;  // null: its client may do everything
   std::unique_ptr<net::Connection> connection_;
 
   friend class Gates;

@@ -27,6 +27,7 @@ mqtt::Connect read_again(ByteView bytes, const mqtt::Limits& limits) {
 
 void ClientGate::begin_here(ByteView bytes, std::string_view assigned) {
   const mqtt::Connect connect = read_again(bytes, listener_.limits);
+  set_access(connect, assigned);
   greeted(connect, assigned);
   session_ = &gates_.sessions().connect(connect, *this, assigned, listener_.ack);
 }
@@ -34,6 +35,7 @@ void ClientGate::begin_here(ByteView bytes, std::string_view assigned) {
 void ClientGate::begin_granted(ByteView bytes, std::string_view assigned,
                                const session::Generation& generation) {
   const mqtt::Connect connect = read_again(bytes, listener_.limits);
+  set_access(connect, assigned);
   greeted(connect, assigned);
   session_ = &gates_.sessions().connect_here(connect, *this, assigned, listener_.ack, generation);
 }

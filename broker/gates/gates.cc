@@ -30,8 +30,22 @@ void Gates::accept(const GateListener& listener, net::DetachedConnection connect
        moved = std::move(connection)]() mutable { there.take(listener, std::move(moved), false); });
 }
 
-void Gates::take(const GateListener& listener, net::DetachedConnection connection, bool admitted) {
-  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), admitted);
+void Gates::use(auth::RulesPtr rules) {
+  in_force_.rules = std::move(rules);
+  ++in_force_.version;
+  sessions_.look_at_access();
+}
+
+std::unique_ptr<ClientAccess> Gates::make_access(std::string_view client_id,
+                                                 auth::IdentityPtr identity) {
+  return ClientAccess::make(in_force_, client_id, std::move(identity), core().now_ms(),
+                            common_.clock.wall_ms(), common_.log);
+}
+
+void Gates::take(const GateListener& listener, net::DetachedConnection connection, bool admitted,
+                 auth::IdentityPtr identity) {
+  auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), admitted,
+                                           std::move(identity));
   ClientGate& taken = *gate;
   gates_.emplace(taken.serial(), std::move(gate));
   if (shut_) taken.close("server shutting down");
@@ -60,8 +74,9 @@ ClientGate* Gates::find(std::uint64_t serial) {
 }
 
 void Gates::await_answer(ClientGate& gate, auth::AuthRequest request) {
-  common_.authenticator.authenticate(
-      std::move(request), [this, serial = gate.serial()](auth::AuthResult result) {
+  auth::Authenticator* const own = gate.listener().authenticator;
+  (own != nullptr ? *own : common_.authenticator)
+      .authenticate(std::move(request), [this, serial = gate.serial()](auth::AuthResult result) {
         if (core().is_current()) {
           answered(serial, result);
         } else {

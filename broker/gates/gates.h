@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "broker/auth/authenticator.h"
+#include "broker/base/clock.h"
 #include "broker/base/counter.h"
 #include "broker/base/log.h"
+#include "broker/gates/client_access.h"
 #include "broker/gates/client_gate.h"
 #include "broker/gates/session_frames.h"
 #include "broker/observe/rate_limiter.h"
@@ -27,6 +29,7 @@ struct GateCounters {
   Counter refused_authentication;  // wrong or missing user name, password
   Counter refused_door_closed;     // remote client of a broker without authentication
   Counter refused_malformed;       // CONNECT that can't be read, or none at all
+  Counter refused_will;            // its topic isn't allowed
   Counter refused_version;
   Counter refused_client_id;
   Counter refused_busy;  // the authenticator's queue is full
@@ -41,6 +44,7 @@ struct GatesCommon {
   auth::Authenticator& authenticator;
   const auth::EnhancedAuthenticator& enhanced;
   observe::RateBoundLog& log;
+  const Clock& clock;
 };
 
 class Gates final : private core::TurnEnd, private core::Timer {
@@ -49,6 +53,9 @@ class Gates final : private core::TurnEnd, private core::Timer {
   ~Gates() override;
   // In a cluster; before the core runs. It outlives the gates.
   void use(RelayFront& relay) { relay_ = &relay; }
+  // What clients may do from now on, whoever has come already too. Before the core runs, or in a
+  // turn of it.
+  void use(auth::RulesPtr rules);
 
   // A connection whose transport is ready; on the accepting core. Where its CONNECT has come
   // already it goes to the core of its session at once, so that it never has to move again.
@@ -71,9 +78,14 @@ class Gates final : private core::TurnEnd, private core::Timer {
   core::Core& core() { return sessions_.core(); }
   net::NetCounters& net_counters() { return net_counters_; }
   std::uint64_t next_serial() { return ++last_serial_; }
-  void adopt(const GateListener& listener, net::DetachedConnection connection) {
-    take(listener, std::move(connection), true);
+  // One that was let in, as `identity` (null: nothing depends on it).
+  void adopt(const GateListener& listener, net::DetachedConnection connection,
+             auth::IdentityPtr identity) {
+    take(listener, std::move(connection), true, std::move(identity));
   }
+  bool has_rules() const { return in_force_.rules != nullptr; }
+  // Null: it may do everything.
+  std::unique_ptr<ClientAccess> make_access(std::string_view client_id, auth::IdentityPtr identity);
   void bury(ClientGate& gate);
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
@@ -87,7 +99,8 @@ class Gates final : private core::TurnEnd, private core::Timer {
  private:
   static constexpr std::uint32_t kPauseMs = 16;
 
-  void take(const GateListener& listener, net::DetachedConnection connection, bool admitted);
+  void take(const GateListener& listener, net::DetachedConnection connection, bool admitted,
+            auth::IdentityPtr identity = nullptr);
   void on_turn_end() override;
   void on_timer() override;
   void answered(std::uint64_t serial, auth::AuthResult result);
@@ -103,6 +116,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   std::uint64_t last_serial_ = 0;
   bool shut_ = false;
   PacketScratch scratch_;
+  RulesInForce in_force_;
   std::mt19937_64 random_;
 };
 

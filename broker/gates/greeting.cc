@@ -112,9 +112,14 @@ void ClientGate::ask(const mqtt::Connect& connect, const mqtt::Frame& frame) {
   if (connect.user_name) request.user_name = std::string(*connect.user_name);
   if (connect.password) request.password = std::string(as_text(*connect.password));
   const net::PeerInfo& peer = connection_->peer();
-  request.peer_address = peer.address;
+  request.address = net::host_of(peer.address);
   request.peer_is_loopback = peer.is_loopback;
-  request.certificate_common_name = peer.certificate_common_name;
+  if (peer.certificate != nullptr) {
+    request.certificate_common_name = peer.certificate->common_name;
+  }
+  if (!listener_.certificate_user.empty() && peer.certificate != nullptr) {
+    request.certificate_user = net::fill_in(listener_.certificate_user, *peer.certificate);
+  }
   request.listener = listener_.name;
   request.allow_anonymous = listener_.allow_anonymous;
   greeting_->asking = true;
@@ -152,7 +157,8 @@ void ClientGate::answered(auth::AuthResult result) {
 bool ClientGate::judge(const mqtt::Connect& connect, const auth::AuthResult& result) {
   if (!mqtt::is_error(result.code)) {
     greeting_->admitted = true;
-    return true;
+    greeting_->identity = result.identity;
+    return check_will(connect);
   }
   GateCounters& counters = gates_.counters();
   if (result.door_closed) {
@@ -168,6 +174,26 @@ bool ClientGate::judge(const mqtt::Connect& connect, const auth::AuthResult& res
   }
   refuse(connect.version, result.code, why, &connect);
   return false;
+}
+
+// Said at once, not when it dies.
+bool ClientGate::check_will(const mqtt::Connect& connect) {
+  if (!connect.will) return true;
+  const auto access = gates_.make_access(connect.client_id, greeting_->identity);
+  if (access == nullptr || access->may_publish(connect.will->topic, connect.will->retain)) {
+    return true;
+  }
+  gates_.counters().refused_will.add();
+  refuse(connect.version, ReasonCode::not_authorized, "may not publish to its will's topic",
+         &connect);
+  return false;
+}
+
+const auth::IdentityPtr& ClientGate::identity() const { return greeting_->identity; }
+
+void ClientGate::set_access(const mqtt::Connect& connect, std::string_view assigned) {
+  access_ =
+      gates_.make_access(assigned.empty() ? connect.client_id : assigned, greeting_->identity);
 }
 
 core::Core& ClientGate::core_of(const mqtt::Connect& connect) {
@@ -192,10 +218,11 @@ void ClientGate::hand_over(net::DetachedConnection detached, core::Core& home) {
   gates_.counters().moved.add();
   Gates& there = *gates_.common().gates[home.id().value];
   if (&there == &gates_) {
-    there.adopt(listener_, std::move(detached));
+    there.adopt(listener_, std::move(detached), std::move(greeting_->identity));
   } else {
-    home.post([&there, &listener = listener_, moved = std::move(detached)]() mutable {
-      there.adopt(listener, std::move(moved));
+    home.post([&there, &listener = listener_, moved = std::move(detached),
+               identity = std::move(greeting_->identity)]() mutable {
+      there.adopt(listener, std::move(moved), std::move(identity));
     });
   }
   gates_.bury(*this);
@@ -211,6 +238,7 @@ void ClientGate::open_session(const mqtt::Connect& connect, const mqtt::Frame& f
                 assigned);
     return;
   }
+  set_access(connect, assigned);
   greeted(connect, assigned);
   session_ = &gates_.sessions().connect(connect, *this, assigned, listener_.ack);
   if (session_->is_opening()) connection_->pause_reading();  // until opened()
@@ -218,10 +246,18 @@ void ClientGate::open_session(const mqtt::Connect& connect, const mqtt::Frame& f
 
 // The client is let in for good.
 void ClientGate::greeted(const mqtt::Connect& connect, std::string_view assigned) {
+  if (gates_.common().log.enabled(LogLevel::info)) {
+    who_ = who(connect, assigned);
+    log("connected", who_, {});
+  }
   greeting_.reset();
-  if (!gates_.common().log.enabled(LogLevel::info)) return;
-  who_ = who(connect, assigned);
-  log("connected", who_, {});
+}
+
+// What it was let in as, or what it called itself.
+std::string_view ClientGate::user_of(const mqtt::Connect& connect) const {
+  const auth::Identity* const known = greeting_ == nullptr ? nullptr : greeting_->identity.get();
+  if (known != nullptr && !known->user_name.empty()) return known->user_name;
+  return connect.user_name.value_or(std::string_view());
 }
 
 // "client=... address=... version=... clean=... keep_alive=... user=...", for all its lines.
@@ -234,9 +270,10 @@ std::string ClientGate::who(const mqtt::Connect& connect, std::string_view assig
   line += kVersions[static_cast<std::size_t>(connect.version)];
   line += connect.clean_start ? " clean=1" : " clean=0";
   line += " keep_alive=" + std::to_string(connect.keep_alive_s);
-  if (connect.user_name) {
+  const std::string_view user = user_of(connect);
+  if (!user.empty()) {
     line += " user=";
-    line += *connect.user_name;
+    line += user;
   }
   return line;
 }

@@ -17,9 +17,10 @@ struct ClientGate::Greeting final : core::Timer {
   void on_timer() override;  // no CONNECT in time
 
   ClientGate& gate;
-  bool admitted = false;  // the authenticator said yes, here or on the accepting core
-  bool asking = false;    // it hasn't answered yet
-  bool deciding = false;  // in a cluster: the leader of its shard hasn't answered yet
+  bool admitted = false;       // the authenticator said yes, here or on the accepting core
+  bool asking = false;         // it hasn't answered yet
+  bool deciding = false;       // in a cluster: the leader of its shard hasn't answered yet
+  auth::IdentityPtr identity;  // once it is admitted; null: nothing depends on it
   std::optional<auth::AuthResult> answer;   // came while ask() was still running
   std::vector<std::uint8_t> connect_frame;  // kept while asking
 };

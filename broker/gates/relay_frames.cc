@@ -20,6 +20,21 @@ void generation(Form& form, In<Form, session::Generation>& generation) {
 }
 
 template <typename Form>
+void identity(Form& form, In<Form, auth::Identity>& identity) {
+  form.text(identity.user_name);
+  form.text(identity.certificate_common_name);
+  form.text(identity.listener);
+  form.text(identity.address);
+  form.list(identity.groups, [](Form& each, auto& group) { each.text(group); });
+  form.list(identity.claims, [](Form& each, auto& claim) {
+    each.text(claim.first);
+    each.text(claim.second);
+  });
+  form.text(identity.own_rules);
+  form.number(identity.expires_at_s);
+}
+
+template <typename Form>
 void fields(Form& form, In<Form, RelayOpen>& frame) {
   form.number(frame.relay);
   form.number(frame.epoch);
@@ -28,6 +43,8 @@ void fields(Form& form, In<Form, RelayOpen>& frame) {
   form.number(frame.limits.topic_levels_max);
   form.choice(frame.ack, session::AckMode::memory);
   form.text(frame.assigned_client_id);
+  form.flag(frame.has_identity);
+  if (frame.has_identity) identity(form, frame.identity);
 }
 
 template <typename Form>

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/auth/identity.h"
 #include "broker/base/bytes.h"
 #include "broker/gates/peer_frames.h"
 #include "broker/mqtt/limits.h"
@@ -34,6 +35,9 @@ struct RelayOpen {
   mqtt::Limits limits;  // of the listener
   session::AckMode ack = session::AckMode::quorum;
   std::string assigned_client_id;  // where CONNECT has none
+  // What it was let in as, where something depends on it.
+  bool has_identity = false;
+  auth::Identity identity;
 };
 
 // A clean session: it runs at the front, under this generation.

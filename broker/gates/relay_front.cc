@@ -62,6 +62,10 @@ void RelayFront::ask(FrontClient& client) {
   open.limits = client.gate->listener().limits;
   open.ack = client.gate->listener().ack;
   open.assigned_client_id = asking.assigned_client_id;
+  if (const auth::IdentityPtr& identity = client.gate->identity(); identity != nullptr) {
+    open.has_identity = true;
+    open.identity = *identity;
+  }
   if (leader == kThisNode) {
     leader_.open_here(client.shard, open, asking.connect);
     return;

@@ -19,6 +19,10 @@ RelayLink::RelayLink(RelayLeader& leader, const RelayKey& key, ShardId shard, st
       limits_(limits),
       epoch_(epoch) {}
 
+void RelayLink::set_identity(auth::IdentityPtr identity) {
+  access_ = leader_.gates().make_access(client_id_, std::move(identity));
+}
+
 void RelayLink::begin(session::Session& session, mqtt::ProtocolVersion version) {
   session_ = &session;
   version_ = version;

@@ -10,7 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "broker/auth/identity.h"
 #include "broker/core/core.h"
+#include "broker/gates/client_access.h"
 #include "broker/gates/peer_post.h"
 #include "broker/gates/relay_frames.h"
 #include "broker/gates/session_frames.h"
@@ -50,6 +52,8 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   const std::string& client_id() const { return client_id_; }
   bool is_over() const { return session_ == nullptr; }
 
+  // As its front let it in; before begin().
+  void set_identity(auth::IdentityPtr identity);
   // The session that connect() made with this link.
   void begin(session::Session& session, mqtt::ProtocolVersion version);
   // From the front: bytes of the client, credit, the connection's end.
@@ -66,6 +70,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
   bool is_congested() const override { return congested_; }
   std::uint32_t packet_size_max() const override { return limits_.packet_size_max; }
+  session::Access* access() override { return access_.get(); }
   void opened() override;
   void close(std::string_view why) override;
 
@@ -91,6 +96,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   const std::uint64_t epoch_;
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   session::Session* session_ = nullptr;  // null: not begun, or over
+  std::unique_ptr<ClientAccess> access_;
 
   net::Remainder in_;
   std::uint64_t taken_ = 0;  // bytes not credited to the front yet

@@ -19,20 +19,11 @@
 #include "broker/net/byte_filter.h"
 #include "broker/net/counters.h"
 #include "broker/net/filter_stack.h"
+#include "broker/net/peer_info.h"
 #include "broker/net/remainder.h"
 #include "broker/net/write_queue.h"
 
 namespace roost::net {
-
-// Who is at the other end.
-struct PeerInfo {
-  std::string address;       // "192.0.2.7:51234", "[::1]:50000", "unix"; PROXY protocol's word wins
-  bool is_loopback = false;  // the socket's own peer (a Unix socket counts); false behind PROXY
-                             // unless the proxied source is loopback too
-  bool tls = false;
-  std::string certificate_common_name;  // verified client certificate, else empty
-  std::string certificate_subject;
-};
 
 enum class CloseReason : std::uint8_t {
   peer_closed,      // FIN

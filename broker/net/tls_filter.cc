@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/net/certificate_names.h"
 #include "broker/net/connection.h"
 
 namespace roost::net {
@@ -60,28 +61,6 @@ const BIO_METHOD* buffers_method() {
     return made;
   }();
   return kMethod.get();
-}
-
-std::string subject_of(const X509* certificate) {
-  const std::unique_ptr<BIO, decltype(&::BIO_free)> text(::BIO_new(::BIO_s_mem()), &::BIO_free);
-  ::X509_NAME_print_ex(text.get(), ::X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(text.get(), &data);
-  return {data, static_cast<std::size_t>(std::max(size, 0L))};
-}
-
-std::string common_name_of(const X509* certificate) {
-  const X509_NAME* const subject = ::X509_get_subject_name(certificate);
-  const int index = ::X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (index < 0) return {};
-  unsigned char* data = nullptr;
-  const int size = ::ASN1_STRING_to_UTF8(
-      &data, ::X509_NAME_ENTRY_get_data(::X509_NAME_get_entry(subject, index)));
-  if (size < 0) return {};
-  std::string name(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
-  ::OPENSSL_free(data);
-  // "alice\0.example" must not pass for alice.
-  return name.find('\0') == name.npos ? name : std::string();
 }
 
 class TlsFilter final : public ByteFilter {
@@ -138,8 +117,7 @@ class TlsFilter final : public ByteFilter {
     const std::unique_ptr<X509, decltype(&::X509_free)> certificate(
         ::SSL_get1_peer_certificate(ssl_.get()), &::X509_free);
     if (!certificate || ::SSL_get_verify_result(ssl_.get()) != X509_V_OK) return;
-    peer.certificate_common_name = common_name_of(certificate.get());
-    peer.certificate_subject = subject_of(certificate.get());
+    peer.certificate = std::make_shared<const CertificateNames>(names_of(*certificate));
   }
 
   std::string last_error() const override { return error_; }

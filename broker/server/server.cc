@@ -130,7 +130,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenti
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
       authenticator(std::move(passwords)),
       store(std::move(opened)),
-      gates_common{{}, *authenticator, enhanced, connection_log},
+      gates_common{{}, *authenticator, enhanced, connection_log, clock},
       net_counters(wanted.threads),
       started_ms(clock.steady_ms()) {
   routing.shard_count = config.shards;

@@ -7,6 +7,7 @@
 #include "broker/base/check.h"
 #include "broker/base/hash.h"
 #include "broker/mqtt/encode.h"
+#include "broker/session/access.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
 #include "broker/session/will.h"
@@ -46,6 +47,7 @@ void Session::attach(const mqtt::Connect& connect, Link& link, std::string_view 
                      AckMode ack) {
   const SessionLimits& limits = table_.limits();
   link_ = &link;
+  access_ = link.access();
   ack_mode_ = ack;
   expiry_s_ = expiry_of(connect, limits);
   version_ = connect.version;
@@ -142,6 +144,7 @@ void Session::opened(StoredSession* stored, bool session_present) {
         send_ack(mqtt::PacketType::pubrel, Outgoing::id_of(sequence), ReasonCode::success);
       }
     }
+    take_away_filters();
     pump();
   }
   if (link_ != nullptr) link_->opened();
@@ -341,12 +344,20 @@ void Session::end_volatile() {
 }
 
 void Session::arm_timer() {
-  if (keep_alive_ms_ == 0) return;
-  table_.core().timers().arm(*this, last_packet_ms_ + keep_alive_ms_);
+  SteadyMs due = keep_alive_ms_ == 0 ? 0 : last_packet_ms_ + keep_alive_ms_;
+  const SteadyMs ends = access_ == nullptr ? 0 : access_->ends_at_ms();
+  if (ends != 0 && (due == 0 || ends < due)) due = ends;
+  if (due != 0) table_.core().timers().arm(*this, due);
 }
 
 void Session::on_timer() {
-  if (now_ms() < last_packet_ms_ + keep_alive_ms_) {
+  const SteadyMs ends = access_ == nullptr ? 0 : access_->ends_at_ms();
+  if (ends != 0 && now_ms() >= ends) {
+    table_.counters().access_ended.add();
+    kick(ReasonCode::not_authorized, "what it was let in with has expired");
+    return;
+  }
+  if (keep_alive_ms_ == 0 || now_ms() < last_packet_ms_ + keep_alive_ms_) {
     arm_timer();  // there were signs of life meanwhile
     return;
   }

@@ -39,12 +39,16 @@ struct SessionCounters {
   Counter dropped_offline_qos0;    // QoS 0 to a session without a client
   Counter dropped_session_end;     // waiting when the session ended
   Counter dropped_rejected;        // the subscriber answered PUBREC with an error
-  Counter dropped_not_authorized;  // published to $SYS
+  Counter dropped_not_authorized;  // published to $SYS, or against the rules
+  Counter dropped_not_receivable;  // to a client that may not have it by the rules
+  Counter access_ended;            // clients whose token expired
+  Counter filters_taken_away;      // of clients that had them before the rules changed
 
   Counter refused_disk_full;        // 0x97, or disconnected
   Counter refused_receive_maximum;  // 0x93
   Counter refused_packet_size;      // 0x95
   Counter refused_protocol;         // malformed packets and protocol errors
+  Counter refused_filters;          // not allowed: 0x87
   Counter refused_subscriptions;    // over max_subscriptions_per_client: 0x97
   Counter keep_alive_timeouts;
 };

@@ -12,6 +12,8 @@
 
 namespace roost::session {
 
+class Access;
+
 // Why a client is gone; decides about its will. [MQTT-3.1.2-8] [MQTT-3.14.4-3]
 enum class Departure : std::uint8_t {
   normal,     // DISCONNECT 0x00: the will is thrown away
@@ -29,6 +31,8 @@ class Link {
   virtual bool is_congested() const = 0;
   // Largest packet that may come this way, for CONNACK; 0: as the session's limits say.
   virtual std::uint32_t packet_size_max() const { return 0; }
+  // What its client may do; null: everything. Lasts as long as the link.
+  virtual Access* access() { return nullptr; }
   // CONNACK is written: what else the client sent may be handled now.
   virtual void opened() {}
   // DISCONNECT came, close() follows. Without it the client counts as lost.

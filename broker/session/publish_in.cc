@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/session/access.h"
 #include "broker/session/reserved_topic.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
@@ -21,7 +22,8 @@ void Session::handle(mqtt::Publish& publish) {
   counters.publishes_in[static_cast<std::size_t>(publish.qos)].add();
   counters.publish_bytes_in.add(publish.payload.size());
   if (version_ == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
-  const bool refused = is_reserved(publish.topic);
+  const bool refused = is_reserved(publish.topic) ||
+                       (access_ != nullptr && !access_->may_publish(publish.topic, publish.retain));
   if (refused) counters.dropped_not_authorized.add();
   if (publish.qos == Qos::at_most_once) {
     if (!refused) accept(publish);

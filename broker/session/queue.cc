@@ -55,6 +55,10 @@ void Session::deliver_once(QueueEntry entry) {
 
 void Session::send_or_enqueue(QueueEntry entry) {
   if (entry.qos == Qos::at_most_once && !replaying_) {
+    if (!may_receive(entry)) {
+      table_.counters().dropped_not_receivable.add();
+      return;
+    }
     if (link_->is_congested()) {
       table_.counters().dropped_slow_reader.add();
       return;
@@ -187,8 +191,8 @@ QueueEntry Session::skip_next() {
   return entry;
 }
 
-// Expired, too old, too large, or dropped by its shard. What was sent before neither expires nor
-// drops, but for its size: this connection may take less than the last.
+// Expired, too old, too large, not for this client, or dropped by its shard. What was sent before
+// neither expires nor drops, but for its size: this connection may take less than the last.
 bool Session::drop_next_if_stale() {
   const Outgoing::Entry& next = out_.next_waiting();
   const bool is_stored = is_durable() && next.sequence != Outgoing::kUnnumbered;
@@ -205,6 +209,8 @@ bool Session::drop_next_if_stale() {
     counters.dropped_expired.add();
   } else if (!next.sent && is_old && !next.queued.retain) {
     counters.dropped_old.add();
+  } else if (!next.sent && !may_receive(next.queued)) {
+    counters.dropped_not_receivable.add();
   } else if (!fits(next.queued)) {
     counters.dropped_too_large.add();
   } else {

@@ -99,6 +99,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::size_t stranded_place() const { return stranded_place_; }
   // A clean one goes on; its will was in the record.
   void lose_record();
+  // The rules have changed: who has a filter that is no longer allowed loses it and is sent off.
+  void look_at_access();
 
   // --- for SessionTable ---
   void attach(const mqtt::Connect& connect, Link& link, std::string_view assigned_client_id,
@@ -126,6 +128,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   struct Answer {
     mqtt::PacketId packet_id = 0;
     bool is_unsuback = false;
+    bool is_silent = false;  // of what nobody asked for
     bool is_committed = false;
     std::uint32_t waiting = 1;  // for the log, for share groups, for other nodes
     std::vector<mqtt::ReasonCode> reasons;
@@ -196,7 +199,13 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void page_read(Page& page);
   void load(std::uint64_t sequence, QueueEntry entry);
 
+  // access.cc
+  bool may_subscribe(std::string_view filter) const;
+  bool may_receive(const QueueEntry& entry) const;
+  bool take_away_filters();
+
   // subscribe.cc
+  void remove_filters(const std::vector<std::string_view>& filters);
   mqtt::ReasonCode check_entry(const mqtt::SubscribeEntry& entry,
                                const SubscribedRecord& accepted) const;
   void send_answers();
@@ -220,7 +229,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   SessionTable& table_;
   const std::string client_id_;
   const Generation generation_;
-  Link* link_ = nullptr;  // null: over
+  Link* link_ = nullptr;      // null: over
+  Access* access_ = nullptr;  // the link's; null: everything is allowed
   StoredSession* stored_ = nullptr;
   std::unique_ptr<Opening> opening_;
 

@@ -90,6 +90,8 @@ class SessionTable final : public routing::LocalDelivery,
   void begin_epoch(const StartedRecord& limits);
   // Durable sessions of shards that aren't led here.
   std::uint64_t standby_sessions() const;
+  // What clients may do has changed.
+  void look_at_access();
   // Connections that still wait for their end.
   std::size_t stranded() const { return stranded_.size() - stranded_from_; }
 

@@ -60,6 +60,10 @@ ReasonCode Session::check_entry(const mqtt::SubscribeEntry& entry,
     table_.counters().refused_subscriptions.add();
     return ReasonCode::quota_exceeded;
   }
+  if (!may_subscribe(entry.filter)) {
+    table_.counters().refused_filters.add();
+    return ReasonCode::not_authorized;
+  }
   return static_cast<ReasonCode>(entry.options.qos);
 }
 
@@ -130,7 +134,9 @@ void Session::answer_part(mqtt::PacketId packet_id) {
 void Session::send_answers() {
   while (!answers_.empty() && answers_.front()->waiting == 0) {
     Answer& answer = *answers_.front();
-    if (answer.is_unsuback) {
+    if (answer.is_silent) {
+      // Nobody asked.
+    } else if (answer.is_unsuback) {
       mqtt::Unsuback unsuback;
       unsuback.packet_id = answer.packet_id;
       unsuback.reasons = std::move(answer.reasons);
@@ -151,16 +157,20 @@ void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
   answer->packet_id = unsubscribe.packet_id;
   answer->is_unsuback = true;
   answers_.push_back(std::move(answer));
+  remove_filters(unsubscribe.filters);
+}
+
+void Session::remove_filters(const std::vector<std::string_view>& filters) {
   if (is_durable()) {
     UnsubscribedRecord record;
     record.client_id = client_id_;
     record.generation = generation_;
-    record.filters.assign(unsubscribe.filters.begin(), unsubscribe.filters.end());
+    record.filters.assign(filters.begin(), filters.end());
     table_.append(client_id_, std::move(record));
     return;
   }
   std::vector<bool> existed;
-  for (const std::string_view text : unsubscribe.filters) {
+  for (const std::string_view text : filters) {
     existed.push_back(filters_.erase(text));
     if (!existed.back()) continue;
     table_.counters().subscriptions.sub();

@@ -33,13 +33,6 @@ AuthRequest login(std::optional<std::string> user, std::optional<std::string> pa
   return request;
 }
 
-AuthRequest anonymous(bool loopback, std::optional<bool> allow) {
-  AuthRequest request = login(std::nullopt, std::nullopt);
-  request.peer_is_loopback = loopback;
-  request.allow_anonymous = allow;
-  return request;
-}
-
 class PasswordAuthenticatorTest : public testing::Test {
  protected:
   PasswordAuthenticatorTest() {
@@ -71,8 +64,11 @@ TEST_F(PasswordAuthenticatorTest, RefusesAWrongPasswordAndAnUnknownUserAlike) {
   for (const auto& [user, password] : {std::pair{"ann", "Secret"}, {"bob", "secret"}}) {
     EXPECT_EQ(ask(*auth, login(user, password)).code, ReasonCode::bad_user_name_or_password);
   }
-  EXPECT_EQ(auth->counters().refused_password, 2u);
-  EXPECT_EQ(auth->counters().hashes_computed, 2u) << "both must cost a hash";
+  EXPECT_FALSE(ask(*auth, login("ann", "Secret")).is_unknown) << "it is nobody else's";
+  EXPECT_TRUE(ask(*auth, login("bob", "secret")).is_unknown);
+  EXPECT_TRUE(ask(*auth, login(std::nullopt, "secret")).is_unknown);
+  EXPECT_EQ(auth->counters().hashes_computed, 4u) << "known or not, each costs a hash";
+  EXPECT_EQ(auth->counters().refused_password, 5u);
 }
 
 TEST_F(PasswordAuthenticatorTest, ANameWithoutPasswordIsAnEmptyPassword) {
@@ -177,43 +173,10 @@ TEST_F(PasswordAuthenticatorTest, ManyThreadsAnswerEachRequestOnce) {
   EXPECT_EQ(bad, 200);
 }
 
-TEST_F(PasswordAuthenticatorTest, WithAFileTheAnonymousNeedPermission) {
-  const auto auth = open();
-  EXPECT_EQ(ask(*auth, anonymous(true, std::nullopt)).code, ReasonCode::not_authorized);
-  EXPECT_EQ(ask(*auth, anonymous(true, false)).code, ReasonCode::not_authorized);
-  EXPECT_FALSE(ask(*auth, anonymous(false, std::nullopt)).door_closed);
-  EXPECT_EQ(ask(*auth, anonymous(false, true)).code, ReasonCode::success);
-}
-
-TEST_F(PasswordAuthenticatorTest, AnonymousAllowedDoesNotExcuseAWrongPassword) {
-  const auto auth = open();
-  AuthRequest request = login("ann", "wrong");
-  request.allow_anonymous = true;
-  EXPECT_EQ(ask(*auth, request).code, ReasonCode::bad_user_name_or_password);
-}
-
 TEST_F(PasswordAuthenticatorTest, AMissingFileIsAnErrorAtOpen) {
   const auto opened = PasswordAuthenticator::open({folder_ + "/none", 1, 1});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::not_found);
-}
-
-TEST(WithoutPasswordFile, LoopbackIsServedAndTheRestFindsAClosedDoor) {
-  const auto auth = std::move(PasswordAuthenticator::open({})).value();
-  EXPECT_EQ(ask(*auth, anonymous(true, std::nullopt)).code, ReasonCode::success);
-  const AuthResult remote = ask(*auth, anonymous(false, std::nullopt));
-  EXPECT_EQ(remote.code, ReasonCode::not_authorized);
-  EXPECT_TRUE(remote.door_closed);
-  EXPECT_EQ(ask(*auth, anonymous(false, true)).code, ReasonCode::success);
-  EXPECT_EQ(ask(*auth, anonymous(true, false)).code, ReasonCode::not_authorized);
-}
-
-TEST(WithoutPasswordFile, ANameProvesNothing) {
-  const auto auth = std::move(PasswordAuthenticator::open({})).value();
-  AuthRequest request = login("ann", "anything");
-  EXPECT_EQ(ask(*auth, request).code, ReasonCode::not_authorized);
-  request.peer_is_loopback = true;
-  EXPECT_EQ(ask(*auth, request).code, ReasonCode::success);
 }
 
 TEST(SeenPasswords, KnowsOnlyTheSameTriple) {

@@ -125,7 +125,7 @@ TEST(Authentication, AsksWithAllThatIsKnown) {
   EXPECT_EQ(request.client_id, "asked");
   EXPECT_EQ(request.user_name, "ada");
   EXPECT_EQ(request.password, "secret");
-  EXPECT_EQ(request.peer_address, "198.51.100.4:1000");
+  EXPECT_EQ(request.address, "198.51.100.4");
   EXPECT_FALSE(request.peer_is_loopback);
   EXPECT_EQ(request.listener, "door");
   EXPECT_EQ(request.allow_anonymous, true);

@@ -64,7 +64,7 @@ class Stage {
   auth::NoEnhancedAuthenticator enhanced;
   routing::RoutingTable routing;
   session::SessionTables tables;
-  GatesCommon common{{}, authenticator, enhanced, connection_log};
+  GatesCommon common{{}, authenticator, enhanced, connection_log, clock};
   std::vector<net::NetCounters> net_counters{kCores};
   std::vector<std::unique_ptr<session::SessionTable>> sessions;
   support::Remains remains;

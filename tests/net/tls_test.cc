@@ -54,7 +54,7 @@ TEST(Tls, ShakesHandsAndCarriesBytesBothWaysInEveryVersion) {
       EXPECT_EQ(client.received(), "from the server");
       filter->describe(run.peer);
       EXPECT_TRUE(run.peer.tls);
-      EXPECT_EQ(run.peer.certificate_common_name, "");
+      EXPECT_EQ(run.peer.certificate, nullptr);
     }
   }
 }
@@ -180,12 +180,13 @@ TEST(Tls, TakesTheNameFromAVerifiedClientCertificate) {
     for (const auto rule : {ClientCertificate::optional, ClientCertificate::required}) {
       const FilterRun run = shake_hands(folder, rule, &alice, version);
       EXPECT_TRUE(run.handshake_done);
-      EXPECT_EQ(run.peer.certificate_common_name, "alice");
-      EXPECT_EQ(run.peer.certificate_subject, "CN=alice,O=Roost");
+      ASSERT_NE(run.peer.certificate, nullptr);
+      EXPECT_EQ(run.peer.certificate->common_name, "alice");
+      EXPECT_EQ(run.peer.certificate->subject, "CN=alice,O=Roost");
     }
     const FilterRun run = shake_hands(folder, ClientCertificate::none, &alice, version);
     EXPECT_TRUE(run.handshake_done);
-    EXPECT_EQ(run.peer.certificate_common_name, "");
+    EXPECT_EQ(run.peer.certificate, nullptr);
   }
 }
 
@@ -213,7 +214,8 @@ TEST(Tls, TakesNoNameThatHidesBehindANul) {
   const Identity mallory = make_identity("alice\0.mallory"s, &folder.authority());
   const FilterRun run = shake_hands(folder, ClientCertificate::required, &mallory, TLS1_3_VERSION);
   EXPECT_TRUE(run.handshake_done);
-  EXPECT_EQ(run.peer.certificate_common_name, "");
+  ASSERT_NE(run.peer.certificate, nullptr);
+  EXPECT_EQ(run.peer.certificate->common_name, "");
 }
 
 // --- files ---
