@@ -103,7 +103,7 @@ bool Acceptor::is_full() {
 }
 
 void Acceptor::take(DetachedConnection connection) {
-  connection.filters = make_filters(state_->settings, state_->tls.get());
+  connection.filters = make_filters(state_->settings, state_->tls.get().get());
   if (connection.filters.empty()) {
     read_first(connection);
     state_->accepted(core_, std::move(connection));

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -22,6 +23,26 @@
 
 namespace roost::net {
 
+// The TLS context in use; a newer one takes its place while connections go on with theirs.
+// Thread: any thread.
+class CurrentTls {
+ public:
+  explicit CurrentTls(std::unique_ptr<TlsContext> tls) : tls_(std::move(tls)) {}
+  std::shared_ptr<const TlsContext> get() const {
+    const std::lock_guard lock(mutex_);
+    return tls_;
+  }
+  void set(std::unique_ptr<TlsContext> tls) {
+    std::shared_ptr<const TlsContext> old(std::move(tls));
+    const std::lock_guard lock(mutex_);
+    tls_.swap(old);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const TlsContext> tls_;  // guarded by mutex_; null: none
+};
+
 // What the acceptors of one listener share; outlives them all.
 // Thread: immutable after start(), the atomics from any thread.
 struct ListenerState {
@@ -32,7 +53,7 @@ struct ListenerState {
   ListenerSettings settings;
   std::vector<NetCounters>& counters;  // one a core
   Log& log;
-  std::unique_ptr<TlsContext> tls;  // null: none
+  CurrentTls tls;
   Listener::Accepted accepted;
   std::atomic<std::uint32_t> open{0};  // connections, those in handshake too
 };

@@ -54,8 +54,7 @@ void read_alternative_names(const X509& certificate, CertificateNames& names) {
       &::GENERAL_NAMES_free);
   for (int i = 0; all != nullptr && i < sk_GENERAL_NAME_num(all.get()); ++i) {
     int type = 0;
-    const void* const value =
-        ::GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(all.get(), i), &type);
+    const void* const value = ::GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(all.get(), i), &type);
     std::string* const to = type == GEN_DNS     ? &names.dns
                             : type == GEN_EMAIL ? &names.email
                             : type == GEN_URI   ? &names.uri

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <ctime>
 #include <utility>
 
 #include "broker/base/check.h"
@@ -61,6 +62,24 @@ class SocketListener final : public Listener {
   }
 
   const ListenerSettings& settings() const override { return state_->settings; }
+
+  Result<void> reload() override {
+    if (!settings().tls) return {};
+    auto loaded = TlsContext::load(*settings().tls);
+    if (!loaded) return Unexpected(loaded.error());
+    if ((*loaded)->expires_at_s() <= ::time(nullptr)) {
+      return error(ErrorKind::invalid_argument,
+                   settings().tls->certificate_file + " has expired; put a newer one there");
+    }
+    state_->tls.set(*std::move(loaded));
+    return {};
+  }
+
+  std::int64_t certificate_expires_at_s() const override {
+    const auto tls = state_->tls.get();
+    return tls == nullptr ? 0 : tls->expires_at_s();
+  }
+
   void connection_closed() override { state_->open.fetch_sub(1); }
 
  private:

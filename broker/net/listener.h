@@ -36,6 +36,12 @@ class Listener {
   virtual std::uint16_t port() const = 0;    // the one bound
   virtual std::string describe() const = 0;  // "mqtt+tls on 127.0.0.1:8883"
   virtual const ListenerSettings& settings() const = 0;
+  // Reads certificate, key, CA and revocations again; who is connected stays. Errors: what open()
+  // says of them, or the new certificate has expired: then the old ones go on. Any thread but a
+  // core's (reads files).
+  virtual Result<void> reload() = 0;
+  // Of the certificate in use, as Unix time in s; 0: no TLS.
+  virtual std::int64_t certificate_expires_at_s() const = 0;
   // The connection belonged to this listener and is gone (max_connections counts).
   virtual void connection_closed() = 0;
 };

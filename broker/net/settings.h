@@ -16,7 +16,8 @@ enum class ClientCertificate : std::uint8_t { none, optional, required };
 struct TlsSettings {
   std::string certificate_file;  // PEM, chain included
   std::string key_file;
-  std::string ca_file;  // for client certificates
+  std::string ca_file;   // for client certificates
+  std::string crl_file;  // of revoked ones; empty: none
   ClientCertificate client_certificate = ClientCertificate::none;
   std::string min_version = "1.2";  // "1.2" or "1.3"
   std::string ciphers;              // OpenSSL's words; empty: its default

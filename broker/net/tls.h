@@ -5,6 +5,7 @@
 // connection is.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "broker/base/result.h"
@@ -21,6 +22,8 @@ class TlsContext {
   virtual ~TlsContext() = default;
 
   virtual std::unique_ptr<ByteFilter> make_filter() const = 0;
+  // When the server's certificate expires, as Unix time in s.
+  virtual std::int64_t expires_at_s() const = 0;
 };
 
 }  // namespace roost::net

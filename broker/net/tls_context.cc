@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,12 @@ class OpenSslContext final : public TlsContext {
  public:
   explicit OpenSslContext(ContextPtr context) : context_(std::move(context)) {}
   std::unique_ptr<ByteFilter> make_filter() const override { return make_tls_filter(*context_); }
+  std::int64_t expires_at_s() const override {
+    std::tm at = {};
+    const X509* const certificate = ::SSL_CTX_get0_certificate(context_.get());
+    if (::ASN1_TIME_to_tm(::X509_get0_notAfter(certificate), &at) != 1) return 0;
+    return ::timegm(&at);
+  }
 
  private:
   const ContextPtr context_;
@@ -120,6 +127,24 @@ Result<void> load_client_rules(SSL_CTX& context, const TlsSettings& settings) {
   return {};
 }
 
+// Only the client's own certificate is looked up: lists of higher authorities seldom exist.
+Result<void> load_revoked(SSL_CTX& context, const TlsSettings& settings) {
+  if (settings.crl_file.empty()) return {};
+  if (auto readable = check_readable("list of revoked certificates", settings.crl_file);
+      !readable) {
+    return readable;
+  }
+  X509_STORE* const store = ::SSL_CTX_get_cert_store(&context);
+  X509_LOOKUP* const lookup = ::X509_STORE_add_lookup(store, ::X509_LOOKUP_file());
+  if (lookup == nullptr ||
+      ::X509_load_crl_file(lookup, settings.crl_file.c_str(), X509_FILETYPE_PEM) < 1) {
+    return invalid(settings.crl_file + " is no usable list of revoked certificates (" +
+                   openssl_words() + "); it must be PEM: -----BEGIN X509 CRL-----");
+  }
+  ::X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  return {};
+}
+
 // TLS 1.3's suites are named TLS_..., the older ones not; OpenSSL takes them through two doors.
 Result<void> set_ciphers(SSL_CTX& context, const TlsSettings& settings) {
   std::string suites;
@@ -164,8 +189,8 @@ Result<std::unique_ptr<TlsContext>> TlsContext::load(const TlsSettings& settings
   ::SSL_CTX_set_session_id_context(context.get(),
                                    reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                    static_cast<unsigned int>(kSessionContext.size()));
-  for (const auto step :
-       {&set_versions, &set_ciphers, &load_certificate, &load_key, &load_client_rules}) {
+  for (const auto step : {&set_versions, &set_ciphers, &load_certificate, &load_key,
+                          &load_client_rules, &load_revoked}) {
     if (auto done = step(*context, settings); !done) return Unexpected(done.error());
   }
   return std::unique_ptr<TlsContext>(std::make_unique<OpenSslContext>(std::move(context)));

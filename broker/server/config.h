@@ -29,7 +29,9 @@ struct TlsConfig {
   std::string certificate_file;  // both empty: no TLS
   std::string key_file;
   std::string ca_file;
+  std::string crl_file;
   std::string client_certificate;  // "none", "optional", "required"
+  std::string user;                // pattern of a user name (net::fill_in); empty: no names from it
   std::string min_version;         // "1.2", "1.3"
   std::string ciphers;
 };
@@ -44,11 +46,41 @@ struct ListenerConfig {
   std::string websocket_path;
   bool proxy_protocol = false;
   std::optional<bool> allow_anonymous;  // auth's value where the listener says nothing
+  std::string auth;                     // who is asked, in that order; empty: all there are
   std::uint32_t max_connections = 0;    // 0: unlimited
   std::uint32_t max_packet_size = 0;    // never 0 after load
   Ack ack = Ack::quorum;
 
   bool has_tls() const { return !tls.certificate_file.empty(); }
+};
+
+struct JwtConfig {
+  std::string algorithm;  // "off", "HS256", "RS256", "ES256"
+  std::string key_file;
+  std::string jwks_file;
+  std::string jwks_url;
+  std::uint64_t jwks_refresh_ms = 0;
+  std::uint64_t jwks_max_age_ms = 0;
+  std::string issuer;    // empty: any
+  std::string audience;  // empty: any
+  std::uint32_t leeway_s = 0;
+  std::string user_claim, groups_claim, acl_claim, client_id_claim;
+
+  bool is_on() const { return algorithm != "off"; }
+};
+
+struct HttpAuthConfig {
+  std::string url;  // empty: none
+  std::string ca_file;
+  std::uint64_t timeout_ms = 0;
+  std::uint64_t cache_ms = 0;
+  std::uint32_t max_connections = 0;
+  std::string when_away;  // "refuse", "ignore"
+};
+
+struct AclConfig {
+  std::string file;
+  std::string mosquitto_file;
 };
 
 struct AuthConfig {
@@ -57,6 +89,11 @@ struct AuthConfig {
   std::optional<bool> allow_anonymous;
   std::uint32_t threads = 0;  // never 0 after load
   std::uint32_t max_pending = 0;
+  JwtConfig jwt;
+  HttpAuthConfig http;
+
+  // Somebody can tell who a client is.
+  bool has_source() const { return !password_file.empty() || jwt.is_on() || !http.url.empty(); }
 };
 
 struct HttpConfig {
@@ -141,6 +178,7 @@ struct LogConfig {
 struct Config {
   std::vector<ListenerConfig> listeners;
   AuthConfig auth;
+  AclConfig acl;
   HttpConfig http;
   MqttConfig mqtt;
   StoreConfig store;

@@ -10,6 +10,8 @@
 #include <map>
 #include <set>
 
+#include "broker/net/peer_info.h"
+#include "broker/server/auth_check.h"
 #include "broker/server/cluster_check.h"
 #include "broker/server/memory_size.h"
 #include "broker/server/settings.h"
@@ -40,6 +42,8 @@ class Checker {
     check_unique();
     check_cluster(config_,
                   [this](const std::string& path, const std::string& text) { add(path, text); });
+    check_auth(config_,
+               [this](const std::string& path, const std::string& text) { add(path, text); });
     check_files();
     return std::move(errors_);
   }
@@ -61,6 +65,13 @@ class Checker {
     }
     if (!l.has_tls() && l.tls.client_certificate != "none") {
       add(path_of(i, "tls.client_certificate"), "only a listener with tls.cert and tls.key has it");
+    }
+    if (l.tls.client_certificate == "none" && !(l.tls.user + l.tls.crl_file).empty()) {
+      add(path_of(i, l.tls.user.empty() ? "tls.crl" : "tls.user"),
+          "needs client certificates: set tls.client_certificate to optional or required");
+    }
+    if (const auto pattern = net::check_pattern(l.tls.user); !l.tls.user.empty() && !pattern) {
+      add(path_of(i, "tls.user"), pattern.error().message);
     }
     if (l.tls.client_certificate != "none" && l.tls.ca_file.empty()) {
       add(path_of(i, "tls.client_certificate"),
@@ -153,9 +164,10 @@ std::string name_of(const ListenerConfig& listener) {
 }
 
 bool nobody_can_connect(const Config& config) {
-  if (!config.auth.password_file.empty() || config.listeners.empty()) return false;
-  return std::all_of(config.listeners.begin(), config.listeners.end(),
-                     [](const ListenerConfig& l) { return l.allow_anonymous == false; });
+  if (config.auth.has_source() || config.listeners.empty()) return false;
+  return std::all_of(config.listeners.begin(), config.listeners.end(), [](const ListenerConfig& l) {
+    return l.allow_anonymous == false && l.tls.user.empty();
+  });
 }
 
 }  // namespace

@@ -67,6 +67,8 @@ constexpr Row<S> kSessionCounters[] = {
      "rejected_by_subscriber"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.",
      &S::dropped_not_authorized, "not_authorized"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.",
+     &S::dropped_not_receivable, "not_receivable"},
     {"roost_publishes_refused_total", "PUBLISHes refused, by cause.", &S::refused_disk_full,
      "disk_full"},
     {"roost_clients_refused_total", "Connections ended by us, by cause.",
@@ -75,8 +77,14 @@ constexpr Row<S> kSessionCounters[] = {
      "packet_too_large"},
     {"roost_clients_refused_total", "Connections ended by us, by cause.", &S::refused_protocol,
      "protocol"},
-    {"roost_subscriptions_refused_total", "Subscriptions over max_subscriptions_per_client.",
-     &S::refused_subscriptions},
+    {"roost_clients_refused_total", "Connections ended by us, by cause.", &S::access_ended,
+     "token_expired"},
+    {"roost_subscriptions_refused_total", "Filters refused, by cause.", &S::refused_subscriptions,
+     "max_subscriptions_per_client"},
+    {"roost_subscriptions_refused_total", "Filters refused, by cause.", &S::refused_filters,
+     "not_authorized"},
+    {"roost_subscriptions_refused_total", "Filters refused, by cause.", &S::filters_taken_away,
+     "not_authorized_any_more"},
 };
 constexpr Row<S> kSessionGauges[] = {
     {"roost_clients_connected", "Clients connected now.", &S::connected},
@@ -128,6 +136,7 @@ constexpr Row<G> kGateCounters[] = {
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_client_id,
      "client_id"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_busy, "busy"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_will, "will_topic"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::connect_timeouts,
      "timeout"},
     {"roost_publishers_paused_total", "Times a publisher waited for another core (back-pressure).",
@@ -201,38 +210,7 @@ void add_qos_counters(observe::Metrics& metrics, const Node& node) {
   }
 }
 
-using A = auth::AuthCounters;
-struct AuthRow {
-  const char* name;
-  const char* help;
-  std::atomic<std::uint64_t> A::*counter;
-};
-constexpr AuthRow kAuthCounters[] = {
-    {"roost_auth_accepted_total", "Clients let in.", &A::accepted},
-    {"roost_auth_accepted_anonymous_total", "Clients let in without a user name.",
-     &A::accepted_anonymous},
-    {"roost_auth_refused_password_total", "Unknown users and wrong passwords.",
-     &A::refused_password},
-    {"roost_auth_refused_anonymous_total", "Clients refused for want of a user name.",
-     &A::refused_anonymous},
-    {"roost_auth_refused_busy_total", "Clients refused because too many waited for a check.",
-     &A::refused_busy},
-    {"roost_auth_hashes_total", "Password hashes computed.", &A::hashes_computed},
-    {"roost_auth_cache_hits_total", "Passwords known again without hashing.", &A::cache_hits},
-    {"roost_auth_reloads_total", "Password files read again.", &A::reloads},
-    {"roost_auth_reload_failures_total", "Password files that could not be read again.",
-     &A::reload_failures},
-};
-
-void add_auth(observe::Metrics& metrics, const Node& node) {
-  const A& counters = node.authenticator->counters();
-  for (const AuthRow& row : kAuthCounters) {
-    metrics.add_counter(row.name, row.help, [&counters, member = row.counter] {
-      return static_cast<double>((counters.*member).load());
-    });
-  }
-  metrics.add_gauge("roost_auth_pending", "Password checks waiting or running.",
-                    [&counters] { return static_cast<double>(counters.pending.load()); });
+void add_log(observe::Metrics& metrics, const Node& node) {
   metrics.add_counter("roost_log_connection_lines_suppressed_total",
                       "Connection lines over log.max_connection_lines.", [&node] {
                         return static_cast<double>(node.connection_log.suppressed_total());
@@ -352,7 +330,8 @@ void add_metrics(observe::Metrics& metrics, const Node& node) {
     return n.on_core[core]->sessions.core().counters();
   });
   add_qos_counters(metrics, node);
-  add_auth(metrics, node);
+  add_auth_metrics(metrics, node);
+  add_log(metrics, node);
   add_store(metrics, node);
   add_process(metrics, node);
 }

@@ -8,7 +8,6 @@
 #include <memory>
 #include <vector>
 
-#include "broker/auth/password_authenticator.h"
 #include "broker/base/clock.h"
 #include "broker/core/cores.h"
 #include "broker/gates/gates.h"
@@ -17,6 +16,7 @@
 #include "broker/observe/metrics.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/server/config.h"
+#include "broker/server/node_auth.h"
 #include "broker/server/node_cluster.h"
 #include "broker/server/node_store.h"
 #include "broker/session/session_table.h"
@@ -36,7 +36,7 @@ struct NodeCore {
 
 struct Node {
   // `coordinator`: null: a node alone.
-  Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords,
+  Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
        std::unique_ptr<NodeStore> opened, std::unique_ptr<cluster::Coordinator> coordinator);
   ~Node();
 
@@ -45,7 +45,7 @@ struct Node {
   observe::RateBoundLog connection_log;
   SystemClock clock;
   core::Cores cores;
-  std::unique_ptr<auth::PasswordAuthenticator> authenticator;
+  std::unique_ptr<NodeAuth> auth;
   auth::NoEnhancedAuthenticator enhanced;
   routing::RoutingTable routing;
   session::SessionTables tables;
@@ -62,6 +62,7 @@ struct Node {
 
 // Registers every number of the node; `node` must outlive the last scrape.
 void add_metrics(observe::Metrics& metrics, const Node& node);
+void add_auth_metrics(observe::Metrics& metrics, const Node& node);
 void add_cluster_metrics(observe::Metrics& metrics, const Node& node);  // none of a node alone
 
 }  // namespace roost::server

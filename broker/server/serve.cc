@@ -65,8 +65,8 @@ void say_started(const Config& config, const Server& server) {
     anyone |= anonymous.value_or(false);
     loopback |= !anonymous.has_value();
   }
-  const char* door = anyone                               ? "anyone may connect (allow_anonymous)"
-                     : !config.auth.password_file.empty() ? "clients log in with a password"
+  const char* door = anyone                     ? "anyone may connect (allow_anonymous)"
+                     : config.auth.has_source() ? "clients log in"
                      : loopback ? "loopback only; for remote clients set auth.password_file or "
                                   "auth.allow_anonymous: true"
                                 : "nobody may connect; set auth.password_file or "
@@ -107,15 +107,19 @@ sigset_t block_signals() {
 }
 
 void wait_for_stop(const sigset_t& set, const Config& config, Server& server, Log& log) {
-  constexpr timespec kLook{0, 20'000'000};  // whether it has joined its cluster
+  constexpr timespec kLookIfJoined{0, 20'000'000};
+  constexpr timespec kLookAtFiles{1, 0};
   bool serves = !config.is_cluster();
   for (;;) {
     if (!serves && server.serve_if_joined()) {
       serves = true;
       say_started(config, server);
     }
-    const int number = serves ? sigwaitinfo(&set, nullptr) : sigtimedwait(&set, nullptr, &kLook);
-    if (number < 0) continue;
+    const int number = sigtimedwait(&set, nullptr, serves ? &kLookAtFiles : &kLookIfJoined);
+    if (number < 0) {
+      if (serves) server.look_for_changes();
+      continue;
+    }
     if (number == SIGHUP) {
       server.reload();
       continue;

@@ -9,6 +9,7 @@
 #include "broker/http/routes.h"
 #include "broker/server/admin_api.h"
 #include "broker/server/node.h"
+#include "broker/server/reloading.h"
 #include "broker/server/sys_publisher.h"
 
 namespace roost::server {
@@ -110,6 +111,7 @@ net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfi
     settings.tls->certificate_file = config.tls.certificate_file;
     settings.tls->key_file = config.tls.key_file;
     settings.tls->ca_file = config.tls.ca_file;
+    settings.tls->crl_file = config.tls.crl_file;
     settings.tls->min_version = config.tls.min_version;
     settings.tls->ciphers = config.tls.ciphers;
     const std::string& wanted = config.tls.client_certificate;
@@ -122,15 +124,15 @@ net::ListenerSettings net_settings(const ListenerConfig& config, const MqttConfi
 
 }  // namespace
 
-Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenticator> passwords,
+Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
            std::unique_ptr<NodeStore> opened, std::unique_ptr<cluster::Coordinator> coordinator)
     : config(wanted),
       log(to),
       connection_log(to, "connection", wanted.log.max_connection_lines),
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
-      authenticator(std::move(passwords)),
+      auth(std::move(door)),
       store(std::move(opened)),
-      gates_common{{}, *authenticator, enhanced, connection_log, clock},
+      gates_common{{}, auth->common(), enhanced, connection_log, clock},
       net_counters(wanted.threads),
       started_ms(clock.steady_ms()) {
   routing.shard_count = config.shards;
@@ -144,6 +146,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<auth::PasswordAuthenti
     on_core.push_back(
         std::make_unique<NodeCore>(core, cores, routing, tables, gates_common, net_counters[i]));
     NodeCore& made = *on_core.back();
+    made.gates.use(auth->rules());
     if (cluster == nullptr) {
       store->join(core, made.sessions);
     } else {
@@ -170,6 +173,7 @@ struct Server::Inside {
   std::unique_ptr<SysPublisher> sys;
   std::unique_ptr<http::Server> http;
   std::unique_ptr<AdminApi> admin;
+  std::unique_ptr<Reloading> reloading;
   bool started = false;
   bool stopped = false;
 };
@@ -186,9 +190,8 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log) {
 
 Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
                                              std::unique_ptr<NodeStore> store) {
-  auto passwords = auth::PasswordAuthenticator::open(
-      {config.auth.password_file, config.auth.threads, config.auth.max_pending});
-  if (!passwords) return Unexpected(passwords.error());
+  auto door = NodeAuth::open(config, log);
+  if (!door) return Unexpected(door.error());
   auto inside = std::make_unique<Inside>();
   std::unique_ptr<cluster::Coordinator> coordinator;
   if (config.is_cluster()) {
@@ -196,7 +199,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     if (!opened) return Unexpected(opened.error());
     coordinator = std::move(*opened);
   }
-  inside->node = std::make_unique<Node>(config, log, std::move(*passwords), std::move(store),
+  inside->node = std::make_unique<Node>(config, log, std::move(*door), std::move(store),
                                         std::move(coordinator));
   Node& node = *inside->node;
   // First: who can reach a listener finds the node by its socket, too.
@@ -214,10 +217,14 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     gate->limits.packet_size_max = wanted.max_packet_size;
     gate->connect_timeout_ms = config.mqtt.connect_timeout_ms;
     gate->ack = ack_mode(wanted.ack);
+    gate->authenticator = &node.auth->of(wanted);
+    gate->certificate_user = wanted.tls.user;
     gate->listener = opened->get();
     node.gate_listeners.push_back(std::move(gate));
     node.listeners.push_back(std::move(*opened));
   }
+  inside->reloading = std::make_unique<Reloading>(node);
+  inside->reloading->add_metrics(inside->metrics);
   add_metrics(inside->metrics, node);
   add_cluster_metrics(inside->metrics, node);
   inside->admin->add_metrics(inside->metrics);
@@ -315,21 +322,15 @@ void Server::stop(int grace_ms) {
   inside_->admin->stop();
   if (inside_->started) node.store->finish(kFinishLimitMs);
   if (inside_->http != nullptr) inside_->http->stop();
-  node.authenticator->stop();
+  node.auth->stop();
   if (inside_->started && node.cluster != nullptr) node.cluster->stop();
   node.cores.stop();
   for (auto& one : node.on_core) one->gates.close_all();
 }
 
-void Server::reload() {
-  Node& node = *inside_->node;
-  const auto reloaded = node.authenticator->reload();
-  if (reloaded) {
-    node.log.write(LogLevel::info, "reloaded the password file");
-  } else {
-    node.log.write(LogLevel::error, "kept the old passwords: " + reloaded.error().message);
-  }
-}
+void Server::reload() { inside_->reloading->reload_all(); }
+
+void Server::look_for_changes() { inside_->reloading->reload_changed(); }
 
 std::vector<std::string> Server::listening() const {
   std::vector<std::string> lines;

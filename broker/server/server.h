@@ -38,8 +38,10 @@ class Server {
   // No new clients; the present ones are told (v5: 0x8B), their last bytes flushed for at most
   // `grace_ms`; then everything ends. Idempotent.
   void stop(int grace_ms = 1000);
-  // Reads the password file again; what fails is logged and the old one stays.
+  // Reads passwords, rules and certificates again; what fails is logged, and the old goes on.
   void reload();
+  // Reads again what has changed on disk; call it about once a second. Any thread but a core's.
+  void look_for_changes();
 
   // "mqtt on 127.0.0.1:1883" and so on, for the start message.
   std::vector<std::string> listening() const;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may come in and what they may do, as the settings say: whom each listener asks, the rules
+// about topics, and the files that they are read from, which may change while the node runs.
+// Thread: the owner's, except where said.
+// Owner: Node.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/auth/chain.h"
+#include "broker/auth/password_authenticator.h"
+#include "broker/auth/rules.h"
+#include "broker/base/log.h"
+#include "broker/server/auth_check.h"
+#include "broker/server/config.h"
+
+namespace roost::server {
+
+// Something that is read from files, and again when they change or SIGHUP comes.
+struct Reloadable {
+  std::string what;  // "the password file users.pw"
+  std::vector<std::string> files;
+  std::function<Result<void>()> reload;  // an error: the old goes on
+};
+
+class NodeAuth {
+ public:
+  // Errors: of the files, with what to do.
+  static Result<std::unique_ptr<NodeAuth>> open(const Config& config, Log& log);
+  ~NodeAuth();
+
+  // Whom that listener asks; lasts as long as this.
+  auth::Authenticator& of(const ListenerConfig& listener);
+  // Of listeners that don't say otherwise.
+  auth::Authenticator& common() { return *chains_.front().chain; }
+  // Null: everybody may do everything.
+  auth::RulesPtr rules() const { return rules_; }
+  // `changed` is called when there are new rules.
+  std::vector<Reloadable> reloadables(std::function<void(auth::RulesPtr)> changed);
+  // Answers all that waits; any later request is refused.
+  void stop();
+
+  const std::vector<const auth::ChainCounters*>& chains() const { return chain_counters_; }
+  const auth::PasswordAuthenticator* passwords() const { return passwords_.get(); }  // or null
+
+ private:
+  struct Listed {
+    std::vector<AuthSource> sources;
+    std::unique_ptr<auth::Chain> chain;
+  };
+  NodeAuth(const Config& config, Log& log);
+
+  auth::Chain& chain_of(const std::vector<AuthSource>& sources);
+  Result<void> read_rules();
+
+  const AuthConfig auth_;
+  const AclConfig acl_;
+  Log& log_;
+  std::unique_ptr<auth::PasswordAuthenticator> passwords_;
+  auth::RulesPtr rules_;
+  std::vector<Listed> chains_;
+  std::vector<const auth::ChainCounters*> chain_counters_;
+};
+
+}  // namespace roost::server
