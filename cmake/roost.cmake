@@ -137,7 +137,7 @@ function(roost_benches)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE roost_warnings roost_options roost_gates roost_session roost_routing roost_storage roost_cluster roost_peer
+    target_link_libraries(${name} PRIVATE roost_warnings roost_options roost_gates roost_session roost_routing roost_auth roost_storage roost_cluster roost_peer
                           roost_mqtt roost_core benchmark::benchmark benchmark::benchmark_main)
     add_dependencies(benches ${name})
   endforeach()
