@@ -93,6 +93,10 @@ endfunction()
 function(roost_fuzzers)
   add_custom_target(fuzzers)
   file(GLOB fuzzed CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/broker/auth/mosquitto_acl.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/network.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/rule*.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/topic_pattern.cc
     ${CMAKE_SOURCE_DIR}/broker/base/*.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/interest_frames.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/peer_frames.cc
@@ -118,7 +122,7 @@ function(roost_fuzzers)
   list(FILTER fuzzed EXCLUDE REGEX "/router(_peers)?\\.cc$")
   add_library(roost_fuzzed STATIC ${fuzzed})
   target_include_directories(roost_fuzzed PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers OpenSSL::Crypto wslay)
+  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers OpenSSL::Crypto wslay yaml-cpp)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
@@ -137,7 +141,7 @@ function(roost_benches)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE roost_warnings roost_options roost_gates roost_session roost_routing roost_storage roost_cluster roost_peer
+    target_link_libraries(${name} PRIVATE roost_warnings roost_options roost_gates roost_session roost_routing roost_auth roost_storage roost_cluster roost_peer
                           roost_mqtt roost_core benchmark::benchmark benchmark::benchmark_main)
     add_dependencies(benches ${name})
   endforeach()

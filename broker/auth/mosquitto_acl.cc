@@ -2,6 +2,8 @@
 // mosquitto's ACL file, read as mosquitto 2.0 reads it; tests/system/acl_test.py proves it there.
 #include <algorithm>
 #include <optional>
+#include <tuple>
+#include <unordered_map>
 
 #include "broker/auth/faults.h"
 #include "broker/auth/rule_set.h"
@@ -50,9 +52,10 @@ class Reader {
 
   Result<RulesPtr> finish() && {
     if (!faults_.empty()) return faults_.as_error(ErrorKind::invalid_argument);
-    // What is about the user goes before patterns, and denies before the rest of either.
+    // What is about the user goes before patterns, and denies before the rest of either. A user's
+    // lines together, because they are asked together.
     std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-      return std::pair(a.is_pattern, a.rule.allow) < std::pair(b.is_pattern, b.rule.allow);
+      return std::tuple(a.user, a.rule.allow) < std::tuple(b.user, b.rule.allow);
     });
     parts_.rules.reserve(entries_.size());
     for (Entry& entry : entries_) parts_.rules.push_back(std::move(entry.rule));
@@ -64,12 +67,14 @@ class Reader {
  private:
   struct Entry {
     Rule rule;
-    bool is_pattern = false;
+    std::uint32_t user = 0;  // in the order of the file
   };
+  static constexpr std::uint32_t kPattern = 0xFFFFFFFF;
 
   void read_user(std::string_view rest, int line) {
     user_ = without_blanks(rest);
     if (user_.empty()) faults_.add(line, "user: expected a name");
+    user_number_ = user_numbers_.emplace(user_, user_numbers_.size() + 1).first->second;
   }
 
   void read_topic(bool is_pattern, std::string_view rest, int line) {
@@ -104,7 +109,7 @@ class Reader {
       rule.conditions = std::make_unique<Conditions>();
       rule.conditions->users.push_back(Glob::exact(user_));  // "": who has no name
     }
-    entries_.push_back({std::move(rule), is_pattern});
+    entries_.push_back({std::move(rule), is_pattern ? kPattern : user_number_});
   }
 
   static std::optional<Rights> rights_of(std::string_view access) {
@@ -119,6 +124,8 @@ class Reader {
   Faults faults_;
   std::vector<Entry> entries_;
   std::string_view user_;  // of the text
+  std::uint32_t user_number_ = 0;
+  std::unordered_map<std::string_view, std::uint32_t> user_numbers_;
 };
 
 }  // namespace

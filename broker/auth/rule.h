@@ -43,10 +43,16 @@ inline constexpr Rights bit_of(Right right) {
 }
 inline constexpr Rights kAllRights = 0b1111;
 
+struct GroupName {
+  static constexpr std::uint32_t kOnlyTokens = 0xFFFFFFFF;  // no group of the file
+  std::string name;
+  std::uint32_t number = kOnlyTokens;  // among the file's groups; RuleSet finds it
+};
+
 // Of each kind that says something one entry must fit; users and groups are one kind.
 struct Conditions {
-  Globs users;                      // the exact "": who has no user name
-  std::vector<std::string> groups;  // of the file or of the identity
+  Globs users;                    // the exact "": who has no user name
+  std::vector<GroupName> groups;  // of the file or of the identity
   Globs client_ids, common_names, listeners;
   std::vector<Network> networks;
 

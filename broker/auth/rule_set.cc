@@ -123,14 +123,23 @@ RuleSet::RuleSet(RuleSetParts parts) : parts_(std::move(parts)) {
 }
 
 void RuleSet::index_groups() {
+  ByName<Index> numbers;
   for (Index i = 0; i < parts_.groups.size(); ++i) {
     const Group& group = parts_.groups[i];
-    group_numbers_.emplace(group.name, i);
+    numbers.emplace(group.name, i);
     if (!all_exact(group.members)) groups_of_shapes_.push_back(i);
     for (const Glob& member : group.members) {
       if (!member.is_exact()) continue;
       Indices& groups = users_[member.text()].groups;
       if (groups.empty() || groups.back() != i) groups.push_back(i);
+    }
+  }
+  for (Rule& rule : parts_.rules) {
+    if (!rule.conditions) continue;
+    for (GroupName& group : rule.conditions->groups) {
+      if (const auto found = numbers.find(group.name); found != numbers.end()) {
+        group.number = found->second;
+      }
     }
   }
 }
@@ -154,15 +163,13 @@ void RuleSet::index_rules() {
   }
 }
 
-bool RuleSet::is_in_group(const Asked& asked, const std::string& name) const {
+bool RuleSet::is_in_group(const Asked& asked, const GroupName& group) const {
   const auto& theirs = asked.who.identity.groups;
-  if (std::find(theirs.begin(), theirs.end(), name) != theirs.end()) return true;
-  const auto found = group_numbers_.find(name);
-  if (found == group_numbers_.end()) return false;
-  const Index number = found->second;
-  if (asked.user != nullptr && is_sorted_in(asked.user->groups, number)) return true;
-  return is_sorted_in(groups_of_shapes_, number) &&
-         any_fits(parts_.groups[number].members, asked.who.identity.user_name);
+  if (std::find(theirs.begin(), theirs.end(), group.name) != theirs.end()) return true;
+  if (group.number == GroupName::kOnlyTokens) return false;
+  if (asked.user != nullptr && is_sorted_in(asked.user->groups, group.number)) return true;
+  return is_sorted_in(groups_of_shapes_, group.number) &&
+         any_fits(parts_.groups[group.number].members, asked.who.identity.user_name);
 }
 
 bool RuleSet::is_about(const Rule& rule, const Asked& asked) const {
@@ -179,7 +186,7 @@ bool RuleSet::is_about(const Rule& rule, const Asked& asked) const {
     const bool is_named =
         any_fits(about.users, identity.user_name) ||
         std::any_of(about.groups.begin(), about.groups.end(),
-                    [&](const std::string& name) { return is_in_group(asked, name); });
+                    [&](const GroupName& group) { return is_in_group(asked, group); });
     if (!is_named) return false;
   }
   return about.networks.empty() ||
@@ -199,9 +206,12 @@ RuleSet::Decision RuleSet::decide(Right right, const Subject& who, std::string_v
   }
   Candidates candidates(*this, asked);
   while (const Rule* rule = candidates.next()) {
-    if ((rule->rights & bit_of(right)) == 0 || !is_about(*rule, asked)) continue;
+    if ((rule->rights & bit_of(right)) == 0) continue;
+    // The topic first: most rules are about another one, and it is what costs least.
     for (const TopicPattern& pattern : rule->topics) {
-      if (matches_topic(*rule, pattern, who, topic)) return {rule->allow, rule, &pattern};
+      if (!matches_topic(*rule, pattern, who, topic)) continue;
+      if (!is_about(*rule, asked)) break;
+      return {rule->allow, rule, &pattern};
     }
   }
   return by_default(right);

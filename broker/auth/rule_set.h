@@ -58,7 +58,7 @@ class RuleSet final : public Rules {
 
   void index_groups();
   void index_rules();
-  bool is_in_group(const Asked& asked, const std::string& name) const;
+  bool is_in_group(const Asked& asked, const GroupName& group) const;
   bool is_about(const Rule& rule, const Asked& asked) const;
   Decision decide(Right right, const Subject& who, std::string_view topic) const;
   Decision decide_filter(const Asked& asked, std::string_view filter) const;
@@ -68,7 +68,6 @@ class RuleSet final : public Rules {
   RuleSetParts parts_;
   ByName<User> users_;
   ByName<Indices> client_ids_;
-  ByName<Index> group_numbers_;
   std::vector<Index> groups_of_shapes_;  // with a star among their members
   Indices general_;
   bool asks_on_receive_ = false;

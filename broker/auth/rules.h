@@ -36,8 +36,9 @@ class Rules {
   };
 
   virtual ~Rules() = default;
-  // `topic`: a topic name; for Right::subscribe a filter, without "$share/group/". No allocation
-  // where no placeholder of a rule that applies has to be filled in.
+  // `topic`: a valid topic name; for Right::subscribe a valid filter, without "$share/group/".
+  // Topic names are compared without allocation, but where a deny meets a value that can't stand
+  // in a topic (README.md); filters are filled in.
   virtual bool allows(Right right, const Subject& who, std::string_view topic) const = 0;
   // The same, in words.
   virtual Explanation explain(Right right, const Subject& who, std::string_view topic) const = 0;
@@ -49,11 +50,13 @@ class Rules {
 using RulesPtr = std::shared_ptr<const Rules>;
 
 // `name`: of the file, for errors and explanations ("acl.yaml:12: ...").
-// Errors: invalid_argument with file, line, what was found and what is allowed.
+// A YAML list alone is rules without groups of their own: what a token brings, as JSON too.
+// Errors: invalid_argument with file, line, what was found and what is allowed; larger than 4 MiB
+// of YAML or 16 MiB of mosquitto's.
 Result<RulesPtr> parse_rules(std::string_view yaml, std::string_view name);
 Result<RulesPtr> parse_mosquitto_acl(std::string_view text, std::string_view name);
 
-// Errors: not_found, permission_denied, io, and those of parsing.
+// Errors: those of base::read_file, and those of parsing.
 Result<RulesPtr> read_rules(const std::string& path);
 Result<RulesPtr> read_mosquitto_acl(const std::string& path);
 

@@ -264,7 +264,7 @@ class Reader {
       about.users.push_back(Glob::exact(""));
     } else if (key == "groups") {
       each_word(value, path, line, [&](const std::string& word, int at) {
-        about.groups.push_back(word);
+        about.groups.push_back({word});
         if (has_groups_ && !group_names_.contains(word)) {
           faults_.add(at, path + " has " + quoted(word) + ", which groups: doesn't know; a group" +
                               " whose members tokens name stands there as \"" + word + ": []\"");

@@ -221,6 +221,49 @@ TEST(Rules, OrderHoldsAcrossTheIndex) {
   EXPECT_TRUE(allows(list, Right::publish, "b", named("zoe"), "c2"));
 }
 
+TEST(Rules, NobodyGetsByADenyByHisName) {
+  const auto list = rules(R"(
+- {deny: [publish, subscribe, receive], topics: ["dev/%c/key/#", "of/x-%u/#"]}
+- {deny: [publish, subscribe], topics: "%cn/#", listeners: tls}
+- {allow: [publish, subscribe], topics: ["#", "$SYS/#"]}
+)");
+  const Identity ann = named("ann");
+  EXPECT_FALSE(allows(list, Right::publish, "dev/c1/key", ann));
+  EXPECT_TRUE(allows(list, Right::publish, "dev/c2/key", ann));
+  EXPECT_FALSE(allows(list, Right::subscribe, "dev/+/key", ann)) << "a wildcard neither";
+  for (const char* id : {"c/1", "+", "#", "c+", "/"}) {
+    const std::string own = "dev/" + std::string(id) + "/key";
+    if (own.find_first_of("+#") == std::string::npos) {
+      EXPECT_FALSE(allows(list, Right::publish, own, ann, id));
+      EXPECT_FALSE(allows(list, Right::receive, own, ann, id));
+    }
+    EXPECT_FALSE(allows(list, Right::publish, "dev/c1/key", ann, id)) << id;
+    EXPECT_FALSE(allows(list, Right::subscribe, "dev/c2/a", ann, id)) << id;
+    EXPECT_TRUE(allows(list, Right::publish, "home/dev", ann, id)) << id;
+  }
+  EXPECT_FALSE(allows(list, Right::publish, "of/x-ann/a")) << "without a name, all below";
+  EXPECT_TRUE(allows(list, Right::publish, "of", named("bob")));
+  Identity tls = ann;
+  tls.listener = "tls";
+  for (const char* topic : {"a", "$SYS/a", "$SYS/#", "#"}) {
+    EXPECT_FALSE(allows(list, Right::subscribe, topic, tls)) << "no certificate, nothing";
+    EXPECT_TRUE(allows(list, Right::subscribe, "$SYS/#", ann));
+  }
+}
+
+TEST(Rules, AValueNeverAllowsMoreThanItsLevel) {
+  const auto list = rules(R"([{allow: all, topics: ["%c/#", "dev/%u/a", "site/%{site}/#"]}])");
+  for (const char* id : {"+", "#", "a/b", "$SYS", ""}) {
+    Identity who = named(id);
+    who.claims = {{"site", id}};
+    for (const char* topic : {"#", "+/#", "$SYS/#", "a/#", "a/b/#", "dev/#", "dev/+/a", "dev/a/b/a",
+                              "site/+", "site/#", "site/a/b", "/a", "dev//a", "site//a"}) {
+      EXPECT_FALSE(allows(list, Right::subscribe, topic, who, id)) << id << " " << topic;
+      EXPECT_FALSE(allows(list, Right::publish, topic, who, id)) << id << " " << topic;
+    }
+  }
+}
+
 TEST(Rules, SayWhichDecided) {
   const auto list = rules(
       "rules:\n"
