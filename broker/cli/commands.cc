@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"restore", run_restore, "make a data directory of a backup"},
     {"cluster", run_cluster, "show the cluster, remove a node, move leaders"},
     {"drain", run_drain, "let a node hand over, send its clients off and end"},
+    {"explain", run_explain, "say by which rule a client may do something, or not"},
     {"inspect", run_inspect, "show what a stopped data directory or a backup holds"},
 };
 

@@ -37,7 +37,7 @@ struct RelayOpen {
   std::string assigned_client_id;  // where CONNECT has none
   // What it was let in as, where something depends on it.
   bool has_identity = false;
-  auth::Identity identity;
+  auth::Identity identity = {};
 };
 
 // A clean session: it runs at the front, under this generation.

@@ -53,6 +53,7 @@ json::value json_of(const BackupState& state) {
 AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
     : node_(node),
       cluster_(cluster),
+      explain_(node),
       backup_(node.config, node.clock, node.store->store(), node.log) {
   http::Settings settings;
   settings.unix_path = admin::socket_path(node.config.data_dir);
@@ -82,6 +83,7 @@ std::vector<http::Route> AdminApi::routes() {
       {"POST", "/api/v1/drain", [this](const http::Request&) { return drain(); }},
   };
   for (http::Route& route : cluster_.routes()) all.push_back(std::move(route));
+  for (http::Route& route : explain_.routes()) all.push_back(std::move(route));
   return all;
 }
 

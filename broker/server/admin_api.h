@@ -16,6 +16,7 @@
 #include "broker/observe/metrics.h"
 #include "broker/server/backup_job.h"
 #include "broker/server/cluster_api.h"
+#include "broker/server/explain_api.h"
 
 namespace roost::server {
 
@@ -42,6 +43,7 @@ class AdminApi {
 
   Node& node_;
   ClusterApi cluster_;
+  ExplainApi explain_;
   BackupJob backup_;
   std::function<void()> stop_;
   bool is_draining_ = false;            // the API's own thread

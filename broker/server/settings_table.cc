@@ -85,7 +85,7 @@ std::vector<Setting> listener_settings() {
   };
 }
 
-std::vector<Setting> service_settings() {
+std::vector<Setting> auth_settings() {
   return {
       {"auth.password_file", Kind::file, "", CONFIG_FIELD(auth.password_file),
        "Users and their password hashes; `roost passwd FILE USER` writes it, SIGHUP reads it "
@@ -131,6 +131,11 @@ std::vector<Setting> service_settings() {
        "Where it has rules of its own, as in acl.file, by which alone the client is judged then."},
       {"auth.jwt.client_id_claim", Kind::text, "", CONFIG_FIELD(auth.jwt.client_id_claim),
        "Where it has the client id that it is good for; empty: it is good for any."},
+  };
+}
+
+std::vector<Setting> more_auth_settings() {
+  return {
       {"auth.http.url", Kind::text, "", CONFIG_FIELD(auth.http.url),
        "https:// or http:// address that is asked by POST whether a client may come in."},
       {"auth.http.ca", Kind::file, "", CONFIG_FIELD(auth.http.ca_file),
@@ -151,6 +156,11 @@ std::vector<Setting> service_settings() {
        "clients that are connected. Without one everybody may do everything but publish to $SYS."},
       {"acl.mosquitto_file", Kind::file, "", CONFIG_FIELD(acl.mosquitto_file),
        "The same as a file of mosquitto's acl_file, instead."},
+  };
+}
+
+std::vector<Setting> service_settings() {
+  return {
       {"http.address", Kind::text, "127.0.0.1", CONFIG_FIELD(http.address),
        "Where /metrics, /livez and /readyz are served; \"*\" is every address. They have no "
        "password: keep them inside."},
@@ -306,7 +316,8 @@ std::vector<Setting> mqtt_settings() {
 
 std::vector<Setting> build_table() {
   std::vector<Setting> table = listener_settings();
-  for (auto& part : {service_settings(), cluster_settings(), mqtt_settings()}) {
+  for (auto& part : {auth_settings(), more_auth_settings(), service_settings(), cluster_settings(),
+                     mqtt_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

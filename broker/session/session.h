@@ -47,6 +47,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::uint64_t origin() const { return origin_; }  // hash64(client id), for No Local
   bool is_durable() const { return stored_ != nullptr && stored_->durable; }
   bool is_connected() const { return link_ != nullptr; }
+  const Access* access() const { return access_; }  // null: it may do everything
   // CONNACK waits for the shard's log: nothing may be handled yet.
   bool is_opening() const { return opening_ != nullptr; }
   std::size_t queue_size() const;

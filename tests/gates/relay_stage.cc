@@ -105,7 +105,11 @@ void StageLog::commit_all() {
 // --- nodes ---
 
 RelayStage::Node::Node(RelayStage& stage, std::size_t number)
-    : cores(kCores, stage.clock), cluster(stage, number), inbox(cores), hosts(stage.clock) {
+    : cores(kCores, stage.clock),
+      common{{}, authenticator, enhanced, connection_log, stage.clock},
+      cluster(stage, number),
+      inbox(cores),
+      hosts(stage.clock) {
   listener.name = "door";
   if (stage.settings.publishes) {
     routing.feed = std::make_unique<routing::InterestFeed>(routing.shards, routing.volatiles);

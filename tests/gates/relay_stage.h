@@ -156,7 +156,7 @@ class RelayStage {
     auth::NoEnhancedAuthenticator enhanced;
     routing::RoutingTable routing;
     session::SessionTables tables;
-    GatesCommon common{{}, authenticator, enhanced, connection_log, clock};
+    GatesCommon common;
     StageCluster cluster;
     PeerInbox inbox;
     std::vector<net::NetCounters> net_counters{kCores};

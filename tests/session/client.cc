@@ -32,6 +32,7 @@ void Client::connect(const Hello& hello) {
   version_ = sent.version;
   links_.push_back(std::make_unique<FakeLink>(version_));
   link_ = links_.back().get();
+  link_->set_access(access);
   close_told_ = false;
   const mqtt::Properties& wishes = sent.properties;
   receive_max_ = wishes.receive_maximum;

@@ -76,6 +76,7 @@ class Client {
   bool manual = false;
   // Of the listener that its next CONNECT comes through.
   session::AckMode ack_mode = session::AckMode::quorum;
+  session::Access* access = nullptr;  // of its next CONNECT; null: everything is allowed
 
  private:
   void settle() {

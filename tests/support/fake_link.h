@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/mqtt/packet.h"
+#include "broker/session/access.h"
 #include "broker/session/link.h"
 
 namespace roost::support {
@@ -27,9 +28,12 @@ class FakeLink final : public session::Link {
   // Congested from now on, or after `packets` more; std::nullopt: never.
   void congest_after(std::optional<std::size_t> packets) { packets_left_ = packets; }
 
+  void set_access(session::Access* access) { access_ = access; }
+
   std::uint8_t* room(std::size_t size) override;
   void send_payload(ByteView payload, const routing::MessagePtr& owner) override;
   bool is_congested() const override { return packets_left_ == std::size_t{0}; }
+  session::Access* access() override { return access_; }
   void close(std::string_view why) override;
 
  private:
@@ -37,6 +41,7 @@ class FakeLink final : public session::Link {
   std::vector<std::uint8_t> bytes_;             // not taken yet
   std::deque<std::vector<std::uint8_t>> kept_;  // taken: packets look into them
   std::optional<std::size_t> packets_left_;
+  session::Access* access_ = nullptr;
   bool closed_ = false;
   std::string why_;
 };
