@@ -42,14 +42,35 @@ std::vector<std::string> files_of(const std::vector<Reloadable>& all) {
 
 }  // namespace
 
-Reloading::Reloading(Node& node)
-    : node_(node), all_(reloadables_of(node)), watch_(files_of(all_)) {}
+Reloading::Reloading(Node& node) : node_(node), all_(reloadables_of(node)), watch_(files_of(all_)) {
+  look_at_certificates();
+}
+
+// Once a day, in words that can be acted on.
+void Reloading::look_at_certificates() {
+  constexpr std::int64_t kDayS = 86'400, kSoonS = 14 * kDayS;
+  const std::int64_t now_s = node_.clock.wall_ms() / 1000;
+  if (now_s < certificates_seen_s_ + kDayS) return;
+  certificates_seen_s_ = now_s;
+  for (const auto& listener : node_.listeners) {
+    if (listener->settings().tls == nullptr) continue;
+    const std::int64_t left_s = listener->certificate_expires_at_s() - now_s;
+    if (left_s > kSoonS) continue;
+    const std::string& file = listener->settings().tls->certificate_file;
+    const std::string when = left_s <= 0 ? "has expired: clients refuse it"
+                                         : "expires in " + std::to_string(left_s / kDayS) + " days";
+    node_.log.write(left_s <= 0 ? LogLevel::error : LogLevel::warn,
+                    "the certificate " + file + " of listener " + listener->settings().name + " " +
+                        when + "; renew it, the new file is taken without a restart");
+  }
+}
 
 void Reloading::reload_all() {
   for (const Reloadable& one : all_) reload(one);
 }
 
 void Reloading::reload_changed() {
+  look_at_certificates();
   const std::vector<std::string> changed = watch_.look();
   if (changed.empty()) return;
   const auto has_changed = [&](const std::string& file) {
@@ -64,6 +85,7 @@ void Reloading::reload(const Reloadable& one) {
   const auto reloaded = one.reload();
   (reloaded ? done_ : failed_).add();
   if (reloaded) {
+    certificates_seen_s_ = 0;
     node_.log.write(LogLevel::info, "reloaded " + one.what);
   } else {
     node_.log.write(LogLevel::error,

@@ -29,11 +29,13 @@ class Reloading {
 
  private:
   void reload(const Reloadable& one);
+  void look_at_certificates();
 
   Node& node_;
   std::vector<Reloadable> all_;
   base::FileWatch watch_;
   Counter done_, failed_;
+  std::int64_t certificates_seen_s_ = 0;  // Unix time of the last look at when they expire
 };
 
 }  // namespace roost::server

@@ -26,8 +26,8 @@ class Certificates:
     def _key(self, path):
         self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path)
 
-    def issue(self, name, extension="keyUsage=digitalSignature"):
-        """(certificate, key) signed by the authority."""
+    def issue(self, name, extension="keyUsage=digitalSignature", days=2):
+        """(certificate, key) signed by the authority; negative days: expired."""
         cert, key, request = (self._path(name + end) for end in (".pem", ".key", ".csr"))
         extensions = self._path(name + ".ext")
         with open(extensions, "w", encoding="ascii") as out:
@@ -35,8 +35,24 @@ class Certificates:
         self._key(key)
         self._openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={name}")
         self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key,
-                      "-CAcreateserial", "-out", cert, "-days", "2", "-extfile", extensions)
+                      "-CAcreateserial", "-out", cert, "-days", str(days), "-extfile",
+                      extensions)
         return cert, key
+
+    def revoke(self, certificates):
+        """The path of the authority's list of revoked certificates, with these and earlier ones."""
+        config, database = self._path("crl.cnf"), self._path("index.txt")
+        if not os.path.exists(database):
+            with open(database, "w", encoding="ascii"):
+                pass
+            with open(config, "w", encoding="ascii") as out:
+                out.write(f"[ca]\ndefault_ca = a\n[a]\ndatabase = {database}\n"
+                          "default_md = sha256\ndefault_crl_days = 2\n")
+        signer = ["-config", config, "-cert", self.ca, "-keyfile", self.ca_key]
+        for certificate in certificates:
+            self._openssl("ca", *signer, "-revoke", certificate)
+        self._openssl("ca", *signer, "-gencrl", "-out", self._path("revoked.pem"))
+        return self._path("revoked.pem")
 
     def listener(self, **more):
         return {"tls": {"cert": self.cert, "key": self.key, **more}}
