@@ -305,7 +305,8 @@ TEST(JwtVerifier, ATokenOfOneClientIsNoneForAnother) {
   JwtSettings settings = settings_for(JwtAlgorithm::hs256);
   settings.client_id_claim = "client_id";
   const auto payload = [](std::string_view value) {
-    return R"({"sub":"ann","iss":"https://issuer.test","aud":"roost","exp":1800000060,"client_id":)" +
+    return R"({"sub":"ann","iss":"https://issuer.test","aud":"roost","exp":1800000060,)"
+           R"("client_id":)" +
            std::string(value) + "}";
   };
   EXPECT_EQ(judge_payload(payload("\"sensor-17\""), settings).fault, JwtFault::none);
