@@ -27,6 +27,8 @@ using mqtt::ReasonCode;
 using TokenPtr = std::unique_ptr<jwt_t, decltype(&::jwt_free)>;
 using TextPtr = std::unique_ptr<char, decltype(&std::free)>;
 
+constexpr std::string_view kForged = "the token's signature is wrong";
+
 // A JWS (RFC 7515, 7.1) taken apart; views of the token.
 struct Parts {
   std::string_view header, payload, signature;
@@ -139,8 +141,14 @@ Result<JwtVerifier> JwtVerifier::make(JwtSettings settings) {
   return JwtVerifier(std::move(settings));
 }
 
-JwtVerdict JwtVerifier::verify(const AuthRequest& request, const JwtKeys& keys,
-                               std::uint64_t now_s) const {
+struct JwtVerifier::Screened {
+  std::string_view signed_text;  // of the token
+  std::string signature;         // decoded
+  const JwtKey* key = nullptr;
+};
+
+JwtVerdict JwtVerifier::look_at(const AuthRequest& request, const JwtKeys& keys,
+                                Screened& screened) const {
   constexpr std::string_view kNoToken = "the password is no JSON web token";
   if (!request.password) return refused(JwtFault::not_a_token, kNoToken);
   const std::string& token = *request.password;
@@ -151,7 +159,7 @@ JwtVerdict JwtVerifier::verify(const AuthRequest& request, const JwtKeys& keys,
   const auto header = parts ? read_header(parts->header) : std::nullopt;
   // libjwt writes behind the end of an empty part, and takes any character for base64.
   const auto payload = header ? decode_base64url(parts->payload) : std::nullopt;
-  const auto signature = payload ? decode_base64url(parts->signature) : std::nullopt;
+  auto signature = payload ? decode_base64url(parts->signature) : std::nullopt;
   if (!signature) return refused(JwtFault::not_a_token, kNoToken);
   if (header->algorithm != to_text(settings_.algorithm)) {
     return refused(JwtFault::algorithm, "the token's algorithm is not the configured one");
@@ -159,17 +167,37 @@ JwtVerdict JwtVerifier::verify(const AuthRequest& request, const JwtKeys& keys,
   if (!header->is_plain) {
     return refused(JwtFault::algorithm, "the token's header demands an extension");
   }
-  const JwtKey* const key = keys.find(settings_.algorithm, header->key_id);
-  if (key == nullptr) return refused(JwtFault::key, "no key, or more than one, fits the token");
-  constexpr std::string_view kForged = "the token's signature is wrong";
   if (payload->empty() || signature->empty() || payload->find('\0') != payload->npos) {
     return refused(JwtFault::signature, kForged);
   }
-  if (key->algorithm == JwtAlgorithm::hs256 &&
-      !hmac_fits(key->material, parts->signed_text, *signature)) {
+  screened.key = keys.find(settings_.algorithm, header->key_id);
+  if (screened.key == nullptr) {
+    return refused(JwtFault::key, "no key, or more than one, fits the token");
+  }
+  screened.signed_text = parts->signed_text;
+  screened.signature = std::move(*signature);
+  return {};
+}
+
+std::optional<JwtVerdict> JwtVerifier::screen(const AuthRequest& request,
+                                              const JwtKeys& keys) const {
+  Screened screened;
+  JwtVerdict verdict = look_at(request, keys, screened);
+  if (verdict.fault == JwtFault::none) return std::nullopt;
+  return verdict;
+}
+
+JwtVerdict JwtVerifier::verify(const AuthRequest& request, const JwtKeys& keys,
+                               std::uint64_t now_s) const {
+  Screened screened;
+  JwtVerdict verdict = look_at(request, keys, screened);
+  if (verdict.fault != JwtFault::none) return verdict;
+  const JwtKey& key = *screened.key;
+  if (key.algorithm == JwtAlgorithm::hs256 &&
+      !hmac_fits(key.material, screened.signed_text, screened.signature)) {
     return refused(JwtFault::signature, kForged);
   }
-  const auto claims = open_token(token, *key);
+  const auto claims = open_token(*request.password, key);
   if (!claims) return refused(JwtFault::signature, kForged);
   return judge_claims(*claims, request, settings_, now_s);
 }

@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "broker/auth/authenticator.h"
 #include "broker/auth/jwt_keys.h"
@@ -52,12 +54,16 @@ class JwtVerifier {
   // Errors: invalid_argument (a limit above what is allowed, no claim for the user name).
   static Result<JwtVerifier> make(JwtSettings settings);
 
-  // The token is the password. `now_s`: Unix time.
+  // What can be said without a signature's arithmetic: no token, not ours, no key. Nothing: verify.
+  std::optional<JwtVerdict> screen(const AuthRequest& request, const JwtKeys& keys) const;
+  // The token is the password. `now_s`: Unix time. Screens it first.
   JwtVerdict verify(const AuthRequest& request, const JwtKeys& keys, std::uint64_t now_s) const;
   const JwtSettings& settings() const { return settings_; }
 
  private:
+  struct Screened;
   explicit JwtVerifier(JwtSettings settings) : settings_(std::move(settings)) {}
+  JwtVerdict look_at(const AuthRequest& request, const JwtKeys& keys, Screened& screened) const;
 
   JwtSettings settings_;
 };
