@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/auth/request_identity.h"
+#include "broker/mqtt/utf8.h"
 
 namespace roost::auth {
 
@@ -127,8 +128,9 @@ JwtVerdict judge_claims(const json::object& claims, const AuthRequest& request,
     return refused(JwtFault::claims, why);
   }
   const json::value* const user = claims.if_contains(settings.user_name_claim);
-  if (user == nullptr || !user->is_string() || user->get_string().empty()) {
-    return refused(JwtFault::claims, "the token has no user name");
+  if (user == nullptr || !user->is_string() || user->get_string().empty() ||
+      !mqtt::is_valid_name(text_of(user->get_string()))) {
+    return refused(JwtFault::claims, "the token has no usable user name");
   }
   identity->user_name = text_of(user->get_string());
   if (!settings.groups_claim.empty() &&

@@ -6,6 +6,7 @@
 
 #include <future>
 
+#include "broker/auth/jwt_authenticator.h"
 #include "tests/auth/fake_caller.h"
 #include "tests/auth/tokens.h"
 
@@ -151,6 +152,50 @@ TEST_F(JwksKeeperTest, AnAnswerAfterStopChangesNothing) {
   }
   caller_.answer(200, kSet);
   EXPECT_EQ(keys(), 0u);
+}
+
+// Keeper and authenticator together: a key is rotated, then the set's server goes for good.
+TEST(JwksRotation, NewKeysComeOldOnesGoAndAllEndAtTheirTime) {
+  ManualClock clock;
+  FakeCaller caller;
+  NullLog log;
+  const std::string old_secret(32, 's'), new_secret(32, 't');
+  const auto token = [&](const std::string& id, const std::string& secret) {
+    return sign(R"({"alg":"HS256","kid":")" + id + "\"}", R"({"sub":"ann","exp":1800000000})",
+                secret);
+  };
+  JwtAuthSettings settings;
+  settings.source = JwtKeySource::outside;
+  const auto auth = std::move(JwtAuthenticator::open(settings, clock, log)).value();
+  JwksKeeper keeper(
+      {.url = "https://issuer.test/keys"}, caller,
+      [&](JwtKeysPtr keys, SteadyMs until) { auth->use_keys(keys, until); }, clock, log);
+  auth->on_unknown_key([&] { keeper.hurry(); });
+  const auto code = [&](const std::string& password) {
+    auto answered = mqtt::ReasonCode::unspecified_error;
+    auth->authenticate(bearer(password), [&](const AuthResult& result) { answered = result.code; });
+    return answered;
+  };
+  const std::string old_token = token("old", old_secret), new_token = token("new", new_secret);
+  EXPECT_EQ(code(old_token), mqtt::ReasonCode::server_unavailable);
+  keeper.step();
+  caller.answer(200, jwks_of({jwk_of(old_secret, "old")}));
+  EXPECT_EQ(code(old_token), mqtt::ReasonCode::success);
+  clock.advance_ms(20'000);
+  EXPECT_EQ(code(new_token), mqtt::ReasonCode::bad_user_name_or_password);
+  keeper.step();
+  ASSERT_EQ(caller.sent.size(), 1u) << "an unknown key hurries";
+  caller.answer(200, jwks_of({jwk_of(new_secret, "new")}));
+  EXPECT_EQ(code(new_token), mqtt::ReasonCode::success);
+  EXPECT_EQ(code(old_token), mqtt::ReasonCode::bad_user_name_or_password);
+  for (int minute = 0; minute < 24 * 60 - 1; ++minute) {
+    clock.advance_ms(60'000);
+    keeper.step();
+    if (!caller.sent.empty()) caller.fail();
+    ASSERT_EQ(code(new_token), mqtt::ReasonCode::success) << minute;
+  }
+  clock.advance_ms(60'000);
+  EXPECT_EQ(code(new_token), mqtt::ReasonCode::server_unavailable);
 }
 
 // The thread itself, with the system's clock: it fetches, sleeps, and wakes to stop.

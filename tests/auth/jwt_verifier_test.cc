@@ -227,6 +227,11 @@ const Attack kAttacks[] = {
        return with_payload(
            R"({"sub":"","iss":"https://issuer.test","aud":"roost","exp":1800000060})");
      }},
+    {"UserNameWithALineEnd", JwtAlgorithm::hs256, JwtFault::claims,
+     [] {
+       return with_payload(
+           R"({"sub":"a\nb","iss":"https://issuer.test","aud":"roost","exp":1800000060})");
+     }},
     {"ClaimsThatAreNoObject", JwtAlgorithm::hs256, JwtFault::signature,
      [] { return with_payload(R"(["sub","ann"])"); }},
     {"OneMegabyte", JwtAlgorithm::hs256, JwtFault::too_long,
