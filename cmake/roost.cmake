@@ -93,6 +93,13 @@ endfunction()
 function(roost_fuzzers)
   add_custom_target(fuzzers)
   file(GLOB fuzzed CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/broker/auth/base64url.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/http_auth_message.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/jwks.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/jwt_claims.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/jwt_keys.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/jwt_verifier.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/request_identity.cc
     ${CMAKE_SOURCE_DIR}/broker/base/*.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/interest_frames.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/peer_frames.cc
@@ -118,7 +125,7 @@ function(roost_fuzzers)
   list(FILTER fuzzed EXCLUDE REGEX "/router(_peers)?\\.cc$")
   add_library(roost_fuzzed STATIC ${fuzzed})
   target_include_directories(roost_fuzzed PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers OpenSSL::Crypto wslay)
+  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers Boost::json OpenSSL::Crypto jwt wslay)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)

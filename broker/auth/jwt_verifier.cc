@@ -38,7 +38,7 @@ struct Parts {
 struct Header {
   std::string algorithm;
   std::optional<std::string> key_id;
-  bool is_plain = true;  // false: extensions that we don't know, or a kind of token that isn't JWT
+  std::string_view fault;  // empty: a header that we understand
 };
 
 std::optional<Parts> split(std::string_view token) {
@@ -70,7 +70,13 @@ std::optional<Header> read_header(std::string_view encoded) {
   Header header;
   header.algorithm.assign(algorithm->get_string().begin(), algorithm->get_string().end());
   // [RFC 7515, 4.1.11]: what we don't know and must understand. libjwt would look over it.
-  if (object->contains("crit")) header.is_plain = false;
+  if (object->contains("crit")) header.fault = "the token's header demands an extension";
+  // libjwt refuses others ("at+jwt" of RFC 9068 too), but without saying why.
+  if (const json::value* const type = object->if_contains("typ")) {
+    const bool is_jwt =
+        type->is_string() && (type->get_string() == "JWT" || type->get_string() == "jwt");
+    if (!is_jwt) header.fault = "the token's typ is not JWT";
+  }
   if (const json::value* const id = object->if_contains("kid")) {
     if (!id->is_string()) return std::nullopt;
     header.key_id.emplace(id->get_string());
@@ -164,9 +170,7 @@ JwtVerdict JwtVerifier::look_at(const AuthRequest& request, const JwtKeys& keys,
   if (header->algorithm != to_text(settings_.algorithm)) {
     return refused(JwtFault::algorithm, "the token's algorithm is not the configured one");
   }
-  if (!header->is_plain) {
-    return refused(JwtFault::algorithm, "the token's header demands an extension");
-  }
+  if (!header->fault.empty()) return refused(JwtFault::algorithm, header->fault);
   if (payload->empty() || signature->empty() || payload->find('\0') != payload->npos) {
     return refused(JwtFault::signature, kForged);
   }

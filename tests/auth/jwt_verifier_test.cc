@@ -146,6 +146,8 @@ const Attack kAttacks[] = {
      [] { return sign(header("HS256", R"(,"alg":"none")"), kGood, kSecret); }},
     {"ExtensionThatMustBeUnderstood", JwtAlgorithm::hs256, JwtFault::algorithm,
      [] { return sign(header("HS256", R"(,"crit":["b64"],"b64":false)"), kGood, kSecret); }},
+    {"AnotherKindOfToken", JwtAlgorithm::hs256, JwtFault::algorithm,
+     [] { return sign(R"({"alg":"HS256","typ":"at+jwt"})", kGood, kSecret); }},
     {"NoSignature", JwtAlgorithm::hs256, JwtFault::signature,
      [] { return without_signature(sign(header("HS256"), kGood, kSecret)); }},
     {"NoSignatureOfRsa", JwtAlgorithm::rs256, JwtFault::signature,
