@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of an http:// or https:// URL that a request is made of.
+// Thread: any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "broker/auth/web_caller.h"
+#include "broker/base/result.h"
+
+namespace roost::http {
+
+struct WebUrl {
+  bool is_tls = false;
+  std::string host;    // without the brackets of an IPv6 address
+  std::string port;    // "443"
+  std::string target;  // path and query, at least "/"
+
+  std::string host_header() const;  // with the port where it isn't the scheme's
+  std::string origin() const;       // "https://host:443", for pools and messages
+};
+
+// Errors: invalid_argument; the message has no part of the URL, which may hold secrets. User names
+// in a URL are refused.
+Result<WebUrl> parse_web_url(std::string_view url);
+
+// The request's URL, where HTTP can carry its method and headers: no line end in any. Errors:
+// invalid_argument.
+Result<WebUrl> check_web_request(const auth::WebRequest& request);
+
+}  // namespace roost::http

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/http/outbound.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <latch>
+
+#include "tests/http/loopback.h"
+#include "tests/net/tls_client.h"
+
+namespace roost::http {
+namespace {
+
+using auth::WebAnswer;
+using auth::WebRequest;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::unique_ptr<Outbound> open(OutboundSettings settings = {}) {
+  auto opened = Outbound::open(std::move(settings));
+  EXPECT_TRUE(opened) << opened.error().message;
+  return std::move(opened).value();
+}
+
+std::string url_of(const Loopback& server, const std::string& target = "/") {
+  return "http://127.0.0.1:" + std::to_string(server.port()) + target;
+}
+
+std::future<Result<WebAnswer>> begin(Outbound& client, WebRequest request) {
+  auto promise = std::make_shared<std::promise<Result<WebAnswer>>>();
+  client.send(std::move(request),
+              [promise](Result<WebAnswer> result) { promise->set_value(std::move(result)); });
+  return promise->get_future();
+}
+
+Result<WebAnswer> get(Outbound& client, const std::string& url) {
+  return begin(client, {.url = url}).get();
+}
+
+void answer_all(Peer& peer, const std::string& body) {
+  while (!peer.read_request().empty()) peer.answer(body);
+}
+
+TEST(Outbound, SendsWhatItWasGiven) {
+  std::promise<std::string> seen;
+  Loopback server([&](Peer& peer, int) {
+    seen.set_value(peer.read_request());
+    peer.write("HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nmade");
+  });
+  const auto client = open();
+  WebRequest request{
+      "POST", url_of(server, "/a?b=c"), {{"Authorization", "Bearer x"}}, "{\"d\":1}"};
+  const auto answer = begin(*client, request).get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->status, 201u);
+  EXPECT_EQ(answer->body, "made");
+  EXPECT_THAT(seen.get_future().get(),
+              AllOf(StartsWith("POST /a?b=c HTTP/1.1\r\n"), HasSubstr("Bearer x\r\n"),
+                    HasSubstr("Host: 127.0.0.1:" + std::to_string(server.port()) + "\r\n"),
+                    testing::EndsWith("\r\n\r\n{\"d\":1}")));
+}
+
+TEST(Outbound, KeepsAConnectionForTheNextRequest) {
+  Loopback server([](Peer& peer, int) { answer_all(peer, "x"); });
+  const auto client = open();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(get(*client, url_of(server))->body, "x");
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_EQ(client->counters().connects, 1u);
+  EXPECT_EQ(client->counters().answers, 5u);
+}
+
+TEST(Outbound, ClosesWhatTheOtherSideDoesNotKeep) {
+  Loopback server([](Peer& peer, int) {
+    peer.read_request();
+    peer.answer("x", "Connection: close\r\n");
+  });
+  const auto client = open();
+  EXPECT_EQ(get(*client, url_of(server))->body, "x");
+  EXPECT_EQ(get(*client, url_of(server))->body, "x");
+  EXPECT_EQ(server.connections(), 2);
+  EXPECT_EQ(client->counters().retries, 0u);
+}
+
+TEST(Outbound, TriesOnceMoreWhereAKeptConnectionWasClosed) {
+  Loopback server([](Peer& peer, int number) {
+    if (number > 0) return answer_all(peer, "second");
+    peer.read_request();
+    peer.answer("first");
+    peer.read_request();  // and goes without a word
+  });
+  const auto client = open();
+  EXPECT_EQ(get(*client, url_of(server))->body, "first");
+  const auto again = get(*client, url_of(server));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->body, "second");
+  EXPECT_EQ(client->counters().retries, 1u);
+}
+
+TEST(Outbound, TriesNothingOnceMoreThatWasBegunToBeAnswered) {
+  Loopback server([](Peer& peer, int) {
+    peer.read_request();
+    peer.answer("first");
+    peer.read_request();
+    peer.write("HTTP/1.1 200 OK\r\nContent-Le");
+  });
+  const auto client = open();
+  EXPECT_TRUE(get(*client, url_of(server)));
+  EXPECT_FALSE(get(*client, url_of(server)));
+  EXPECT_EQ(client->counters().retries, 0u);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(Outbound, AFreshConnectionThatSaysNothingIsNotTriedAgain) {
+  Loopback server([](Peer& peer, int) { peer.read_request(); });
+  const auto client = open();
+  const auto answer = get(*client, url_of(server));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(Outbound, GivesUpInTime) {
+  Loopback server([](Peer& peer, int) {
+    peer.read_request();
+    peer.read_request();  // silent until the client goes
+  });
+  OutboundSettings settings;
+  settings.timeout_ms = 50;
+  const auto client = open(settings);
+  const auto answer = get(*client, url_of(server, "/secret"));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::unavailable);
+  EXPECT_THAT(answer.error().message, AllOf(HasSubstr("in time"), Not(HasSubstr("secret"))));
+  EXPECT_EQ(client->counters().timeouts, 1u);
+  EXPECT_EQ(client->counters().pending, 0u);
+}
+
+TEST(Outbound, NobodyThereIsAnErrorAtOnce) {
+  std::string url;
+  {
+    const Loopback gone([](Peer&, int) {});
+    url = url_of(gone);
+  }
+  const auto client = open();
+  EXPECT_EQ(get(*client, url).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(client->counters().failures, 1u);
+}
+
+TEST(Outbound, AnAnswerHasALimit) {
+  Loopback server([](Peer& peer, int) {
+    const std::string request = peer.read_request();
+    if (request.starts_with("GET /fits")) peer.answer(std::string(1000, 'x'));
+    if (request.starts_with("GET /length")) peer.answer(std::string(1001, 'x'));
+    if (request.starts_with("GET /endless")) {
+      peer.write("HTTP/1.1 200 OK\r\n\r\n" + std::string(5000, 'x'));
+    }
+    if (request.starts_with("GET /header")) {
+      peer.answer("x", "A: " + std::string(70'000, 'x') + "\r\n");
+    }
+  });
+  OutboundSettings settings;
+  settings.body_bytes_max = 1000;
+  const auto client = open(settings);
+  EXPECT_TRUE(get(*client, url_of(server, "/fits")));
+  for (const char* target : {"/length", "/endless", "/header"}) {
+    EXPECT_FALSE(get(*client, url_of(server, target))) << target;
+  }
+}
+
+TEST(Outbound, RedirectsAreAnswersAndNotFollowed) {
+  Loopback server([](Peer& peer, int) {
+    peer.read_request();
+    peer.write("HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
+  });
+  EXPECT_EQ(get(*open(), url_of(server))->status, 302u);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(Outbound, ConnectionsAndWaitingRequestsAreBounded) {
+  std::promise<void> go;
+  const std::shared_future<void> may_go(go.get_future());
+  std::latch busy(2);
+  Loopback server([&](Peer& peer, int) {
+    peer.read_request();
+    busy.count_down();
+    may_go.wait();
+    peer.answer("x");
+    answer_all(peer, "x");
+  });
+  OutboundSettings settings;
+  settings.connections_max = 2;
+  settings.pending_max = 5;
+  const auto client = open(settings);
+  std::vector<std::future<Result<WebAnswer>>> answers;
+  for (int i = 0; i < 5; ++i) answers.push_back(begin(*client, {.url = url_of(server)}));
+  busy.wait();
+  auto refused = begin(*client, {.url = url_of(server)});
+  ASSERT_EQ(refused.wait_for(std::chrono::seconds(0)), std::future_status::ready) << "at once";
+  EXPECT_EQ(refused.get().error().kind, ErrorKind::resource_exhausted);
+  EXPECT_EQ(client->counters().refused, 1u);
+  go.set_value();
+  for (auto& answer : answers) EXPECT_TRUE(answer.get());
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST(Outbound, StopAnswersAll) {
+  std::latch busy(1);
+  Loopback server([&](Peer& peer, int) {
+    peer.read_request();
+    busy.count_down();
+    peer.read_request();
+  });
+  OutboundSettings settings;
+  settings.connections_max = 1;
+  const auto client = open(settings);
+  auto on_the_way = begin(*client, {.url = url_of(server)});
+  auto waiting = begin(*client, {.url = url_of(server)});
+  busy.wait();
+  client->stop();
+  EXPECT_EQ(on_the_way.get().error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(waiting.get().error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(get(*client, url_of(server)).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(client->counters().pending, 0u);
+}
+
+TEST(Outbound, AnIdleConnectionIsClosed) {
+  std::promise<std::string> end;
+  Loopback server([&](Peer& peer, int) {
+    peer.read_request();
+    peer.answer("x");
+    end.set_value(peer.read_request());
+  });
+  OutboundSettings settings;
+  settings.idle_ms = 10;
+  const auto client = open(settings);
+  EXPECT_TRUE(get(*client, url_of(server)));
+  EXPECT_EQ(end.get_future().get(), "");
+}
+
+TEST(Outbound, AConnectionHasItsOwnTime) {
+  // It waits for the client's hello, but answers none.
+  Loopback server([](Peer& peer, int) { peer.read_request(); });
+  OutboundSettings settings;
+  settings.connect_timeout_ms = 20;
+  settings.timeout_ms = 60'000;
+  const auto client = open(settings);
+  const auto answer = get(*client, "https://127.0.0.1:" + std::to_string(server.port()));
+  ASSERT_FALSE(answer);
+  EXPECT_THAT(answer.error().message, HasSubstr("no connection in time"));
+}
+
+TEST(Outbound, OriginsAreBounded) {
+  Loopback first([](Peer& peer, int) { answer_all(peer, "x"); });
+  Loopback second([](Peer& peer, int) { answer_all(peer, "x"); });
+  OutboundSettings settings;
+  settings.origins_max = 1;
+  const auto client = open(settings);
+  EXPECT_TRUE(get(*client, url_of(first)));
+  EXPECT_EQ(get(*client, url_of(second)).error().kind, ErrorKind::resource_exhausted);
+  EXPECT_TRUE(get(*client, url_of(first)));
+}
+
+TEST(Outbound, WhatHttpCannotCarryIsRefused) {
+  const auto client = open();
+  const auto kind = [&](WebRequest request) {
+    const auto answer = begin(*client, std::move(request)).get();
+    EXPECT_FALSE(answer);
+    EXPECT_THAT(answer.error().message, Not(HasSubstr("hunter2")));
+    return answer.error().kind;
+  };
+  for (const char* url : {"", "ftp://h/", "http://", "http:///x", "http://u:hunter2@h/",
+                          "http://h/a b", "http://h/\r\nA: hunter2", "http://h:0/",
+                          "http://h:65536/", "http://h:x/", "http://[::1"}) {
+    EXPECT_EQ(kind({.url = url}), ErrorKind::invalid_argument) << url;
+  }
+  const std::string good = "http://127.0.0.1:1/";
+  EXPECT_EQ(kind({.method = "G\r\nT", .url = good}), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind({.method = "CONNECT", .url = good}), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind({.url = good, .headers = {{"A", "hunter2\r\nB: c"}}}),
+            ErrorKind::invalid_argument);
+  EXPECT_EQ(kind({.url = good, .headers = {{"A:", "b"}}}), ErrorKind::invalid_argument);
+  EXPECT_EQ(client->counters().requests, 0u);
+}
+
+class OutboundTls : public testing::Test {
+ protected:
+  std::string url(const std::string& host) const {
+    return "https://" + host + ":" + std::to_string(server_.port()) + "/";
+  }
+  std::unique_ptr<Outbound> trusting() {
+    OutboundSettings settings;
+    settings.ca_file = folder_.path("ca.pem");
+    return open(settings);
+  }
+
+  net::CertificateFolder folder_;
+  Loopback server_{[](Peer& peer, int) { answer_all(peer, peer.server_name()); },
+                   folder_.path("server.pem"), folder_.path("server.key")};
+};
+
+TEST_F(OutboundTls, NamesTheServerAndKeepsTheConnection) {
+  const auto client = trusting();
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = get(*client, url("localhost"));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->body, "localhost");
+  }
+  EXPECT_EQ(server_.connections(), 1);
+}
+
+TEST_F(OutboundTls, RefusesAnotherName) {
+  const auto client = trusting();
+  const auto answer = get(*client, url("127.0.0.1"));
+  ASSERT_FALSE(answer);
+  EXPECT_THAT(answer.error().message, HasSubstr("verify"));
+}
+
+TEST_F(OutboundTls, RefusesAnUnknownAuthority) {
+  const auto client = open();
+  const auto answer = get(*client, url("localhost"));
+  ASSERT_FALSE(answer);
+  EXPECT_THAT(answer.error().message, HasSubstr("verify"));
+}
+
+TEST_F(OutboundTls, TakesAnybodyWhereItIsToldTo) {
+  OutboundSettings settings;
+  settings.verifies_server = false;
+  EXPECT_TRUE(get(*open(settings), url("127.0.0.1")));
+}
+
+TEST_F(OutboundTls, AFileWithoutAuthoritiesIsAnError) {
+  OutboundSettings settings;
+  settings.ca_file = folder_.write("empty.pem", "nothing");
+  const auto opened = Outbound::open(settings);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
+  settings.ca_file = folder_.path("away.pem");
+  EXPECT_EQ(Outbound::open(settings).error().kind, ErrorKind::not_found);
+}
+
+}  // namespace
+}  // namespace roost::http
