@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "broker/auth/request_identity.h"
+
 namespace roost::auth {
 
 namespace {
@@ -15,15 +17,12 @@ void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memo
 
 // `said`: by whoever let it in; null: nothing but the name in the request.
 IdentityPtr complete(const AuthRequest& request, const IdentityPtr& said) {
-  auto identity = std::make_shared<Identity>();
-  if (said != nullptr) {
-    *identity = *said;
-  } else if (request.user_name) {
-    identity->user_name = *request.user_name;
-  }
-  identity->certificate_common_name = request.certificate_common_name;
-  identity->listener = request.listener;
-  identity->address = request.address;
+  auto identity = std::make_shared<Identity>(said != nullptr ? *said : Identity());
+  const Identity known = identity_of(request);
+  if (said == nullptr && request.user_name) identity->user_name = *request.user_name;
+  identity->certificate_common_name = known.certificate_common_name;
+  identity->listener = known.listener;
+  identity->address = known.address;
   return identity;
 }
 

@@ -83,7 +83,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
              auth::IdentityPtr identity) {
     take(listener, std::move(connection), true, std::move(identity));
   }
-  bool has_rules() const { return in_force_.rules != nullptr; }
+  const auth::RulesPtr& rules() const { return in_force_.rules; }  // null: all is allowed
   // Null: it may do everything.
   std::unique_ptr<ClientAccess> make_access(std::string_view client_id, auth::IdentityPtr identity);
   void bury(ClientGate& gate);

@@ -26,6 +26,34 @@ constexpr AuthRow<C> kChainCounters[] = {
     {"roost_auth_refused_anonymous_total", "Clients refused for want of a user name.",
      &C::refused_anonymous},
 };
+using J = auth::JwtCounters;
+constexpr AuthRow<J> kTokenCounters[] = {
+    {"roost_auth_tokens_accepted_total", "Clients let in by their token.", &J::accepted},
+    {"roost_auth_tokens_refused_total", "Tokens refused.", &J::refused},
+    {"roost_auth_tokens_expired_total", "Tokens refused as expired or not yet valid.",
+     &J::refused_expired},
+    {"roost_auth_tokens_forged_total", "Tokens refused for signature, algorithm or length.",
+     &J::refused_signature},
+    {"roost_auth_tokens_claims_total", "Tokens refused for what they claim.", &J::refused_claims},
+    {"roost_auth_tokens_key_total", "Tokens refused as their key is unknown or too old.",
+     &J::refused_key},
+    {"roost_auth_tokens_busy_total", "Tokens refused as too many waited.", &J::refused_busy},
+};
+using K = auth::JwksCounters;
+constexpr AuthRow<K> kKeySetCounters[] = {
+    {"roost_auth_key_set_fetches_total", "Times the key set was asked for.", &K::fetches},
+    {"roost_auth_key_set_failures_total", "Times the key set was not to be had.", &K::failures},
+};
+using H = auth::HttpAuthCounters;
+constexpr AuthRow<H> kServiceCounters[] = {
+    {"roost_auth_service_accepted_total", "Clients let in by the HTTP service.", &H::accepted},
+    {"roost_auth_service_denied_total", "Clients refused by the HTTP service.", &H::denied},
+    {"roost_auth_service_away_total", "Clients for whom the HTTP service had no answer.", &H::away},
+    {"roost_auth_service_busy_total", "Clients refused as too many waited.", &H::refused_busy},
+    {"roost_auth_service_questions_total", "Requests to the HTTP service.", &H::questions},
+    {"roost_auth_service_cache_hits_total", "Clients let in or refused from memory.",
+     &H::cache_hits},
+};
 using A = auth::AuthCounters;
 constexpr AuthRow<A> kPasswordCounters[] = {
     {"roost_auth_refused_password_total", "Unknown users and wrong passwords.",
@@ -39,6 +67,24 @@ constexpr AuthRow<A> kPasswordCounters[] = {
      &A::reload_failures},
 };
 
+// Of what isn't configured they stay 0: whoever draws them needn't know.
+template <typename Counters, typename Source>
+const Counters& counters_of(const Source* source) {
+  static const Counters kNone;
+  return source == nullptr ? kNone : source->counters();
+}
+
+template <typename Counters, std::size_t kSize, typename Source>
+void add_rows(observe::Metrics& metrics, const AuthRow<Counters> (&rows)[kSize],
+              const Source* source) {
+  const Counters& counters = counters_of<Counters>(source);
+  for (const AuthRow<Counters>& row : rows) {
+    metrics.add_counter(row.name, row.help, [&counters, member = row.counter] {
+      return static_cast<double>((counters.*member).load());
+    });
+  }
+}
+
 }  // namespace
 
 void add_auth_metrics(observe::Metrics& metrics, const Node& node) {
@@ -49,15 +95,12 @@ void add_auth_metrics(observe::Metrics& metrics, const Node& node) {
       return static_cast<double>(sum);
     });
   }
-  // Without a password file they stay 0: whoever draws them needn't know.
-  static const A kNone;
-  const A& counters =
-      node.auth->passwords() == nullptr ? kNone : node.auth->passwords()->counters();
-  for (const auto& row : kPasswordCounters) {
-    metrics.add_counter(row.name, row.help, [&counters, member = row.counter] {
-      return static_cast<double>((counters.*member).load());
-    });
-  }
+  const NodeAuth& auth = *node.auth;
+  add_rows<A>(metrics, kPasswordCounters, auth.passwords());
+  add_rows<J>(metrics, kTokenCounters, auth.tokens());
+  add_rows<K>(metrics, kKeySetCounters, auth.key_set());
+  add_rows<H>(metrics, kServiceCounters, auth.service());
+  const A& counters = counters_of<A>(auth.passwords());
   metrics.add_gauge("roost_auth_pending", "Password checks waiting or running.",
                     [&counters] { return static_cast<double>(counters.pending.load()); });
 }

@@ -62,7 +62,7 @@ struct JwtConfig {
   std::uint64_t jwks_refresh_ms = 0;
   std::uint64_t jwks_max_age_ms = 0;
   std::string issuer;    // empty: any
-  std::string audience;  // empty: any
+  std::string audience;  // empty: none
   std::uint32_t leeway_s = 0;
   std::string user_claim, groups_claim, acl_claim, client_id_claim;
 

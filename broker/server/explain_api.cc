@@ -85,7 +85,7 @@ Explanation explain(const Question& question, Explain ask) {
   return retain.allowed ? said : retain;
 }
 
-Answer answer_on_core(const NodeCore& core, const auth::RulesPtr& rules, const Question& question) {
+Answer answer_on_core(const NodeCore& core, const Question& question) {
   const session::Session* const live = core.sessions.live(question.client_id);
   const auto* const access =
       live == nullptr ? nullptr : dynamic_cast<const gates::ClientAccess*>(live->access());
@@ -93,6 +93,7 @@ Answer answer_on_core(const NodeCore& core, const auth::RulesPtr& rules, const Q
     return {true, access->identity(),
             explain(question, [&](Right right) { return access->explain(right, question.topic); })};
   }
+  const auth::RulesPtr& rules = core.gates.rules();
   if (rules == nullptr) {
     return {live != nullptr, question.identity, {true, "there are no rules: all is allowed"}};
   }
@@ -125,8 +126,9 @@ http::Response ExplainApi::explain_acl(const http::Request& request) {
   core::Core& core = node_.cores.of(shard_of(question->client_id, shards));
   auto told = std::make_shared<std::promise<Answer>>();
   std::future<Answer> answered = told->get_future();
-  core.post([&on_core = *node_.on_core[core.id().value], told, rules = node_.auth->rules(),
-             asked = *question] { told->set_value(answer_on_core(on_core, rules, asked)); });
+  core.post([&on_core = *node_.on_core[core.id().value], told, asked = *question] {
+    told->set_value(answer_on_core(on_core, asked));
+  });
   if (answered.wait_for(kCoreAnswersWithin) != std::future_status::ready) {
     return refusal({ErrorKind::unavailable, "the core that has that client doesn't answer"});
   }

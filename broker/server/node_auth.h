@@ -11,9 +11,14 @@
 #include <vector>
 
 #include "broker/auth/chain.h"
+#include "broker/auth/http_authenticator.h"
+#include "broker/auth/jwks_keeper.h"
+#include "broker/auth/jwt_authenticator.h"
 #include "broker/auth/password_authenticator.h"
 #include "broker/auth/rules.h"
+#include "broker/base/clock.h"
 #include "broker/base/log.h"
+#include "broker/http/outbound.h"
 #include "broker/server/auth_check.h"
 #include "broker/server/config.h"
 
@@ -29,6 +34,7 @@ struct Reloadable {
 class NodeAuth {
  public:
   // Errors: of the files, with what to do.
+  // `log` outlives it.
   static Result<std::unique_ptr<NodeAuth>> open(const Config& config, Log& log);
   ~NodeAuth();
 
@@ -45,6 +51,10 @@ class NodeAuth {
 
   const std::vector<const auth::ChainCounters*>& chains() const { return chain_counters_; }
   const auth::PasswordAuthenticator* passwords() const { return passwords_.get(); }  // or null
+  const auth::JwtAuthenticator* tokens() const { return tokens_.get(); }             // or null
+  const auth::JwksKeeper* key_set() const { return keeper_.get(); }                  // or null
+  const auth::HttpAuthenticator* service() const { return service_.get(); }          // or null
+  const http::Outbound* outbound() const { return outbound_.get(); }                 // or null
 
  private:
   struct Listed {
@@ -53,13 +63,21 @@ class NodeAuth {
   };
   NodeAuth(const Config& config, Log& log);
 
+  Result<void> open_web();
+  Result<void> open_tokens();
+  void open_service();
   auth::Chain& chain_of(const std::vector<AuthSource>& sources);
   Result<void> read_rules();
 
   const AuthConfig auth_;
   const AclConfig acl_;
+  const SystemClock clock_;
   Log& log_;
+  std::unique_ptr<http::Outbound> outbound_;
   std::unique_ptr<auth::PasswordAuthenticator> passwords_;
+  std::unique_ptr<auth::JwtAuthenticator> tokens_;
+  std::unique_ptr<auth::JwksKeeper> keeper_;
+  std::unique_ptr<auth::HttpAuthenticator> service_;
   auth::RulesPtr rules_;
   std::vector<Listed> chains_;
   std::vector<const auth::ChainCounters*> chain_counters_;

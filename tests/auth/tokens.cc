@@ -142,7 +142,7 @@ AuthRequest bearer(std::string token, std::string client_id) {
   request.client_id = std::move(client_id);
   request.user_name = "whatever";
   request.password = std::move(token);
-  request.peer_address = "192.0.2.7:51234";
+  request.address = "192.0.2.7";
   request.listener = "outside";
   return request;
 }

@@ -222,7 +222,7 @@ TEST_F(Config, UnknownNamesComeWithTheNearestKnownOne) {
        {"roost.yaml:3: there is no setting listeners.1.prot; did you mean listeners.1.port?"}},
       {"listeners: [{tls: {crt: x}}]\n",
        {"roost.yaml:1: there is no setting listeners.0.tls.crt; did you mean "
-        "listeners.0.tls.cert?"}},
+        "listeners.0.tls.cert or listeners.0.tls.crl?"}},
       {"htpp:\n", {"roost.yaml:1: there is no setting htpp; did you mean http?"}},
       {"listners:\n  - port: 1\n",
        {"roost.yaml:1: there is no setting listners; did you mean listeners?"}},
