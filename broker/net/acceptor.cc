@@ -60,7 +60,7 @@ void Acceptor::shutdown() {
 }
 
 void Acceptor::on_ready(std::uint32_t) {
-  for (int i = 0; i < kBatch; ++i) {
+  for (int i = 0; i < kBatch && may_accept(); ++i) {
     sockaddr_storage address{};
     address.ss_family = AF_UNIX;  // the kernel says nothing about unnamed peers
     socklen_t size = sizeof(address);
@@ -79,12 +79,13 @@ void Acceptor::on_ready(std::uint32_t) {
     connection.peer.is_loopback = is_loopback(address);
     connection.limits = state_->settings.connection;
     if (is_full()) {
-      counters_.connections_refused.add();
-      log_.write(LogLevel::warn,
-                 state_->settings.name + ": refused " + connection.peer.address +
-                     ": max_connections (" + std::to_string(state_->settings.max_connections) +
-                     ") are open",
-                 core_.now_ms());
+      say_refused(
+          connection.peer,
+          "max_connections (" + std::to_string(state_->settings.max_connections) + ") are open");
+      continue;
+    }
+    if (!enter(connection)) {
+      state_->open.fetch_sub(1);
       continue;
     }
     counters_.connections_opened.add();
@@ -100,6 +101,37 @@ bool Acceptor::is_full() {
   }
   state_->open.fetch_sub(1);
   return true;
+}
+
+// Where too many come in a second the others wait in the kernel's queue.
+bool Acceptor::may_accept() {
+  if (state_->settings.admission == nullptr) return true;
+  const SteadyMs wait_ms = state_->settings.admission->wait_ms(core_.now_ms());
+  if (wait_ms == 0) return true;
+  if (watching_) core_.unwatch(fd_, *this);
+  watching_ = false;
+  core_.timers().arm(*this, core_.now_ms() + wait_ms);
+  return false;
+}
+
+// Behind a PROXY header the address is named later.
+bool Acceptor::enter(DetachedConnection& connection) {
+  Admission* const admission = state_->settings.admission;
+  if (admission == nullptr) return true;
+  admission->accepted(core_.now_ms());
+  const std::string_view host =
+      state_->settings.proxy_protocol ? std::string_view() : host_of(connection.peer.address);
+  const Admission::Answer answer = admission->enter(host, connection.place);
+  if (answer == Admission::Answer::yes) return true;
+  say_refused(connection.peer, to_text(answer));
+  return false;
+}
+
+void Acceptor::say_refused(const PeerInfo& peer, std::string_view why) {
+  counters_.connections_refused.add();
+  log_.write(LogLevel::warn,
+             state_->settings.name + ": refused " + peer.address + ": " + std::string(why),
+             core_.now_ms());
 }
 
 void Acceptor::take(DetachedConnection connection) {
@@ -128,6 +160,16 @@ void Acceptor::read_first(DetachedConnection& connection) {
 void Acceptor::on_handshake_done(Handshake& handshake, DetachedConnection connection) {
   count(handshake.layers_done(), false);
   handshakes_.erase(&handshake);
+  if (state_->settings.admission != nullptr && state_->settings.proxy_protocol) {
+    const Admission::Answer answer =
+        state_->settings.admission->name(host_of(connection.peer.address), connection.place);
+    if (answer != Admission::Answer::yes) {
+      say_refused(connection.peer, to_text(answer));
+      state_->open.fetch_sub(1);
+      counters_.connections_closed.add();
+      return;
+    }
+  }
   state_->accepted(core_, std::move(connection));
 }
 

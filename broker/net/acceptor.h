@@ -77,6 +77,9 @@ class Acceptor final : private core::Watcher, private core::Timer, public Handsh
   void take(DetachedConnection connection);
   void read_first(DetachedConnection& connection);
   bool is_full();
+  bool may_accept();
+  bool enter(DetachedConnection& connection);
+  void say_refused(const PeerInfo& peer, std::string_view why);
   void pause(int error);
   void count(std::size_t layers_done, bool failed);
 

@@ -44,6 +44,7 @@ Connection::Connection(core::Core& core, DetachedConnection from, ConnectionEven
       fd_(std::exchange(from.fd, -1)),
       limits_(from.limits),
       peer_(std::move(from.peer)),
+      place_(std::move(from.place)),
       write_queue_(std::move(from.to_write)) {
   CHECK(fd_ >= 0);
   if (!from.filters.empty()) {

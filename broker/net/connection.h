@@ -16,6 +16,7 @@
 #include "broker/base/bytes.h"
 #include "broker/base/shared.h"
 #include "broker/core/core.h"
+#include "broker/net/admission.h"
 #include "broker/net/byte_filter.h"
 #include "broker/net/counters.h"
 #include "broker/net/filter_stack.h"
@@ -63,6 +64,7 @@ struct DetachedConnection {
   std::vector<std::uint8_t> unread;                  // plain bytes not consumed yet
   WriteQueue to_write;
   PeerInfo peer;
+  Place place;  // in the node's Admission, if any
   ConnectionLimits limits;
 
   DetachedConnection() = default;
@@ -176,6 +178,7 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   bool parked_ : 1 = false;         // hung up while reading was paused: out of the epoll set
   CloseReason close_reason_ = CloseReason::closed_by_us;
   PeerInfo peer_;
+  Place place_;
   WriteQueue write_queue_;  // bytes of the wire
   Remainder remainder_;
   std::unique_ptr<Filtered> filtered_;     // null: plain

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/net/admission.h"
 #include "broker/net/connection.h"
 
 namespace roost::net {
@@ -34,6 +35,7 @@ struct ListenerSettings {
   bool proxy_protocol = false;
   std::unique_ptr<TlsSettings> tls;
   std::uint32_t max_connections = 0;            // 0: unlimited
+  Admission* admission = nullptr;               // the node's; null: whoever comes comes in
   std::uint32_t handshake_timeout_ms = 10'000;  // PROXY + TLS + WebSocket
   int silent_for_s = 1;  // TCP: who says nothing is accepted so much later; 0: at once
   ConnectionLimits connection;
