@@ -21,6 +21,7 @@ int run_restore(int argc, char** argv);
 int run_inspect(int argc, char** argv);
 int run_cluster(int argc, char** argv);
 int run_drain(int argc, char** argv);
+int run_ban(int argc, char** argv);
 int run_explain(int argc, char** argv);
 
 }  // namespace roost::cli

@@ -26,6 +26,7 @@ constexpr Command kCommands[] = {
     {"cluster", run_cluster, "show the cluster, remove a node, move leaders"},
     {"drain", run_drain, "let a node hand over, send its clients off and end"},
     {"explain", run_explain, "say by which rule a client may do something, or not"},
+    {"ban", run_ban, "keep a client, a user or an address out for a while"},
     {"inspect", run_inspect, "show what a stopped data directory or a backup holds"},
 };
 

@@ -59,7 +59,7 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
     if (!on_frame(found.frame)) break;
     consumed += found.frame.size();
   }
-  if (session_ != nullptr && !paused_ && !is_opening() && gates_.is_congested()) {
+  if (session_ != nullptr && !gone_ && !paused_ && !is_opening() && gates_.is_congested()) {
     paused_ = true;
     connection_->pause_reading();
     gates_.pause(*this);
@@ -89,7 +89,45 @@ bool ClientGate::on_frame(const mqtt::Frame& frame) {
   };
   handle_frame(*session_, frame, version_, listener_.limits, gates_.scratch(),
                {connection_.get(), kShare});
+  if (rate_ != nullptr && frame.type() == mqtt::PacketType::publish) count_publish(frame.size());
   return true;
+}
+
+// Who is over its rate isn't read until it is in time, or sent off.
+void ClientGate::count_publish(std::size_t bytes) {
+  if (rate_->take(bytes, gates_.core().now_ms()) || gone_ || session_ == nullptr) return;
+  gates_.counters().rate_exceeded.add();
+  if (gates_.common().limits.disconnects) {
+    session_->kick(mqtt::ReasonCode::message_rate_too_high, "publishes faster than it may");
+    return;
+  }
+  paused_ = true;
+  connection_->pause_reading();
+  gates_.pause(*this);
+}
+
+bool ClientGate::is_too_fast() const {
+  return rate_ != nullptr && gates_.core().now_ms() < rate_->ready_ms();
+}
+
+bool ClientGate::is_banned() const {
+  auth::BanList& bans = *gates_.common().bans;
+  const std::string_view id = session_ != nullptr  ? std::string_view(session_->client_id())
+                              : client_ != nullptr ? std::string_view(client_->client_id)
+                                                   : std::string_view();
+  return bans.has_client(id) || bans.has_user(user_place_.user()) ||
+         bans.has_address(net::host_of(connection_->peer().address));
+}
+
+void ClientGate::end_banned() {
+  static constexpr std::string_view kWhy = "banned";
+  if (session_ != nullptr) {
+    session_->kick(mqtt::ReasonCode::administrative_action, kWhy);
+  } else if (client_ != nullptr && greeting_ == nullptr) {
+    send_off(mqtt::ReasonCode::administrative_action, {}, kWhy);
+  } else {
+    close(kWhy);
+  }
 }
 
 bool ClientGate::is_waiting() const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "broker/auth/authenticator.h"
+#include "broker/gates/client_limits.h"
 #include "broker/mqtt/decode.h"
 #include "broker/net/connection.h"
 #include "broker/net/listener.h"
@@ -67,7 +68,8 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void kick(mqtt::ReasonCode reason, std::string_view why);  // a session that runs here
   // Not read any more; send_off() comes.
   void begin_leaving() { connection_->pause_reading(); }
-  void send_off(mqtt::ReasonCode reason, std::string_view server_reference);
+  void send_off(mqtt::ReasonCode reason, std::string_view server_reference,
+                std::string_view why = "its session's leader is gone or has moved");
   // Requires: its CONNECT isn't decided about yet.
   const auth::IdentityPtr& identity() const;
 
@@ -99,6 +101,11 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool check_client_id(const mqtt::Connect& connect);
   void ask(const mqtt::Connect& connect, const mqtt::Frame& frame);
   bool judge(const mqtt::Connect& connect, const auth::AuthResult& result);
+  bool check_limits(const mqtt::Connect& connect);
+  void count_publish(std::size_t bytes);
+  bool is_too_fast() const;
+  bool is_banned() const;
+  void end_banned();
   bool check_will(const mqtt::Connect& connect);
   void set_access(const mqtt::Connect& connect, std::string_view assigned);
   void admit(const mqtt::Connect& connect, const mqtt::Frame& frame);
@@ -124,6 +131,8 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   std::string who_;  // for the line at the end; empty when such lines aren't logged
   std::unique_ptr<Greeting> greeting_;
+  std::unique_ptr<PublishRate> rate_;  // null: no limit
+  UserPlace user_place_;
   std::unique_ptr<ClientAccess> access_;  // null: its client may do everything
   std::unique_ptr<net::Connection> connection_;
 

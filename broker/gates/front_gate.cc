@@ -74,7 +74,8 @@ void ClientGate::kick(ReasonCode reason, std::string_view why) {
   if (session_ != nullptr) session_->kick(reason, why);
 }
 
-void ClientGate::send_off(ReasonCode reason, std::string_view server_reference) {
+void ClientGate::send_off(ReasonCode reason, std::string_view server_reference,
+                          std::string_view why) {
   if (version_ == mqtt::ProtocolVersion::v5) {
     mqtt::Disconnect disconnect;
     disconnect.reason = reason;
@@ -87,7 +88,7 @@ void ClientGate::send_off(ReasonCode reason, std::string_view server_reference) 
     gates_.sessions().counters().packets_out.add();
     connection_->write(bytes);
   }
-  close("its session's leader is gone or has moved");
+  close(why);
 }
 
 }  // namespace roost::gates

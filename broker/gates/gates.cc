@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/gates/gates.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/base/check.h"
@@ -12,6 +13,7 @@ Gates::Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCount
     : common_(common),
       sessions_(sessions),
       net_counters_(net_counters),
+      returns_(common.limits),
       random_(std::random_device{}()) {}
 
 Gates::~Gates() = default;
@@ -103,9 +105,23 @@ void Gates::on_timer() {
   for (const std::uint64_t serial : std::exchange(paused_, {})) {
     ClientGate* const gate = find(serial);
     if (gate == nullptr) continue;
+    if (gate->is_too_fast()) {
+      paused_.push_back(serial);
+      continue;
+    }
     gate->paused_ = false;
     gate->resume_reading();
   }
+  if (!paused_.empty() && !armed()) core().timers().arm(*this, core().now_ms() + kPauseMs);
+}
+
+void Gates::end_banned() {
+  std::vector<std::uint64_t> banned;
+  for (const auto& [serial, gate] : gates_) {
+    if (gate->is_banned()) banned.push_back(serial);
+  }
+  std::sort(banned.begin(), banned.end());
+  for (const std::uint64_t serial : banned) find(serial)->end_banned();
 }
 
 std::vector<std::uint64_t> Gates::with_durable_sessions() const {

@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "broker/auth/authenticator.h"
+#include "broker/auth/ban_list.h"
 #include "broker/base/clock.h"
 #include "broker/base/counter.h"
 #include "broker/base/log.h"
 #include "broker/gates/client_access.h"
 #include "broker/gates/client_gate.h"
+#include "broker/gates/client_limits.h"
 #include "broker/gates/session_frames.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/session/session_table.h"
@@ -32,7 +34,11 @@ struct GateCounters {
   Counter refused_will;            // its topic isn't allowed
   Counter refused_version;
   Counter refused_client_id;
-  Counter refused_busy;  // the authenticator's queue is full
+  Counter refused_banned;     // by client id or user name
+  Counter refused_user_full;  // its user has max_connections_per_user
+  Counter refused_returns;    // came back too often
+  Counter rate_exceeded;      // times that a client's PUBLISHes came too fast
+  Counter refused_busy;       // the authenticator's queue is full
   Counter connect_timeouts;
   Counter moved;         // went to the core of their session
   Counter reads_paused;  // publishers that waited for another core's mailbox
@@ -45,6 +51,9 @@ struct GatesCommon {
   const auth::EnhancedAuthenticator& enhanced;
   observe::RateBoundLog& log;
   const Clock& clock;
+  const ClientLimits limits = {};
+  auth::BanList* bans = nullptr;  // null: nobody is banned
+  UserCounts users{limits.connections_per_user_max};
 };
 
 class Gates final : private core::TurnEnd, private core::Timer {
@@ -89,6 +98,9 @@ class Gates final : private core::TurnEnd, private core::Timer {
   void bury(ClientGate& gate);
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
+  ReturnRate& returns() { return returns_; }
+  // Ends the connections of who is banned now.
+  void end_banned();
   PacketScratch& scratch() { return scratch_; }
   RelayFront* relay() { return relay_; }                     // null: a node alone
   ClientGate* find(std::uint64_t serial);                    // null: gone
@@ -117,6 +129,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   bool shut_ = false;
   PacketScratch scratch_;
   RulesInForce in_force_;
+  ReturnRate returns_;
   std::mt19937_64 random_;
 };
 

@@ -71,7 +71,8 @@ void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_
       reason == ReasonCode::client_identifier_not_valid ||
       reason == ReasonCode::server_unavailable || reason == ReasonCode::server_busy ||
       reason == ReasonCode::bad_user_name_or_password || reason == ReasonCode::not_authorized ||
-      reason == ReasonCode::banned || reason == ReasonCode::quota_exceeded;
+      reason == ReasonCode::banned || reason == ReasonCode::quota_exceeded ||
+      reason == ReasonCode::connection_rate_exceeded;
   if (sayable) {
     std::vector<std::uint8_t> bytes;
     mqtt::encode(connack, version, bytes);
@@ -189,6 +190,34 @@ bool ClientGate::check_will(const mqtt::Connect& connect) {
   return false;
 }
 
+// On the core of its session, which counts its client id.
+bool ClientGate::check_limits(const mqtt::Connect& connect) {
+  GatesCommon& common = gates_.common();
+  GateCounters& counters = gates_.counters();
+  const auto no = [&](Counter& counter, ReasonCode reason, std::string_view why) {
+    counter.add();
+    refuse(connect.version, reason, why, &connect);
+    return false;
+  };
+  const std::string_view user =
+      greeting_->identity == nullptr ? std::string_view() : greeting_->identity->user_name;
+  if (common.bans != nullptr &&
+      (common.bans->has_client(connect.client_id) || common.bans->has_user(user))) {
+    return no(counters.refused_banned, ReasonCode::banned, "banned");
+  }
+  if (!connect.client_id.empty() &&
+      !gates_.returns().take(connect.client_id, gates_.core().now_ms())) {
+    return no(counters.refused_returns, ReasonCode::connection_rate_exceeded,
+              "its client id connects too often (limits.flapping)");
+  }
+  if (!common.users.enter(user, user_place_)) {
+    return no(counters.refused_user_full, ReasonCode::quota_exceeded,
+              "limits.max_connections_per_user are open");
+  }
+  if (common.limits.has_rate()) rate_ = std::make_unique<PublishRate>(common.limits);
+  return true;
+}
+
 const auth::IdentityPtr& ClientGate::identity() const { return greeting_->identity; }
 
 void ClientGate::set_access(const mqtt::Connect& connect, std::string_view assigned) {
@@ -229,6 +258,7 @@ void ClientGate::hand_over(net::DetachedConnection detached, core::Core& home) {
 }
 
 void ClientGate::open_session(const mqtt::Connect& connect, const mqtt::Frame& frame) {
+  if (!check_limits(connect)) return;
   std::string assigned;
   if (connect.client_id.empty()) assigned = gates_.make_client_id();
   if (RelayFront* const relay = gates_.relay()) {

@@ -26,6 +26,8 @@ void RelayLink::set_identity(auth::IdentityPtr identity) {
 void RelayLink::begin(session::Session& session, mqtt::ProtocolVersion version) {
   session_ = &session;
   version_ = version;
+  const ClientLimits& limits = leader_.gates().common().limits;
+  if (limits.has_rate()) rate_ = std::make_unique<PublishRate>(limits);
 }
 
 // --- in ---
@@ -71,8 +73,28 @@ std::size_t RelayLink::handle_frames(ByteView bytes, std::uint64_t& wanted) {
     handle_frame(*session_, found.frame, version_, limits_, leader_.gates().scratch(),
                  {&in_, kShare});
     consumed += found.frame.size();
+    if (rate_ != nullptr && found.frame.type() == mqtt::PacketType::publish) {
+      count_publish(found.frame.size());
+    }
   }
   return consumed;
+}
+
+// As ClientGate does it.
+void RelayLink::count_publish(std::size_t bytes) {
+  if (rate_->take(bytes, leader_.core().now_ms()) || session_ == nullptr) return;
+  leader_.gates().counters().rate_exceeded.add();
+  if (leader_.gates().common().limits.disconnects) {
+    session_->kick(mqtt::ReasonCode::message_rate_too_high, "publishes faster than it may");
+    return;
+  }
+  paused_ = true;
+  call_me_later();
+}
+
+bool RelayLink::has_to_wait() const {
+  return leader_.gates().is_congested() ||
+         (rate_ != nullptr && leader_.core().now_ms() < rate_->ready_ms());
 }
 
 // What was dealt with may come again, unless publishers have to wait here.
@@ -93,7 +115,7 @@ void RelayLink::call_me_later() {
 
 void RelayLink::go_on() {
   later_ = false;
-  if (paused_ && !leader_.gates().is_congested()) {
+  if (paused_ && !has_to_wait()) {
     paused_ = false;
     if (may_read() && !in_.empty()) read(in_.bytes());
     credit();

@@ -13,6 +13,7 @@
 #include "broker/auth/identity.h"
 #include "broker/core/core.h"
 #include "broker/gates/client_access.h"
+#include "broker/gates/client_limits.h"
 #include "broker/gates/peer_post.h"
 #include "broker/gates/relay_frames.h"
 #include "broker/gates/session_frames.h"
@@ -82,6 +83,8 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   void read(ByteView bytes);
   std::size_t handle_frames(ByteView bytes, std::uint64_t& wanted);
   void credit();
+  void count_publish(std::size_t bytes);
+  bool has_to_wait() const;
   void call_me_later();
   void wrote();
   void flush();
@@ -97,6 +100,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   session::Session* session_ = nullptr;  // null: not begun, or over
   std::unique_ptr<ClientAccess> access_;
+  std::unique_ptr<PublishRate> rate_;  // null: no limit
 
   net::Remainder in_;
   std::uint64_t taken_ = 0;  // bytes not credited to the front yet

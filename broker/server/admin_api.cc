@@ -84,6 +84,12 @@ std::vector<http::Route> AdminApi::routes() {
   };
   for (http::Route& route : cluster_.routes()) all.push_back(std::move(route));
   for (http::Route& route : explain_.routes()) all.push_back(std::move(route));
+  const auto end_banned = [&node = node_] {
+    for (const auto& one : node.on_core) {
+      one->sessions.core().post([&gates = one->gates] { gates.end_banned(); });
+    }
+  };
+  for (http::Route& route : node_.bans.routes(end_banned)) all.push_back(std::move(route));
   return all;
 }
 

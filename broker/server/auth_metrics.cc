@@ -85,6 +85,26 @@ void add_rows(observe::Metrics& metrics, const AuthRow<Counters> (&rows)[kSize],
   }
 }
 
+void add_admission(observe::Metrics& metrics, const net::Admission& admission) {
+  using N = net::AdmissionCounters;
+  constexpr std::pair<const char*, std::atomic<std::uint64_t> N::*> kCauses[] = {
+      {"max_connections", &N::full},
+      {"max_connections_per_address", &N::address_full},
+      {"banned", &N::banned}};
+  for (const auto& [cause, counter] : kCauses) {
+    metrics.add_counter("roost_admission_refused_total",
+                        "Connections refused before anything was read of them, by cause.",
+                        [&counters = admission.counters(), member = counter] {
+                          return static_cast<double>((counters.*member).load());
+                        },
+                        {{"cause", cause}});
+  }
+  metrics.add_counter(
+      "roost_admission_delayed_total",
+      "Times that accepting waited for limits.connects_per_second.",
+      [&counters = admission.counters()] { return static_cast<double>(counters.delayed.load()); });
+}
+
 }  // namespace
 
 void add_auth_metrics(observe::Metrics& metrics, const Node& node) {
@@ -96,6 +116,7 @@ void add_auth_metrics(observe::Metrics& metrics, const Node& node) {
     });
   }
   const NodeAuth& auth = *node.auth;
+  add_admission(metrics, node.admission);
   add_rows<A>(metrics, kPasswordCounters, auth.passwords());
   add_rows<J>(metrics, kTokenCounters, auth.tokens());
   add_rows<K>(metrics, kKeySetCounters, auth.key_set());

@@ -125,6 +125,20 @@ struct MqttConfig {
   mqtt::Limits limits() const { return {max_packet_size, max_topic_levels}; }
 };
 
+// 0: no limit.
+struct LimitsConfig {
+  std::uint32_t max_connections = 0;
+  std::uint32_t max_connections_per_address = 0;
+  std::uint32_t max_connections_per_user = 0;
+  std::uint32_t connects_per_second = 0;
+  std::uint32_t messages_per_second = 0;  // of one client, as the next
+  std::uint64_t bytes_per_second = 0;
+  bool too_fast_disconnects = false;
+  std::uint32_t flapping = 0;  // connects of a client id within the next
+  std::uint64_t flapping_window_ms = 0;
+  std::uint64_t flapping_hold_ms = 0;
+};
+
 struct StoreConfig {
   std::uint64_t cache_bytes = 0;  // never 0 after load
   std::uint64_t write_buffer_bytes = 0;
@@ -181,6 +195,7 @@ struct Config {
   AclConfig acl;
   HttpConfig http;
   MqttConfig mqtt;
+  LimitsConfig limits;
   StoreConfig store;
   ClusterConfig cluster;
   NodeConfig node;

@@ -12,9 +12,11 @@
 #include "broker/core/cores.h"
 #include "broker/gates/gates.h"
 #include "broker/http/server.h"
+#include "broker/net/admission.h"
 #include "broker/net/listener.h"
 #include "broker/observe/metrics.h"
 #include "broker/observe/rate_limiter.h"
+#include "broker/server/ban_book.h"
 #include "broker/server/config.h"
 #include "broker/server/node_auth.h"
 #include "broker/server/node_cluster.h"
@@ -44,6 +46,8 @@ struct Node {
   Log& log;
   observe::RateBoundLog connection_log;
   SystemClock clock;
+  BanBook bans;
+  net::Admission admission;  // before the cores: what they drop last had places in it
   core::Cores cores;
   std::unique_ptr<NodeAuth> auth;
   auth::NoEnhancedAuthenticator enhanced;

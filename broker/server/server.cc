@@ -83,6 +83,18 @@ void send_off(Node& node) {
   }
 }
 
+gates::ClientLimits client_limits(const LimitsConfig& config) {
+  gates::ClientLimits limits;
+  limits.messages_per_s = config.messages_per_second;
+  limits.bytes_per_s = config.bytes_per_second;
+  limits.disconnects = config.too_fast_disconnects;
+  limits.connections_per_user_max = config.max_connections_per_user;
+  limits.returns_max = config.flapping;
+  limits.returns_window_ms = static_cast<SteadyMs>(config.flapping_window_ms);
+  limits.returns_hold_ms = static_cast<SteadyMs>(config.flapping_hold_ms);
+  return limits;
+}
+
 session::AckMode ack_mode(Ack ack) {
   switch (ack) {
     case Ack::quorum:
@@ -129,10 +141,17 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
     : config(wanted),
       log(to),
       connection_log(to, "connection", wanted.log.max_connection_lines),
+      bans(config.data_dir + "/bans.json", clock, log),
+      admission({wanted.limits.max_connections, wanted.limits.max_connections_per_address,
+                 wanted.limits.connects_per_second},
+                [this](std::string_view host) { return bans.list().has_address(host); }),
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
       auth(std::move(door)),
       store(std::move(opened)),
-      gates_common{{}, auth->common(), enhanced, connection_log, clock},
+      gates_common{{},          auth->common(),
+                   enhanced,    connection_log,
+                   clock,       client_limits(wanted.limits),
+                   &bans.list()},
       net_counters(wanted.threads),
       started_ms(clock.steady_ms()) {
   routing.shard_count = config.shards;
@@ -206,8 +225,9 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   inside->admin = std::make_unique<AdminApi>(
       node, node.cluster == nullptr ? nullptr : &node.cluster->cluster());
   for (const ListenerConfig& wanted : config.listeners) {
-    auto opened =
-        net::Listener::open(net_settings(wanted, config.mqtt), node.cores, node.net_counters, log);
+    net::ListenerSettings settings = net_settings(wanted, config.mqtt);
+    settings.admission = &node.admission;
+    auto opened = net::Listener::open(std::move(settings), node.cores, node.net_counters, log);
     if (!opened) return Unexpected(opened.error());
     auto gate = std::make_unique<gates::GateListener>();
     gate->name = wanted.name;

@@ -159,6 +159,42 @@ std::vector<Setting> more_auth_settings() {
   };
 }
 
+std::vector<Setting> limit_settings() {
+  return {
+      {"limits.max_connections", Kind::number, "0", CONFIG_FIELD(limits.max_connections),
+       "Connections of this node at once; 0: as many as it may open files, then accepting waits.",
+       range(0, kAny32)},
+      {"limits.max_connections_per_address", Kind::number, "0",
+       CONFIG_FIELD(limits.max_connections_per_address),
+       "The same from one address (an IPv6 /64 counts as one); 0: no limit. All devices behind a "
+       "home's router have one address.",
+       range(0, kAny32)},
+      {"limits.max_connections_per_user", Kind::number, "0",
+       CONFIG_FIELD(limits.max_connections_per_user),
+       "The same of one user name (v5: 0x97 beyond); 0: no limit.", range(0, kAny32)},
+      {"limits.connects_per_second", Kind::number, "0", CONFIG_FIELD(limits.connects_per_second),
+       "Connections accepted in a second, before TLS costs anything; the others wait in the "
+       "kernel's queue. 0: no limit.",
+       range(0, 1'000'000)},
+      {"limits.messages_per_second", Kind::number, "0", CONFIG_FIELD(limits.messages_per_second),
+       "PUBLISHes of one client in a second; a second's worth may come at once. 0: no limit.",
+       range(0, 1'000'000)},
+      {"limits.bytes_per_second", Kind::size, "0", CONFIG_FIELD(limits.bytes_per_second),
+       "The same in bytes of PUBLISHes.", range(0, kAny32)},
+      {"limits.too_fast", Kind::choice, "wait", CONFIG_FIELD(limits.too_fast_disconnects),
+       "A client over those two isn't read until it is in time, or is disconnected (v5: 0x96).",
+       one_of({"wait", "disconnect"})},
+      {"limits.flapping", Kind::number, "100", CONFIG_FIELD(limits.flapping),
+       "Connects of one client id within limits.flapping_window; then it is held off (v5: 0x9F). "
+       "0: no limit.",
+       range(0, kAny32)},
+      {"limits.flapping_window", Kind::duration_ms, "60s", CONFIG_FIELD(limits.flapping_window_ms),
+       "See limits.flapping.", range(1000, kDayMs)},
+      {"limits.flapping_hold", Kind::duration_ms, "60s", CONFIG_FIELD(limits.flapping_hold_ms),
+       "How long it is held off.", range(1000, kDayMs)},
+  };
+}
+
 std::vector<Setting> service_settings() {
   return {
       {"http.address", Kind::text, "127.0.0.1", CONFIG_FIELD(http.address),
@@ -316,8 +352,8 @@ std::vector<Setting> mqtt_settings() {
 
 std::vector<Setting> build_table() {
   std::vector<Setting> table = listener_settings();
-  for (auto& part : {auth_settings(), more_auth_settings(), service_settings(), cluster_settings(),
-                     mqtt_settings()}) {
+  for (auto& part : {auth_settings(), more_auth_settings(), limit_settings(), service_settings(),
+                     cluster_settings(), mqtt_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;
