@@ -384,6 +384,9 @@ void Client::stop() {
 }  // namespace
 
 Result<std::unique_ptr<Outbound>> Outbound::open(OutboundSettings settings) {
+  if (settings.header_bytes_max > kWebHeaderBytesMost || settings.connections_max == 0) {
+    return error(ErrorKind::invalid_argument, "a limit of outgoing HTTP that makes no sense");
+  }
   auto client = std::make_unique<Client>(std::move(settings));
   const OutboundSettings& told = client->settings;
   if (auto set = set_client_trust(*client->tls.native_handle(), told.ca_file, told.verifies_server);
