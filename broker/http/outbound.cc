@@ -288,7 +288,7 @@ void Client::send(WebRequest request, Done done) {
   }
   const auto call = std::make_shared<Call>(io, std::move(url).value(), std::move(done));
   fill(call->message, request, call->url);
-  const auto refuse = [&](Unexpected<Error> why) { std::exchange(call->done, nullptr)(why); };
+  const auto refuse = [&](const Unexpected<Error>& e) { std::exchange(call->done, nullptr)(e); };
   if (stopping_.load()) {
     refuse(away(call->url, "stopped"));
   } else if (counted.pending.fetch_add(1) >= settings.pending_max) {
