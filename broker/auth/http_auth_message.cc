@@ -119,7 +119,7 @@ Result<void> read_rest(const json::object& object, HttpAuthAnswer& answer) {
   if (const json::value* const expiry = field("expires_in")) {
     json::error_code fault;
     answer.expires_in_s = expiry->is_number() ? expiry->to_number<std::uint64_t>(fault) : 0;
-    if (fault || answer.expires_in_s == 0 || answer.expires_in_s > kHttpExpiryMax_s) {
+    if (fault || answer.expires_in_s == 0 || answer.expires_in_s > kHttpExpiryMaxSeconds) {
       return broken("expires_in is no number of seconds");
     }
   }

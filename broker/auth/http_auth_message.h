@@ -15,7 +15,7 @@ namespace roost::auth {
 
 inline constexpr std::size_t kHttpAnswerBytesMax = 64 * 1024;
 inline constexpr std::size_t kHttpGroupsMax = 64;
-inline constexpr std::uint64_t kHttpExpiryMax_s = 315'360'000;  // ten years
+inline constexpr std::uint64_t kHttpExpiryMaxSeconds = 315'360'000;  // ten years
 
 // Holds the password: to be wiped. `address`: without port.
 std::string http_auth_question(const AuthRequest& request, std::string_view address);

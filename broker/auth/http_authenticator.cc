@@ -21,9 +21,7 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t times = 1) {
   counter.fetch_add(times, std::memory_order_relaxed);
 }
 
-void wipe(AuthRequest& request) {
-  if (request.password) OPENSSL_cleanse(request.password->data(), request.password->size());
-}
+void wipe(std::string& secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
 
 const AuthResult kStopping{ReasonCode::server_shutting_down, "the broker is stopping"};
 const AuthResult kBusy{ReasonCode::server_busy, "too many clients wait for their authentication"};
@@ -83,7 +81,7 @@ Digest HttpAuthenticator::Inside::digest_of(const AuthRequest& request,
   std::string password = marked(request.password);
   const Digest digest = key.digest({request.client_id, user, password, identity.listener,
                                     identity.address, identity.certificate_common_name});
-  OPENSSL_cleanse(password.data(), password.size());
+  wipe(password);
   return digest;
 }
 
@@ -220,7 +218,7 @@ void HttpAuthenticator::authenticate(AuthRequest request, Answer answer) {
   bool is_new = false;
   const auto known = inside_->look_up(digest, request, identity, answer, is_new);
   if (is_new) inside_->ask(digest, request, identity);
-  wipe(request);
+  if (request.password) wipe(*request.password);
   if (known) answer(*known);
 }
 

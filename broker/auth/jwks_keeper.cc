@@ -15,7 +15,7 @@ namespace roost::auth {
 
 namespace {
 
-constexpr SteadyMs kLong_ms = 3'600'000;
+constexpr SteadyMs kLongMs = 3'600'000;
 
 void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
@@ -64,15 +64,14 @@ struct JwksKeeper::Inside : std::enable_shared_from_this<Inside> {
 SteadyMs JwksKeeper::Inside::due_ms() const {
   if (!begun_ms) return 0;
   const SteadyMs refresh_ms = SteadyMs{settings.refresh_s} * 1000;
-  const SteadyMs pause_ms =
-      is_hurried || is_away ? std::min(kJwksPause_ms, refresh_ms) : refresh_ms;
+  const SteadyMs pause_ms = is_hurried || is_away ? std::min(kJwksPauseMs, refresh_ms) : refresh_ms;
   return *begun_ms + pause_ms;
 }
 
 SteadyMs JwksKeeper::Inside::step() {
   {
     const std::lock_guard lock(mutex);
-    if (is_stopping || is_fetching) return kLong_ms;
+    if (is_stopping || is_fetching) return kLongMs;
     const SteadyMs now_ms = clock.steady_ms();
     const SteadyMs due = due_ms();
     if (begun_ms && now_ms < due) return due - now_ms;
@@ -81,7 +80,7 @@ SteadyMs JwksKeeper::Inside::step() {
     if (std::exchange(is_hurried, false)) count(counters.hurried);
   }
   fetch();
-  return kLong_ms;
+  return kLongMs;
 }
 
 void JwksKeeper::Inside::fetch() {

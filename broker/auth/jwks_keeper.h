@@ -20,7 +20,7 @@
 namespace roost::auth {
 
 // Between two fetches, whatever happens: strangers can name unknown keys as often as they like.
-inline constexpr SteadyMs kJwksPause_ms = 10'000;
+inline constexpr SteadyMs kJwksPauseMs = 10'000;
 
 struct JwksKeeperSettings {
   std::string url;
@@ -46,7 +46,7 @@ class JwksKeeper {
 
   void start();
   void stop();  // idempotent
-  // A token named an unknown key: fetch as soon as kJwksPause_ms allows. Cheap, any thread.
+  // A token named an unknown key: fetch as soon as kJwksPauseMs allows. Cheap, any thread.
   void hurry();
 
   // What the thread does, for tests without it: fetches where it is time. Returns how long

@@ -19,7 +19,7 @@ namespace {
 namespace json = boost::json;
 using mqtt::ReasonCode;
 
-constexpr double kTimeMost_s = 1e15;  // whole seconds are exact in a double, and in JSON
+constexpr double kTimeMostSeconds = 1e15;  // whole seconds are exact in a double, and in JSON
 
 std::string_view text_of(const json::string& text) { return {text.data(), text.size()}; }
 
@@ -27,7 +27,7 @@ std::string_view text_of(const json::string& text) { return {text.data(), text.s
 std::optional<std::uint64_t> time_of(const json::value& value) {
   if (!value.is_number()) return std::nullopt;
   const double seconds = value.to_number<double>();
-  if (!(seconds >= 0 && seconds <= kTimeMost_s)) return std::nullopt;
+  if (!(seconds >= 0 && seconds <= kTimeMostSeconds)) return std::nullopt;
   return static_cast<std::uint64_t>(seconds);
 }
 

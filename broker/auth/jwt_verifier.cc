@@ -17,6 +17,7 @@
 
 #include "broker/auth/base64url.h"
 #include "broker/auth/jwt_claims.h"
+#include "broker/base/check.h"
 
 namespace roost::auth {
 
@@ -137,8 +138,8 @@ Result<JwtVerifier> JwtVerifier::make(JwtSettings settings) {
   const auto invalid = [](std::string message) {
     return error(ErrorKind::invalid_argument, std::move(message));
   };
-  if (settings.leeway_s > kLeewayMost_s) {
-    return invalid("a token's leeway is at most " + std::to_string(kLeewayMost_s) + " s");
+  if (settings.leeway_s > kLeewayMostSeconds) {
+    return invalid("a token's leeway is at most " + std::to_string(kLeewayMostSeconds) + " s");
   }
   if (settings.token_bytes_max == 0 || settings.token_bytes_max > kTokenBytesMost) {
     return invalid("a token has at most " + std::to_string(kTokenBytesMost) + " bytes");
@@ -196,6 +197,7 @@ JwtVerdict JwtVerifier::verify(const AuthRequest& request, const JwtKeys& keys,
   Screened screened;
   JwtVerdict verdict = look_at(request, keys, screened);
   if (verdict.fault != JwtFault::none) return verdict;
+  CHECK(screened.key != nullptr);
   const JwtKey& key = *screened.key;
   if (key.algorithm == JwtAlgorithm::hs256 &&
       !hmac_fits(key.material, screened.signed_text, screened.signature)) {

@@ -19,7 +19,7 @@ namespace roost::auth {
 inline constexpr std::size_t kTokenBytesMost = 64 * 1024;  // libjwt decodes on the stack
 inline constexpr std::size_t kTokenClaimsMax = 64;         // texts and numbers
 inline constexpr std::size_t kTokenGroupsMax = 64;
-inline constexpr std::uint32_t kLeewayMost_s = 60;
+inline constexpr std::uint32_t kLeewayMostSeconds = 60;
 
 struct JwtSettings {
   JwtAlgorithm algorithm = JwtAlgorithm::hs256;

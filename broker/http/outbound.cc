@@ -288,7 +288,7 @@ void Client::send(WebRequest request, Done done) {
   }
   const auto call = std::make_shared<Call>(io, std::move(url).value(), std::move(done));
   fill(call->message, request, call->url);
-  const auto refuse = [&](Unexpected<Error> why) { std::exchange(call->done, nullptr)(why); };
+  const auto refuse = [&](const Unexpected<Error>& e) { std::exchange(call->done, nullptr)(e); };
   if (stopping_.load()) {
     refuse(away(call->url, "stopped"));
   } else if (counted.pending.fetch_add(1) >= settings.pending_max) {
@@ -384,6 +384,9 @@ void Client::stop() {
 }  // namespace
 
 Result<std::unique_ptr<Outbound>> Outbound::open(OutboundSettings settings) {
+  if (settings.header_bytes_max > kWebHeaderBytesMost || settings.connections_max == 0) {
+    return error(ErrorKind::invalid_argument, "a limit of outgoing HTTP that makes no sense");
+  }
   auto client = std::make_unique<Client>(std::move(settings));
   const OutboundSettings& told = client->settings;
   if (auto set = set_client_trust(*client->tls.native_handle(), told.ca_file, told.verifies_server);

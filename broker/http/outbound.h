@@ -20,9 +20,9 @@ struct OutboundSettings {
   std::uint32_t origins_max = 16;     // ever
   std::uint32_t pending_max = 1000;   // requests without an answer; over it: resource_exhausted
   std::uint32_t connect_timeout_ms = 2000;
-  std::uint32_t timeout_ms = 5000;  // from send() to the answer
-  std::uint32_t idle_ms = 30'000;   // then a connection is closed
-  std::uint32_t header_bytes_max = 16 * 1024;
+  std::uint32_t timeout_ms = 5000;             // from send() to the answer
+  std::uint32_t idle_ms = 30'000;              // then a connection is closed
+  std::uint32_t header_bytes_max = 16 * 1024;  // at most 32 KiB
   std::uint32_t body_bytes_max = 1024 * 1024;
   std::string ca_file = {};     // PEM; empty: the system's
   bool verifies_server = true;  // https: certificate and host name
@@ -41,7 +41,7 @@ struct OutboundCounters {
 
 class Outbound : public auth::WebCaller {
  public:
-  // Starts its thread. Errors: invalid_argument (ca_file), not_found.
+  // Starts its thread. Errors: invalid_argument (a limit, ca_file), not_found.
   static Result<std::unique_ptr<Outbound>> open(OutboundSettings settings);
   ~Outbound() override = default;  // stop()
 

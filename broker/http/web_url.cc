@@ -89,9 +89,13 @@ Result<WebUrl> check_web_request(const auth::WebRequest& request) {
   if (std::find(kMethods.begin(), kMethods.end(), request.method) == kMethods.end()) {
     return invalid("an unknown HTTP method");
   }
+  std::size_t size = request.url.size();
   for (const auto& [name, value] : request.headers) {
+    size += name.size() + value.size();
     if (!is_header(name, value)) return invalid("a header that HTTP can't carry");
   }
+  if (size > kWebHeaderBytesMost)
+    return invalid("a URL and headers of more bytes than HTTP carries");
   return parse_web_url(request.url);
 }
 

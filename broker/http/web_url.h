@@ -3,6 +3,7 @@
 // Thread: any thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,9 @@
 #include "broker/base/result.h"
 
 namespace roost::http {
+
+// Beast throws where one field has 64 KiB.
+inline constexpr std::size_t kWebHeaderBytesMost = 32 * 1024;
 
 struct WebUrl {
   bool is_tls = false;
@@ -25,8 +29,8 @@ struct WebUrl {
 // in a URL are refused.
 Result<WebUrl> parse_web_url(std::string_view url);
 
-// The request's URL, where HTTP can carry its method and headers: no line end in any. Errors:
-// invalid_argument.
+// The request's URL, where HTTP can carry its method and headers: short, no line end in any.
+// Errors: invalid_argument.
 Result<WebUrl> check_web_request(const auth::WebRequest& request);
 
 }  // namespace roost::http

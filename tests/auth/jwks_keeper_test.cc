@@ -198,31 +198,42 @@ TEST(JwksRotation, NewKeysComeOldOnesGoAndAllEndAtTheirTime) {
   EXPECT_EQ(code(new_token), mqtt::ReasonCode::server_unavailable);
 }
 
-// The thread itself, with the system's clock: it fetches, sleeps, and wakes to stop.
-TEST(JwksKeeperThread, FetchesAndStops) {
+// The thread itself: it fetches, sleeps, and wakes to stop. An answer may be there before it
+// sleeps.
+TEST(JwksKeeperThread, FetchesSleepsAndStops) {
+  class Jumping final : public Clock {
+   public:
+    SteadyMs steady_ms() const override { return now_ms; }
+    WallMs wall_ms() const override { return now_ms; }
+    std::atomic<SteadyMs> now_ms{1'000'000};
+  };
   class AtOnce final : public WebCaller {
    public:
+    explicit AtOnce(Jumping& c) : clock(c) {}
     void send(WebRequest, Done done) override {
       done(WebAnswer{200, kSet});
-      if (++count == 1) called.set_value();
+      if (++count < 3) clock.now_ms += 300'000;
+      if (count == 3) third.set_value();
     }
-    int count = 0;
-    std::promise<void> called;
+    Jumping& clock;
+    std::atomic<int> count{0};
+    std::promise<void> third;
   };
-  const SystemClock clock;
+  Jumping clock;
   NullLog log;
-  AtOnce caller;
+  AtOnce caller(clock);
   std::atomic<int> received{0};
   {
     JwksKeeper keeper(
         {.url = "https://issuer.test/keys"}, caller,
         [&](const JwtKeysPtr&, SteadyMs) { ++received; }, clock, log);
     keeper.start();
-    caller.called.get_future().wait();
+    ASSERT_EQ(caller.third.get_future().wait_for(std::chrono::seconds(20)),
+              std::future_status::ready);
     keeper.hurry();
   }
-  EXPECT_EQ(received, 1);
-  EXPECT_EQ(caller.count, 1) << "no busy turns";
+  EXPECT_EQ(received, 3);
+  EXPECT_EQ(caller.count, 3) << "no busy turns";
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ void run_answer(const std::string& text) {
   const auto answer = read_http_auth_answer(text, "ann");
   if (!answer) return;
   CHECK(answer->identity.groups.size() <= kHttpGroupsMax);
-  CHECK(answer->expires_in_s <= kHttpExpiryMax_s);
+  CHECK(answer->expires_in_s <= kHttpExpiryMaxSeconds);
 }
 
 void run(std::string text) {

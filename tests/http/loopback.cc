@@ -26,6 +26,7 @@ bool Peer::read_more() {
   char block[4096];
   const auto n = ssl_ != nullptr ? ::SSL_read(ssl_, block, sizeof block)
                                  : static_cast<int>(::recv(fd_, block, sizeof block, 0));
+  was_closed_ = n == 0;
   if (n > 0) text_.append(block, static_cast<std::size_t>(n));
   return n > 0;
 }

@@ -25,6 +25,8 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
 
   bool is_open() const { return is_open_; }
+  // The client closed, which is more than that it is silent.
+  bool was_closed() const { return was_closed_; }
   // One request, header and body; empty at the end.
   std::string read_request();
   void write(const std::string& text);
@@ -38,6 +40,7 @@ class Peer {
   int fd_;
   SSL* ssl_ = nullptr;
   bool is_open_ = true;
+  bool was_closed_ = false;
   std::string text_;
 };
 

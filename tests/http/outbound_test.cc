@@ -7,6 +7,7 @@
 #include <future>
 #include <latch>
 
+#include "broker/http/web_url.h"
 #include "tests/http/loopback.h"
 #include "tests/net/tls_client.h"
 
@@ -228,17 +229,18 @@ TEST(Outbound, StopAnswersAll) {
 }
 
 TEST(Outbound, AnIdleConnectionIsClosed) {
-  std::promise<std::string> end;
+  std::promise<bool> end;
   Loopback server([&](Peer& peer, int) {
     peer.read_request();
     peer.answer("x");
-    end.set_value(peer.read_request());
+    peer.read_request();
+    end.set_value(peer.was_closed());
   });
   OutboundSettings settings;
   settings.idle_ms = 10;
   const auto client = open(settings);
   EXPECT_TRUE(get(*client, url_of(server)));
-  EXPECT_EQ(end.get_future().get(), "");
+  EXPECT_TRUE(end.get_future().get());
 }
 
 TEST(Outbound, AConnectionHasItsOwnTime) {
@@ -283,7 +285,19 @@ TEST(Outbound, WhatHttpCannotCarryIsRefused) {
   EXPECT_EQ(kind({.url = good, .headers = {{"A", "hunter2\r\nB: c"}}}),
             ErrorKind::invalid_argument);
   EXPECT_EQ(kind({.url = good, .headers = {{"A:", "b"}}}), ErrorKind::invalid_argument);
+  const std::string long_text(kWebHeaderBytesMost, 'a');
+  EXPECT_EQ(kind({.url = good, .headers = {{"A", long_text}}}), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind({.url = good + long_text}), ErrorKind::invalid_argument);
   EXPECT_EQ(client->counters().requests, 0u);
+}
+
+TEST(Outbound, ALimitThatMakesNoSenseIsAnError) {
+  OutboundSettings settings;
+  settings.header_bytes_max = kWebHeaderBytesMost + 1;
+  EXPECT_FALSE(Outbound::open(settings));
+  settings.header_bytes_max = kWebHeaderBytesMost;
+  settings.connections_max = 0;
+  EXPECT_FALSE(Outbound::open(settings));
 }
 
 class OutboundTls : public testing::Test {
