@@ -171,6 +171,8 @@ constexpr Row<C> kCoreCounters[] = {
     {"roost_core_guests_sent_off_total", "Times a core got its own thread.", &C::sent_off},
     {"roost_core_guests_called_home_total", "Times a core's thread was parked again.",
      &C::called_home},
+    {"roost_core_background_total", "Pieces of work that could wait, e.g. steps of TLS handshakes.",
+     &C::background},
 };
 
 observe::Labels labels_of(const char* cause) {
