@@ -18,6 +18,7 @@ namespace {
 // Small, so that a burst spreads over the cores: epoll wakes the next one while we accept.
 constexpr int kBatch = 16;
 constexpr std::size_t kFirstReadMax = 4096;
+constexpr std::size_t kWaitingPerHandshake = 16;  // accepted, of those that may be under way
 constexpr SteadyMs kHandshakesWaitMs = 5;
 constexpr std::int64_t kPauseMinMs = 100;
 constexpr std::int64_t kPauseMaxMs = 1000;
@@ -38,6 +39,7 @@ Acceptor::Acceptor(core::Core& core, std::shared_ptr<const std::vector<Fd>> sock
       fd_((*sockets_)[index].get()),
       state_(std::move(state)),
       counters_(state_->counters[core.id().value]),
+      pace_(core, state_->settings.handshakes_max),
       log_(state_->log) {}
 
 Acceptor::~Acceptor() { shutdown(); }
@@ -109,7 +111,8 @@ bool Acceptor::may_accept() {
   const ListenerSettings& settings = state_->settings;
   SteadyMs wait_ms = 0;
   if (settings.tls && settings.handshakes_max > 0 &&
-      core_.background_waiting() >= settings.handshakes_max) {
+      core_.background_waiting() + pace_.waiting() >=
+          kWaitingPerHandshake * settings.handshakes_max) {
     counters_.accepts_deferred.add();
     wait_ms = kHandshakesWaitMs;
   } else if (settings.admission != nullptr) {
@@ -149,9 +152,9 @@ void Acceptor::take(DetachedConnection connection) {
     state_->accepted(core_, std::move(connection));
     return;
   }
-  const auto cost = state_->settings.tls ? Handshake::Cost::costly : Handshake::Cost::cheap;
   auto handshake = std::make_unique<Handshake>(
-      core_, std::move(connection), cost, state_->settings.handshake_timeout_ms, *this, counters_);
+      core_, std::move(connection), state_->settings.tls ? &pace_ : nullptr,
+      state_->settings.handshake_timeout_ms, *this, counters_);
   handshakes_.emplace(handshake.get(), std::move(handshake));
 }
 

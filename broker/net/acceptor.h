@@ -88,6 +88,7 @@ class Acceptor final : private core::Watcher, private core::Timer, public Handsh
   const int fd_;
   const std::shared_ptr<ListenerState> state_;
   NetCounters& counters_;
+  HandshakePace pace_;
   std::unordered_map<Handshake*, std::unique_ptr<Handshake>> handshakes_;
   bool watching_ = false;
   std::int64_t pause_ms_ = 0;

@@ -21,20 +21,21 @@ constexpr std::int64_t kRefusalLingerMs = 1000;  // for the peer to read an aler
 
 }  // namespace
 
-Handshake::Handshake(core::Core& core, DetachedConnection from, Cost cost, std::uint32_t timeout_ms,
-                     HandshakeOwner& owner, NetCounters& counters)
+Handshake::Handshake(core::Core& core, DetachedConnection from, HandshakePace* pace,
+                     std::uint32_t timeout_ms, HandshakeOwner& owner, NetCounters& counters)
     : core_(core),
       owner_(owner),
       counters_(counters),
       connection_(std::move(from)),
       stack_(std::move(connection_.filters)),
-      cost_(cost),
+      pace_(pace),
       timeout_ms_(timeout_ms) {
   watching_ = core_.watch(connection_.fd, EPOLLIN, *this);
   core_.timers().arm(*this, core_.now_ms() + (watching_ ? timeout_ms : 0));
 }
 
 Handshake::~Handshake() {
+  leave_pace();
   if (connection_.fd < 0) return;
   if (watching_) core_.unwatch(connection_.fd, *this);
   counters_.connections_closed.add();
@@ -62,7 +63,7 @@ void Handshake::read() {
   counters_.bytes_in.add(static_cast<std::uint64_t>(got));
   if (refused_) return;
   const ByteView bytes = room.first(static_cast<std::size_t>(got));
-  cost_ == Cost::costly ? keep(bytes) : step(bytes);
+  pace_ != nullptr ? keep(bytes) : step(bytes);
 }
 
 // Read at once though their turn comes later, so that the socket isn't ready again all the while.
@@ -79,6 +80,10 @@ void Handshake::found_end() {
 }
 
 void Handshake::on_background() {
+  if (begun_ms_ < 0) {
+    if (!pace_->may_begin(*this, offers_ticket(unread_))) return;
+    begun_ms_ = core_.now_ms();
+  }
   watch_for(true, kernel_full_);
   if (!answered_) core_.timers().arm(*this, core_.now_ms() + timeout_ms_);
   step(std::exchange(unread_, {}));
@@ -139,6 +144,10 @@ void Handshake::refuse(std::string why) {
   refused_ = true;
   why_ = std::move(why);
   core_.timers().arm(*this, core_.now_ms() + kRefusalLingerMs);
+}
+
+void Handshake::leave_pace() {
+  if (begun_ms_ >= 0) pace_->ended(std::exchange(begun_ms_, -1));
 }
 
 void Handshake::end() {

@@ -12,6 +12,7 @@
 #include "broker/core/core.h"
 #include "broker/net/connection.h"
 #include "broker/net/filter_stack.h"
+#include "broker/net/handshake_pace.h"
 
 namespace roost::net {
 
@@ -30,12 +31,11 @@ class HandshakeOwner {
 
 class Handshake final : private core::Watcher, private core::Timer, private core::Background {
  public:
-  enum class Cost : std::uint8_t { cheap, costly };
-
   // `from`: a fresh socket with the filters that are to shake hands. Fails after `timeout_ms`,
-  // but for what it waited for its own core.
-  Handshake(core::Core& core, DetachedConnection from, Cost cost, std::uint32_t timeout_ms,
-            HandshakeOwner& owner, NetCounters& counters);
+  // but for what it waited for its own core. `pace`: of costly ones, which are left to the core's
+  // background; null: it costs nothing.
+  Handshake(core::Core& core, DetachedConnection from, HandshakePace* pace,
+            std::uint32_t timeout_ms, HandshakeOwner& owner, NetCounters& counters);
   ~Handshake() override;
 
   const PeerInfo& peer() const { return connection_.peer; }
@@ -55,20 +55,22 @@ class Handshake final : private core::Watcher, private core::Timer, private core
   void succeed(ByteView app);
   void refuse(std::string why);
   void end();
+  void leave_pace();
 
   core::Core& core_;
   HandshakeOwner& owner_;
   NetCounters& counters_;
   DetachedConnection connection_;
   FilterStack stack_;
-  const Cost cost_;
+  HandshakePace* const pace_;
   const std::uint32_t timeout_ms_;
   std::size_t layers_done_ = 0;
   std::vector<std::uint8_t> unread_;  // what the next step in the background begins with
   bool watching_ = false;
-  bool reading_ = true;    // the socket is watched for bytes
-  bool answered_ = false;  // the peer has had something from us
-  bool refused_ = false;   // the peer reads why, then it's over
+  bool reading_ = true;     // the socket is watched for bytes
+  SteadyMs begun_ms_ = -1;  // the first step was done; -1: it wasn't
+  bool answered_ = false;   // the peer has had something from us
+  bool refused_ = false;    // the peer reads why, then it's over
   bool kernel_full_ = false;
   std::string why_;
 };

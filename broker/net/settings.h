@@ -40,8 +40,8 @@ struct ListenerSettings {
   std::uint32_t max_connections = 0;            // 0: unlimited
   Admission* admission = nullptr;               // the node's; null: whoever comes comes in
   std::uint32_t handshake_timeout_ms = 10'000;  // PROXY + TLS + WebSocket
-  // TLS: while so many steps of handshakes wait for their core, it accepts no more. 0: no limit.
-  std::uint32_t handshakes_max = 4096;
+  // TLS: of handshakes under way at once on a core; the others wait for their turn. 0: no limit.
+  std::uint32_t handshakes_max = 1000;
   int silent_for_s = 1;  // TCP: who says nothing is accepted so much later; 0: at once
   ConnectionLimits connection;
 };

@@ -182,11 +182,11 @@ std::vector<Setting> limit_settings() {
        "Connections accepted in a second, before TLS costs anything; the others wait in the "
        "kernel's queue. 0: no limit.",
        range(0, 1'000'000)},
-      {"limits.max_handshakes", Kind::number, "4096", CONFIG_FIELD(limits.max_handshakes),
-       "Steps of TLS handshakes that may wait for a core's time; beyond it the core accepts no "
-       "more "
-       "connections until there are fewer. 0: no limit.",
-       range(0, kAny32)},
+      {"limits.max_handshakes", Kind::number, "1000", CONFIG_FIELD(limits.max_handshakes),
+       "TLS handshakes under way at once on each core and listener; a client that is silent for a "
+       "second doesn't count. Others wait, up to 16 times as many; then accepting does. 0: no "
+       "limit.",
+       range(0, 1'000'000)},
       {"limits.messages_per_second", Kind::number, "0", CONFIG_FIELD(limits.messages_per_second),
        "PUBLISHes of one client in a second; a second's worth may come at once. 0: no limit.",
        range(0, 1'000'000)},

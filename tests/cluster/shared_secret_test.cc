@@ -51,7 +51,9 @@ struct Member {
 class SharedSecretTest : public testing::Test {
  protected:
   ManualTimeline timeline_;
-  MemoryCoordinator coordinator_{timeline_, {}};
+  MemoryCoordinator coordinator_{timeline_, [](std::string_view, MemoryRequest) {
+                                   return MemoryTrip{1000, 1000};
+                                 }};
 };
 
 TEST_F(SharedSecretTest, AllHaveTheOneThatWasMadeFirst) {

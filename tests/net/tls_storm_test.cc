@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/net/handshake_pace.h"
 #include "broker/net/ticket_keys.h"
 #include "tests/net/fixture.h"
 #include "tests/net/listener_stage.h"
@@ -36,6 +37,13 @@ struct Storm : ListenerStage {
   Client& add() {
     clients.push_back(std::make_unique<Client>(listener->port()));
     return *clients.back();
+  }
+  void serve_all() {
+    for (int i = 0; i < 300 && accepted.size() < clients.size(); ++i) {
+      for (const auto& client : clients) client->talk();
+      turns(1);
+      clock.advance_ms(5);
+    }
   }
   core::Core& core() { return cores.at(CoreId{0}); }
 
@@ -103,24 +111,55 @@ TEST(TlsStorm, WhoComesBackOrIsHalfThroughGoesFirst) {
   ::SSL_SESSION_free(session);
 }
 
-TEST(TlsStorm, AcceptingWaitsWhileTooManyStepsDo) {
+TEST(TlsStorm, AcceptingWaitsWhileTooManyDo) {
   Storm storm;
-  storm.open(3);
-  for (int i = 0; i < 8; ++i) storm.add().talk();
+  storm.open(1);
+  for (int i = 0; i < 16; ++i) storm.add().talk();
   BusyCore busy(storm);
-  busy.turn();  // accepts: nothing waits yet
-  busy.turn();
-  EXPECT_EQ(storm.core().background_waiting(), 7U);
-  for (int i = 0; i < 3; ++i) storm.add().talk();
-  busy.turn();
-  EXPECT_EQ(storm.counters[0].connections_opened.value(), 8U);
-  EXPECT_EQ(storm.counters[0].accepts_deferred.value(), 1U);
-  for (int i = 0; i < 200 && storm.accepted.size() < 11; ++i) {
-    for (const auto& client : storm.clients) client->talk();
-    storm.turns(1);
-    storm.clock.advance_ms(5);
+  for (int i = 0; i < 3; ++i) busy.turn();
+  EXPECT_EQ(storm.counters[0].connections_opened.value(), 16U);
+  for (int i = 0; i < 60; ++i) storm.add().talk();
+  for (int i = 0; i < 3; ++i) busy.turn();
+  EXPECT_LT(storm.counters[0].connections_opened.value(), 76U);
+  EXPECT_GE(storm.counters[0].accepts_deferred.value(), 1U);
+  storm.serve_all();
+  EXPECT_THAT(storm.accepted, SizeIs(76));
+}
+
+TEST(TlsStorm, NoMoreThanTheLimitAreUnderWay) {
+  Storm storm;
+  storm.open(2);
+  for (int i = 0; i < 5; ++i) storm.add().talk();
+  storm.turns(10);
+  int answered = 0;
+  for (const auto& client : storm.clients) {
+    const std::string from_server = client->peer.receive();
+    if (from_server.empty()) continue;
+    ++answered;
+    client->peer.send(client->tls.exchange(from_server));
   }
-  EXPECT_THAT(storm.accepted, SizeIs(11));
+  EXPECT_EQ(answered, 2);
+  storm.turns(2);
+  EXPECT_THAT(storm.accepted, SizeIs(2));
+  storm.serve_all();
+  EXPECT_THAT(storm.accepted, SizeIs(5));
+}
+
+TEST(TlsStorm, SilentOnesKeepNobodyOut) {
+  Storm storm;
+  storm.open(2);
+  storm.add().talk();
+  storm.add().talk();
+  storm.turns(3);
+  Storm::Client& next = storm.add();
+  next.talk();
+  storm.turns(3);
+  next.talk();
+  EXPECT_FALSE(next.tls.connected());
+  storm.clock.advance_ms(HandshakePace::kCountedMs + 200);
+  storm.turns(3);
+  next.talk();
+  EXPECT_TRUE(next.tls.connected());
 }
 
 TEST(TlsStorm, NothingIsSpentOnWhoHasGone) {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many TLS handshakes are under way at once on a core: each holds up to 40 kB and waits for a
+// client that may be slow. The others wait with nothing but their first bytes.
+// Thread: core-bound.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "broker/base/clock.h"
+#include "broker/core/core.h"
+
+namespace roost::net {
+
+class HandshakePace final : private core::Timer {
+ public:
+  // Who takes longer doesn't count any more: a thousand silent ones keep nobody out.
+  static constexpr SteadyMs kCountedMs = 1'000;
+
+  // `max`: under way at once; 0: no limit.
+  HandshakePace(core::Core& core, std::uint32_t max) : core_(core), max_(max) {}
+
+  // True: it is under way now. Else `work` is asked for again when there is room, in the core's
+  // background; `first`: before those that are not.
+  bool may_begin(core::Background& work, bool first);
+  // One that began at `begun_ms` is done or has failed.
+  void ended(SteadyMs begun_ms);
+  std::size_t waiting() const { return urgent_.size() + patient_.size(); }
+
+ private:
+  static constexpr SteadyMs kSliceMs = 100;
+  static constexpr std::size_t kSlices = kCountedMs / kSliceMs;
+
+  void on_timer() override;
+  void forget_old();
+  void let_in();
+
+  core::Core& core_;
+  const std::uint32_t max_;
+  std::array<std::uint32_t, kSlices> begun_{};  // and not ended, by when they began
+  std::uint32_t under_way_ = 0;                 // sum of begun_
+  SteadyMs slice_ = 0;                          // the newest in begun_
+  core::WorkList<core::Background> urgent_, patient_;
+};
+
+}  // namespace roost::net
