@@ -20,6 +20,7 @@ DetachedConnection::DetachedConnection(DetachedConnection&& other) noexcept
       unread(std::move(other.unread)),
       to_write(std::move(other.to_write)),
       peer(std::move(other.peer)),
+      place(std::move(other.place)),
       limits(other.limits) {}
 
 DetachedConnection& DetachedConnection::operator=(DetachedConnection&& other) noexcept {
@@ -28,6 +29,7 @@ DetachedConnection& DetachedConnection::operator=(DetachedConnection&& other) no
   unread = std::move(other.unread);
   to_write = std::move(other.to_write);
   peer = std::move(other.peer);
+  place = std::move(other.place);
   limits = other.limits;
   return *this;
 }

@@ -107,6 +107,29 @@ TEST(Listener, HandsAProxiedPlainConnectionUpWithoutFilters) {
   EXPECT_EQ(as_text(stage.accepted[0].unread), "mqtt");
 }
 
+TEST(Listener, HoldsAPlaceForWhoComesBehindAProxy) {
+  Admission admission({.connections_max = 10, .connections_per_address_max = 1});
+  ListenerStage stage;
+  ListenerSettings settings = local_settings();
+  settings.proxy_protocol = true;
+  settings.admission = &admission;
+  stage.open(std::move(settings));
+  const auto connect = [&stage] {
+    Peer peer(connect_to("127.0.0.1", stage.listener->port()));
+    peer.send("PROXY TCP4 203.0.113.7 192.0.2.1 5 6\r\nmqtt");
+    stage.turns(3);
+    return peer;
+  };
+  const Peer one = connect();
+  EXPECT_THAT(stage.accepted, SizeIs(1));
+  EXPECT_EQ(admission.connections(), 1U);
+  const Peer other = connect();
+  EXPECT_THAT(stage.accepted, SizeIs(1));
+  EXPECT_EQ(admission.counters().address_full.load(), 1U);
+  stage.accepted.clear();
+  EXPECT_EQ(admission.connections(), 0U);
+}
+
 TEST(Listener, EndsAHandshakeThatTakesTooLong) {
   ListenerStage stage;
   ListenerSettings settings = local_settings();
