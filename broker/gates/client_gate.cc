@@ -142,12 +142,21 @@ void ClientGate::on_drained() {
   }
 }
 
+void ClientGate::note_loss(std::string_view client_id) {
+  if (!ended_well_) gates_.losses().add(client_id, gates_.core().now_ms());
+}
+
 void ClientGate::on_closed(net::CloseReason reason) {
   static constexpr std::string_view kWhy[] = {"connection closed by client", "connection reset",
                                               "closed", "transport error", "timeout"};
   const std::string_view why = kWhy[static_cast<std::size_t>(reason)];
   if (!gone_ && !who_.empty()) log("disconnected", who_, why);
-  if (session_ != nullptr) std::exchange(session_, nullptr)->connection_lost(why);
+  if (session_ != nullptr) {
+    note_loss(session_->client_id());
+    std::exchange(session_, nullptr)->connection_lost(why);
+  } else if (client_ != nullptr && greeting_ == nullptr) {
+    note_loss(client_->client_id);
+  }
   if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   gone_ = true;
   if (listener_.listener != nullptr) listener_.listener->connection_closed();
@@ -166,6 +175,7 @@ void ClientGate::close(std::string_view why) {
   if (gone_) return;
   gone_ = true;
   if (!who_.empty()) log("disconnected", who_, why);
+  if (why == session::kTakenOver && session_ != nullptr) note_loss(session_->client_id());
   session_ = nullptr;
   if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   connection_->close();

@@ -106,6 +106,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool is_too_fast() const;
   bool is_banned() const;
   void end_banned();
+  void note_loss(std::string_view client_id);
   bool check_will(const mqtt::Connect& connect);
   void set_access(const mqtt::Connect& connect, std::string_view assigned);
   void admit(const mqtt::Connect& connect, const mqtt::Frame& frame);
@@ -126,6 +127,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   const std::uint64_t serial_;
   session::Session* session_ = nullptr;
   FrontClient* client_ = nullptr;  // in a cluster
+  bool ended_well_ = false;        // by DISCONNECT, or by us
   bool gone_ = false;              // no more frames: closing, moved or closed
   bool paused_ = false;            // waits in Gates for the mailboxes of other cores to empty
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;

@@ -13,7 +13,7 @@ Gates::Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCount
     : common_(common),
       sessions_(sessions),
       net_counters_(net_counters),
-      returns_(common.limits),
+      losses_(common.limits),
       random_(std::random_device{}()) {}
 
 Gates::~Gates() = default;

@@ -36,7 +36,7 @@ struct GateCounters {
   Counter refused_client_id;
   Counter refused_banned;     // by client id or user name
   Counter refused_user_full;  // its user has max_connections_per_user
-  Counter refused_returns;    // came back too often
+  Counter refused_flapping;   // loses its connections too often
   Counter rate_exceeded;      // times that a client's PUBLISHes came too fast
   Counter refused_busy;       // the authenticator's queue is full
   Counter connect_timeouts;
@@ -98,7 +98,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   void bury(ClientGate& gate);
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
-  ReturnRate& returns() { return returns_; }
+  LossRate& losses() { return losses_; }
   // Ends the connections of who is banned now.
   void end_banned();
   PacketScratch& scratch() { return scratch_; }
@@ -129,7 +129,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   bool shut_ = false;
   PacketScratch scratch_;
   RulesInForce in_force_;
-  ReturnRate returns_;
+  LossRate losses_;
   std::mt19937_64 random_;
 };
 

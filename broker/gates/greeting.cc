@@ -206,9 +206,9 @@ bool ClientGate::check_limits(const mqtt::Connect& connect) {
     return no(counters.refused_banned, ReasonCode::banned, "banned");
   }
   if (!connect.client_id.empty() &&
-      !gates_.returns().take(connect.client_id, gates_.core().now_ms())) {
-    return no(counters.refused_returns, ReasonCode::connection_rate_exceeded,
-              "its client id connects too often (limits.flapping)");
+      gates_.losses().is_held_off(connect.client_id, gates_.core().now_ms())) {
+    return no(counters.refused_flapping, ReasonCode::connection_rate_exceeded,
+              "its client id loses its connections too often (limits.flapping)");
   }
   if (!common.users.enter(user, user_place_)) {
     return no(counters.refused_user_full, ReasonCode::quota_exceeded,

@@ -20,6 +20,7 @@ DetachedConnection::DetachedConnection(DetachedConnection&& other) noexcept
       unread(std::move(other.unread)),
       to_write(std::move(other.to_write)),
       peer(std::move(other.peer)),
+      place(std::move(other.place)),
       limits(other.limits) {}
 
 DetachedConnection& DetachedConnection::operator=(DetachedConnection&& other) noexcept {
@@ -28,6 +29,7 @@ DetachedConnection& DetachedConnection::operator=(DetachedConnection&& other) no
   unread = std::move(other.unread);
   to_write = std::move(other.to_write);
   peer = std::move(other.peer);
+  place = std::move(other.place);
   limits = other.limits;
   return *this;
 }
@@ -120,6 +122,7 @@ DetachedConnection Connection::detach(std::size_t consumed) {
   to.fd = std::exchange(fd_, -1);
   to.to_write = std::move(write_queue_);
   to.peer = std::move(peer_);
+  to.place = std::move(place_);
   to.limits = limits_;
   core_.timers().cancel(*this);
   return to;

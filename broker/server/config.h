@@ -134,7 +134,7 @@ struct LimitsConfig {
   std::uint32_t messages_per_second = 0;  // of one client, as the next
   std::uint64_t bytes_per_second = 0;
   bool too_fast_disconnects = false;
-  std::uint32_t flapping = 0;  // connects of a client id within the next
+  std::uint32_t flapping = 0;  // lost connections of a client id within the next
   std::uint64_t flapping_window_ms = 0;
   std::uint64_t flapping_hold_ms = 0;
 };

@@ -89,9 +89,9 @@ gates::ClientLimits client_limits(const LimitsConfig& config) {
   limits.bytes_per_s = config.bytes_per_second;
   limits.disconnects = config.too_fast_disconnects;
   limits.connections_per_user_max = config.max_connections_per_user;
-  limits.returns_max = config.flapping;
-  limits.returns_window_ms = static_cast<SteadyMs>(config.flapping_window_ms);
-  limits.returns_hold_ms = static_cast<SteadyMs>(config.flapping_hold_ms);
+  limits.losses_max = config.flapping;
+  limits.losses_window_ms = static_cast<SteadyMs>(config.flapping_window_ms);
+  limits.losses_hold_ms = static_cast<SteadyMs>(config.flapping_hold_ms);
   return limits;
 }
 

@@ -184,9 +184,9 @@ std::vector<Setting> limit_settings() {
       {"limits.too_fast", Kind::choice, "wait", CONFIG_FIELD(limits.too_fast_disconnects),
        "A client over those two isn't read until it is in time, or is disconnected (v5: 0x96).",
        one_of({"wait", "disconnect"})},
-      {"limits.flapping", Kind::number, "100", CONFIG_FIELD(limits.flapping),
-       "Connects of one client id within limits.flapping_window; then it is held off (v5: 0x9F). "
-       "0: no limit.",
+      {"limits.flapping", Kind::number, "300", CONFIG_FIELD(limits.flapping),
+       "Connections of one client id that end without a DISCONNECT, or are taken over, within "
+       "limits.flapping_window; then it is held off (v5: 0x9F). 0: no limit.",
        range(0, kAny32)},
       {"limits.flapping_window", Kind::duration_ms, "60s", CONFIG_FIELD(limits.flapping_window_ms),
        "See limits.flapping.", range(1000, kDayMs)},

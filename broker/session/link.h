@@ -21,6 +21,9 @@ enum class Departure : std::uint8_t {
   lost,       // connection closed, keep alive over, protocol error, takeover, kicked
 };
 
+// What close() is told where another connection has the client id now.
+inline constexpr std::string_view kTakenOver = "taken over";
+
 class Link {
  public:
   // Contiguous room for one packet of `size` bytes, to be filled before the next call.
