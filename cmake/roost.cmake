@@ -93,9 +93,14 @@ endfunction()
 function(roost_fuzzers)
   add_custom_target(fuzzers)
   file(GLOB fuzzed CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/broker/auth/hash_kinds.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/mosquitto_acl.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/network.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/openssl_hashes.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/password_hash.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/rule*.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/scram.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/scram_secret.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/topic_pattern.cc
     ${CMAKE_SOURCE_DIR}/broker/base/*.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/interest_frames.cc
@@ -122,7 +127,7 @@ function(roost_fuzzers)
   list(FILTER fuzzed EXCLUDE REGEX "/router(_peers)?\\.cc$")
   add_library(roost_fuzzed STATIC ${fuzzed})
   target_include_directories(roost_fuzzed PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers OpenSSL::Crypto wslay yaml-cpp)
+  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers OpenSSL::Crypto argon2 wslay yaml-cpp)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
