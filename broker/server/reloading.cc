@@ -45,6 +45,11 @@ std::vector<std::string> files_of(const std::vector<Reloadable>& all) {
 Reloading::Reloading(Node& node)
     : node_(node), all_(reloadables_of(node)), watch_(files_of(all_)) {}
 
+void Reloading::add(std::vector<Reloadable> more) {
+  for (Reloadable& one : more) all_.push_back(std::move(one));
+  watch_ = base::FileWatch(files_of(all_));
+}
+
 void Reloading::reload_all() {
   for (const Reloadable& one : all_) reload(one);
 }
