@@ -28,10 +28,6 @@ bool is_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
-}
-
 bool has_two(const Request& request, std::string_view name) {
   return std::count_if(request.headers.begin(), request.headers.end(),
                        [&](const auto& header) { return lower(header.first) == name; }) > 1;
@@ -56,6 +52,10 @@ Response unauthorized(const std::string& text) {
 }
 
 }  // namespace
+
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1" || address == "localhost";
+}
 
 std::string host_of(std::string_view authority) {
   if (authority.starts_with('[')) {

@@ -26,7 +26,7 @@ struct GuardSettings {
   std::string address;     // of the listener, a Host that is right
   std::string token_file;  // empty: none
   std::string token;       // one more; empty: none
-  // Names without port. Loopback, localhost and addresses are right always.
+  // Names without port. localhost and addresses are right always.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;  // "https://console.example"
   bool takes_certificates = false;           // of clients, checked by TLS
@@ -72,6 +72,8 @@ class Guard {
   std::shared_ptr<const Tokens> tokens_;  // guarded by mutex_; never null once open
 };
 
+// What clients of other machines can't reach; an address as http.address has it.
+bool is_loopback(std::string_view address);
 // Of "name:8080", "[::1]:8080", "name.": the name, in small letters. Empty: no authority.
 std::string host_of(std::string_view authority);
 

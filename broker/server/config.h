@@ -144,6 +144,8 @@ struct HttpConfig {
   std::string token;                           // secret; one more; empty: none
   std::string allowed_hosts, allowed_origins;  // lists
   ClusterTlsConfig tls;                        // ca_file: of clients' certificates; may be empty
+
+  bool has_token() const { return !token.empty() || !token_file.empty(); }
 };
 
 struct ClusterConfig {

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "broker/http/guard.h"
 #include "broker/http/tokens.h"
 #include "broker/server/settings_value.h"
 
@@ -11,10 +12,6 @@ namespace roost::server {
 namespace {
 
 using Add = std::function<void(const std::string& path, const std::string& text)>;
-
-bool is_loopback(std::string_view address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
-}
 
 void check_tls(const ClusterTlsConfig& tls, const Add& add) {
   if (tls.is_on() && tls.key_file.empty()) {
@@ -69,8 +66,8 @@ void check_http(const HttpConfig& http, const Add& add) {
 }
 
 std::vector<std::string> warn_http(const HttpConfig& http) {
-  const bool has_token = !http.token.empty() || !http.token_file.empty();
-  if (http.port == 0 || !has_token || http.tls.is_on() || is_loopback(http.address)) return {};
+  const bool in_clear = http.port != 0 && http.has_token() && !http.tls.is_on();
+  if (!in_clear || http::is_loopback(http.address)) return {};
   return {"http.address isn't loopback and http.tls is off: tokens travel in clear"};
 }
 

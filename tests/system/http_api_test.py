@@ -17,8 +17,11 @@ STATUS = "/api/v1/status"
 class HttpApi(SystemCase):
     def server(self, env=None, **http_settings):
         self.port = self.free_port()
-        return self.roost(env=env, http={"address": "127.0.0.1", "port": self.port,
-                                         **http_settings})
+        server = self.roost(env=env, start=False, http={"address": "127.0.0.1", "port": self.port,
+                                                        **http_settings})
+        # HTTP listens a moment later than MQTT.
+        server.addresses.append(("127.0.0.1", self.port))
+        return server.start()
 
     def token_file(self, *tokens):
         path = os.path.join(self.folder, "tokens")
