@@ -25,6 +25,7 @@ class OpenSslContext final : public TlsContext {
  public:
   explicit OpenSslContext(ContextPtr context) : context_(std::move(context)) {}
   std::unique_ptr<ByteFilter> make_filter() const override { return make_tls_filter(*context_); }
+  SSL_CTX* native() const override { return context_.get(); }
   std::int64_t expires_at_s() const override {
     std::tm at = {};
     const X509* const certificate = ::SSL_CTX_get0_certificate(context_.get());

@@ -8,6 +8,7 @@
 
 #include "broker/http/routes.h"
 #include "broker/server/admin_api.h"
+#include "broker/server/http_door.h"
 #include "broker/server/node.h"
 #include "broker/server/reloading.h"
 #include "broker/server/sys_publisher.h"
@@ -190,7 +191,7 @@ struct Server::Inside {
   std::unique_ptr<Node> node;
   observe::Metrics metrics;
   std::unique_ptr<SysPublisher> sys;
-  std::unique_ptr<http::Server> http;
+  std::unique_ptr<HttpDoor> http;
   std::unique_ptr<AdminApi> admin;
   std::unique_ptr<Reloading> reloading;
   bool started = false;
@@ -249,24 +250,18 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   add_cluster_metrics(inside->metrics, node);
   inside->admin->add_metrics(inside->metrics);
   if (config.http.port != 0) {
-    http::Settings settings;
-    settings.address = config.http.address;
-    settings.port = config.http.port;
-    settings.max_connections = config.http.max_connections;
     http::Health health;
     health.live = [] { return std::string(); };
     health.ready = [&node] {
       return node.ready.load() ? std::string() : std::string("starting or stopping");
     };
-    auto http = http::Server::open(settings, http::operator_routes(inside->metrics, health));
+    auto routes = http::operator_routes(inside->metrics, health);
+    for (http::Route& route : inside->admin->routes()) routes.push_back(std::move(route));
+    auto http = HttpDoor::open(node.config.http, node.clock, std::move(routes));
     if (!http) return Unexpected(http.error());
     inside->http = std::move(*http);
-    const http::Server& served = *inside->http;
-    inside->metrics.add_counter("roost_http_requests_total", "HTTP requests answered.",
-                                [&served] { return static_cast<double>(served.requests()); });
-    inside->metrics.add_counter(
-        "roost_http_refused_connections_total", "HTTP connections over http.max_connections.",
-        [&served] { return static_cast<double>(served.refused_connections()); });
+    inside->http->add_metrics(inside->metrics);
+    inside->reloading->add(inside->http->reloadables());
   }
   return std::unique_ptr<Server>(new Server(std::move(inside)));
 }
