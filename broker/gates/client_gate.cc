@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "broker/gates/enhanced_session.h"
 #include "broker/gates/gates.h"
 #include "broker/gates/greeting.h"
 #include "broker/gates/relay_front.h"
@@ -19,13 +20,14 @@ constexpr std::uint8_t kConnectByte = 0x10;  // type 1, flags 0 [MQTT-3.1.0-1]
 
 ClientGate::ClientGate(Gates& gates, const GateListener& listener,
                        net::DetachedConnection connection, bool admitted,
-                       auth::IdentityPtr identity)
+                       auth::IdentityPtr identity, std::string authentication_data)
     : gates_(gates),
       listener_(listener),
       serial_(gates.next_serial()),
       greeting_(std::make_unique<Greeting>(*this)) {
   greeting_->admitted = admitted;
   greeting_->identity = std::move(identity);
+  greeting_->authentication_data = std::move(authentication_data);
   gates_.core().timers().arm(
       *greeting_, gates_.core().now_ms() + static_cast<SteadyMs>(listener.connect_timeout_ms));
   connection_ = std::make_unique<net::Connection>(gates_.core(), std::move(connection),
@@ -41,7 +43,7 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;
   if (gone_ || is_opening() || is_waiting()) return 0;
   if (session_ == nullptr && greeting_ == nullptr) return relay(bytes);
-  if (session_ == nullptr && !bytes.empty() && bytes[0] != kConnectByte) {
+  if (session_ == nullptr && !is_exchanging() && !bytes.empty() && bytes[0] != kConnectByte) {
     not_connect();  // not worth waiting for a whole packet: it may be HTTP
     return 0;
   }
@@ -80,10 +82,15 @@ void ClientGate::on_bad_frame(mqtt::FrameStatus status) {
 bool ClientGate::on_frame(const mqtt::Frame& frame) {
   // A CONNECT that moved was counted where it came from.
   if (greeting_ == nullptr || !greeting_->admitted) gates_.sessions().counters().packets_in.add();
+  if (is_exchanging()) {
+    on_auth(frame);
+    return !gone_;
+  }
   if (session_ == nullptr) {
     greet(frame);
     return !gone_;
   }
+  if (handle_auth(frame)) return true;
   static constexpr auto kShare = [](void* connection) {
     return static_cast<net::Connection*>(connection)->share_offered();
   };
@@ -128,6 +135,10 @@ void ClientGate::end_banned() {
   } else {
     close(kWhy);
   }
+}
+
+bool ClientGate::is_exchanging() const {
+  return greeting_ != nullptr && greeting_->exchange != nullptr;
 }
 
 bool ClientGate::is_waiting() const {

@@ -213,6 +213,7 @@ void RelayLeader::run_here(Led& led, Turn& turn, const mqtt::Connect& connect) {
   if (opening.facts.has_identity) {
     link.set_identity(std::make_shared<const auth::Identity>(opening.facts.identity));
   }
+  link.set_enhanced(connect, opening.facts);
   links_[opening.key] = std::move(made);
   led.links.erase(turn.client_id);  // its key lies in the older link
   led.links.emplace(link.client_id(), &link);

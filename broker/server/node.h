@@ -50,7 +50,6 @@ struct Node {
   net::Admission admission;  // before the cores: what they drop last had places in it
   core::Cores cores;
   std::unique_ptr<NodeAuth> auth;
-  auth::NoEnhancedAuthenticator enhanced;
   routing::RoutingTable routing;
   session::SessionTables tables;
   std::unique_ptr<NodeStore> store;  // before the cores' side of it, which goes first

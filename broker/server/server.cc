@@ -149,9 +149,12 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
       auth(std::move(door)),
       store(std::move(opened)),
-      gates_common{{},          auth->common(),
-                   enhanced,    connection_log,
-                   clock,       client_limits(wanted.limits),
+      gates_common{{},
+                   auth->common(),
+                   auth->enhanced(),
+                   connection_log,
+                   clock,
+                   client_limits(wanted.limits),
                    &bans.list()},
       net_counters(wanted.threads),
       started_ms(clock.steady_ms()) {
@@ -239,6 +242,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     gate->connect_timeout_ms = config.mqtt.connect_timeout_ms;
     gate->ack = ack_mode(wanted.ack);
     gate->authenticator = &node.auth->of(wanted);
+    gate->enhanced = &node.auth->enhanced_of(wanted);
     gate->certificate_user = wanted.tls.user;
     gate->listener = opened->get();
     node.gate_listeners.push_back(std::move(gate));

@@ -36,6 +36,8 @@ class Link {
   virtual std::uint32_t packet_size_max() const { return 0; }
   // What its client may do; null: everything. Lasts as long as the link.
   virtual Access* access() { return nullptr; }
+  // For CONNACK, of a client that came with an authentication method.
+  virtual std::string_view authentication_data() const { return {}; }
   // CONNACK is written: what else the client sent may be handled now.
   virtual void opened() {}
   // DISCONNECT came, close() follows. Without it the client counts as lost.
