@@ -76,6 +76,8 @@ class Keys {
   }
   // The level that is in force; no lease, never falls. Written anew with every registration.
   std::string feature_level() const { return prefix_ + "feature_level"; }
+  // No lease: what the keys of TLS session tickets are derived from, the same on all nodes.
+  std::string ticket_secret() const { return prefix_ + "ticket_secret"; }
   std::string shards() const { return prefix_ + "shards/"; }
   std::string shard(ShardId id) const { return shards() + std::to_string(id.value); }
 

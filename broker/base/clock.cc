@@ -7,6 +7,7 @@ namespace roost {
 
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
 SteadyMs SystemClock::steady_ms() const {
   return duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -14,6 +15,10 @@ SteadyMs SystemClock::steady_ms() const {
 
 WallMs SystemClock::wall_ms() const {
   return duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t SystemClock::steady_ns() const {
+  return duration_cast<nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace roost

@@ -17,12 +17,15 @@ class Clock {
   virtual ~Clock() = default;
   virtual SteadyMs steady_ms() const = 0;
   virtual WallMs wall_ms() const = 0;
+  // The clock of steady_ms(), as finely as it goes.
+  virtual std::int64_t steady_ns() const { return steady_ms() * 1'000'000; }
 };
 
 class SystemClock final : public Clock {
  public:
   SteadyMs steady_ms() const override;
   WallMs wall_ms() const override;
+  std::int64_t steady_ns() const override;
 };
 
 class ManualClock final : public Clock {

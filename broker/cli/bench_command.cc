@@ -36,7 +36,8 @@ constexpr const char* kFooter =
     "  roost bench pairs -q 1 --rate 10000\n"
     "  roost bench verify -q 2 --messages 10000 --reconnect-every 50 --seed 7\n"
     "  roost bench verify -q mix --rate 2000 --seconds 60 --url mqtt://n1 --url mqtt://n2\n"
-    "  roost bench connect --count 15000 --idle-seconds 10 --pid $(pidof roost)";
+    "  roost bench connect --count 15000 --idle-seconds 10 --pid $(pidof roost)\n"
+    "  roost bench connect -p 8883 --tls-tickets tickets  # again: the same sessions, resumed";
 
 void add_broker_arguments(Arguments& arguments, bench::Options& options, std::string& version) {
   arguments.group("The broker");
@@ -51,6 +52,11 @@ void add_broker_arguments(Arguments& arguments, bench::Options& options, std::st
                    {"31", "mqttv31", "311", "mqttv311", "5", "mqttv5"}, "MQTT version");
   arguments.option("-u,--username", options.user_name, "User name");
   arguments.option("-P,--pw", options.password, "Password");
+  arguments.flag("--tls", options.tls, "connect: TLS, to any broker without --cafile");
+  arguments.option("--cafile", options.ca_file,
+                   "connect: TLS, to brokers of these authorities (PEM)");
+  arguments.option("--tls-tickets", options.tickets_file,
+                   "connect: resume the TLS sessions in this file, leave the new ones there");
   arguments.option("--pid", options.pid, "Its process id: reports its CPU and memory");
 }
 

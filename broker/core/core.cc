@@ -21,33 +21,23 @@ thread_local Core* t_current = nullptr;
 
 }  // namespace
 
-TurnEnd::~TurnEnd() {
-  if (listed_ != nullptr) leave();
-}
-
-void TurnEnd::leave() {
-  Core& core = *std::exchange(listed_, nullptr);
-  (previous_ != nullptr ? previous_->next_ : core.turn_end_first_) = next_;
-  (next_ != nullptr ? next_->previous_ : core.turn_end_last_) = previous_;
-  next_ = previous_ = nullptr;
-}
-
 // What makes the calling thread the one that runs this core's turn, and measures it.
 class Core::TurnScope {
  public:
   explicit TurnScope(Core& core)
-      : core_(core), outer_(std::exchange(t_current, &core)), begin_ns_(steady_ns()) {
-    core.now_ms_ = core.clock_.steady_ms();
+      : core_(core), outer_(std::exchange(t_current, &core)), begin_ns_(core.clock_.steady_ns()) {
+    core.now_ms_ = begin_ns_ / 1'000'000;
     core.wall_ms_ = core.clock_.wall_ms();
   }
   ~TurnScope() {
-    core_.turn_ns_ = steady_ns() - begin_ns_;
+    core_.turn_ns_ = core_.clock_.steady_ns() - begin_ns_;
     core_.counters_.turns.add();
     core_.counters_.busy_ns.add(static_cast<std::uint64_t>(core_.turn_ns_));
     t_current = outer_;
   }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
+  std::int64_t begin_ns() const { return begin_ns_; }
 
  private:
   Core& core_;
@@ -76,7 +66,6 @@ Core::~Core() {
   // What tasks own may belong to this core still, so they go while all of it is there.
   for (Outbox& outbox : outboxes_) outbox.tasks.clear();
   mail_.clear();
-  while (turn_end_first_ != nullptr) turn_end_first_->leave();
   ::close(wake_fd_);
   ::close(epoll_fd_);
 }
@@ -124,10 +113,12 @@ void Core::unwatch(int fd, Watcher& watcher) {
 
 void Core::add_turn_end(TurnEnd& work) {
   DCHECK(is_current() || !thread_.joinable());
-  work.listed_ = this;
-  work.previous_ = turn_end_last_;
-  (turn_end_last_ != nullptr ? turn_end_last_->next_ : turn_end_first_) = &work;
-  turn_end_last_ = &work;
+  turn_end_.add(work);
+}
+
+void Core::in_background(Background& work, bool first) {
+  DCHECK(is_current() || !thread_.joinable());
+  if (!work.is_listed()) (first ? urgent_ : patient_).add(work);
 }
 
 void Core::start() {
@@ -197,7 +188,7 @@ void Core::wait_and_turn(int wait_ms) {
     // A borrowed turn unwatched something after these were fetched: maybe one of them. Epoll is
     // level-triggered, so the others come again.
     if (count < 0 || unwatches_ != unwatches_seen_) count = 0;
-    turn(events, count);
+    turn(events, count, Part::all);
     notify_posted();
     prepare_sleep();
     now_ms = now_ms_;
@@ -207,12 +198,13 @@ void Core::wait_and_turn(int wait_ms) {
   if (!guests_.empty()) serve_guests(now_ms);
 }
 
-void Core::turn(epoll_event* events, int count) {
+void Core::turn(epoll_event* events, int count, Part part) {
   const TurnScope scope(*this);
   run_ready(events, count);
   run_mail();
   timers_.run(now_ms_);
   run_turn_end();
+  if (part == Part::all && background_waiting() > 0) run_background(scope.begin_ns());
   for (auto& spare : spares_) {
     if (spare.capacity() > kSpareCapacityKept) std::vector<std::uint8_t>().swap(spare);
   }
@@ -246,15 +238,33 @@ void Core::run_mail() {
 }
 
 void Core::run_turn_end() {
-  while (turn_end_first_ != nullptr) {
-    TurnEnd& work = *turn_end_first_;
-    work.leave();
-    work.on_turn_end();
-  }
+  while (!turn_end_.empty()) turn_end_.take().on_turn_end();
 }
 
+// The longer the turn's sockets and mail took, the less is added to what the next ones wait.
+void Core::run_background(std::int64_t turn_begin_ns) {
+  do {
+    next_background().on_background();
+    counters_.background.add();
+  } while (background_waiting() > 0 && clock_.steady_ns() - turn_begin_ns < kBackgroundNs);
+  run_turn_end();
+}
+
+Background& Core::next_background() {
+  const bool is_turn_of_patient = urgent_in_a_row_ >= kFirstInARow && !patient_.empty();
+  if (urgent_.empty() || is_turn_of_patient) {
+    urgent_in_a_row_ = 0;
+    return patient_.take();
+  }
+  ++urgent_in_a_row_;
+  return urgent_.take();
+}
+
+// When there is something to do though nothing comes.
+SteadyMs Core::due_ms() const { return background_waiting() > 0 ? now_ms_ : timers_.next_run_ms(); }
+
 void Core::prepare_sleep() {
-  sleeping_until_ = timers_.next_run_ms();
+  sleeping_until_ = due_ms();
   unwatches_seen_ = unwatches_;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One core: a thread, an epoll set, a timer wheel, a mailbox. Everything core-bound belongs to one
 // core and is touched only inside one of its turns. A turn: ready sockets -> mail -> timers ->
-// turn-end work (flushes). A turn belongs to whoever holds the turn lock: usually the core's own
-// thread, or that of its host while there is little to do (hosting.cc); while a thread sleeps, a
-// core that posts a little mail runs the turn itself: waking a thread costs more than a message.
-// Thread: own thread; post() and the getters marked so from any thread.
+// turn-end work (flushes) -> for a while what can wait (Background). A turn belongs to whoever
+// holds the turn lock: usually the core's own thread, or that of its host while there is little to
+// do (hosting.cc); while a thread sleeps, a core that posts a little mail runs the turn itself:
+// waking a thread costs more than a message. Thread: own thread; post() and the getters marked so
+// from any thread.
 #pragma once
 
 #include <sys/epoll.h>
@@ -25,6 +26,7 @@
 #include "broker/core/load.h"
 #include "broker/core/task.h"
 #include "broker/core/timer_wheel.h"
+#include "broker/core/work_list.h"
 
 namespace roost::core {
 
@@ -37,23 +39,23 @@ class Watcher {
   ~Watcher() = default;
 };
 
-class Core;
-
 // Something that wants to be called once at the end of the turn. Embedding makes the list
 // intrusive: no allocation per message.
-class TurnEnd {
+class TurnEnd : public Listed<TurnEnd> {
  public:
   virtual void on_turn_end() = 0;
 
  protected:
-  ~TurnEnd();  // leaves the list
+  ~TurnEnd() = default;  // leaves the list
+};
 
- private:
-  friend class Core;
-  void leave();
-  TurnEnd* next_ = nullptr;
-  TurnEnd* previous_ = nullptr;
-  Core* listed_ = nullptr;
+// A piece of work that others should not have to wait for. Short: while it runs all do wait.
+class Background : public Listed<Background> {
+ public:
+  virtual void on_background() = 0;
+
+ protected:
+  ~Background() = default;  // leaves the list
 };
 
 struct CoreCounters {
@@ -61,6 +63,7 @@ struct CoreCounters {
   Counter hosted_turns;                           // begun by the host's thread
   Counter sent_off, called_home;                  // of a host: guests that left and came back
   Counter busy_ns;                                // time spent inside turns
+  Counter background;                             // pieces of work that could wait, done
 };
 
 // When guests leave their host and come back. Loads are CPU time of a thread over time.
@@ -99,8 +102,16 @@ class Core final : private Watcher {
   void unwatch(int fd, Watcher& watcher);
   // Once per turn however often it is asked for. Entries added while the list runs are run too.
   void at_turn_end(TurnEnd& work) {
-    if (work.listed_ == nullptr) add_turn_end(work);
+    if (!work.is_listed()) add_turn_end(work);
   }
+  // Once, when the rest of a turn is done and it is younger than kBackgroundNs: a longer one does
+  // one piece, and what is left waits for later turns, which begin without sleeping. `first`:
+  // before all that is not, but for every kFirstInARow-th piece, so that nothing waits for ever.
+  // Ignored where it waits already.
+  void in_background(Background& work, bool first = false);
+  std::size_t background_waiting() const { return urgent_.size() + patient_.size(); }
+  static constexpr std::int64_t kBackgroundNs = 2'000'000;
+  static constexpr int kFirstInARow = 8;
   // kScratchSize bytes for reading and filtering; contents last until the next caller.
   MutableByteView scratch() { return {scratch_.get(), kScratchSize}; }
   MutableByteView scratch2() { return {scratch_.get() + kScratchSize, kScratchSize}; }
@@ -132,7 +143,6 @@ class Core final : private Watcher {
   void run_once(int wait_ms);
 
  private:
-  friend class TurnEnd;
   class TurnScope;
   struct Outbox {
     Core* target;
@@ -156,10 +166,14 @@ class Core final : private Watcher {
   void loop();
   void wait_and_turn(int wait_ms);
   int timeout_ms(int wait_ms) const;
-  void turn(epoll_event* events, int count);
+  enum class Part : std::uint8_t { all, no_background };
+  void turn(epoll_event* events, int count, Part part);
   void run_ready(epoll_event* events, int count);
   void run_mail();
   void run_turn_end();
+  void run_background(std::int64_t turn_begin_ns);
+  Background& next_background();
+  SteadyMs due_ms() const;
   bool add_watch(int fd, std::uint32_t events, Watcher& watcher);
   void add_turn_end(TurnEnd& work);
   void prepare_sleep();
@@ -207,8 +221,9 @@ class Core final : private Watcher {
   TimerWheel timers_;
   std::unique_ptr<std::uint8_t[]> scratch_;
   std::array<std::vector<std::uint8_t>, kSpares> spares_;
-  TurnEnd* turn_end_first_ = nullptr;
-  TurnEnd* turn_end_last_ = nullptr;
+  WorkList<TurnEnd> turn_end_;
+  WorkList<Background> urgent_, patient_;
+  int urgent_in_a_row_ = 0;
   epoll_event* ready_ = nullptr;  // the turn's events still to come: unwatch strikes out of them
   int ready_count_ = 0;
   std::uint64_t unwatches_ = 0;

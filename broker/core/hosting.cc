@@ -42,7 +42,7 @@ void Core::turn_as_guest() {
   const std::lock_guard lock(turn_lock_);
   asleep_.store(false);
   const int count = ::epoll_wait(epoll_fd_, events, kEventsMax, 0);
-  turn(events, std::max(count, 0));
+  turn(events, std::max(count, 0), Part::all);
   counters_.hosted_turns.add();
   notify_posted();
   prepare_sleep();

@@ -98,10 +98,10 @@ bool Core::run_borrowed(std::vector<Core*>& posted_to) {
     if (mail_waiting() > kBorrowedMailMax || !turn_lock_.try_lock()) return false;
     const std::unique_lock lock(turn_lock_, std::adopt_lock);
     if (stopping_.load(std::memory_order_relaxed)) return true;
-    turn(nullptr, 0);
+    turn(nullptr, 0, Part::no_background);
     counters_.borrowed_turns.add();
     empty_outboxes(posted_to);
-    if (timers_.next_run_ms() < sleeping_until_) return false;
+    if (due_ms() < sleeping_until_) return false;
     // Before the lock is free: the thread sets it false again once it has the lock.
     asleep_.store(true);
     // Whoever posted since then claims it; what was posted before is ours. Mail to itself too.
@@ -115,7 +115,7 @@ void Core::run_here(std::vector<Core*>& posted_to) {
   if (!turn_lock_.try_lock()) return alert();  // somebody borrows it; we look when they are done
   {
     const std::lock_guard lock(turn_lock_, std::adopt_lock);
-    turn(nullptr, 0);
+    turn(nullptr, 0, Part::no_background);
     counters_.borrowed_turns.add();
     empty_outboxes(posted_to);
     prepare_sleep();

@@ -18,6 +18,7 @@ namespace {
 // Small, so that a burst spreads over the cores: epoll wakes the next one while we accept.
 constexpr int kBatch = 16;
 constexpr std::size_t kFirstReadMax = 4096;
+constexpr SteadyMs kHandshakesWaitMs = 5;
 constexpr std::int64_t kPauseMinMs = 100;
 constexpr std::int64_t kPauseMaxMs = 1000;
 
@@ -103,10 +104,17 @@ bool Acceptor::is_full() {
   return true;
 }
 
-// Where too many come in a second the others wait in the kernel's queue.
+// Where too many come in a second, or have come already, the others wait in the kernel's queue.
 bool Acceptor::may_accept() {
-  if (state_->settings.admission == nullptr) return true;
-  const SteadyMs wait_ms = state_->settings.admission->wait_ms(core_.now_ms());
+  const ListenerSettings& settings = state_->settings;
+  SteadyMs wait_ms = 0;
+  if (settings.tls && settings.handshakes_max > 0 &&
+      core_.background_waiting() >= settings.handshakes_max) {
+    counters_.accepts_deferred.add();
+    wait_ms = kHandshakesWaitMs;
+  } else if (settings.admission != nullptr) {
+    wait_ms = settings.admission->wait_ms(core_.now_ms());
+  }
   if (wait_ms == 0) return true;
   if (watching_) core_.unwatch(fd_, *this);
   watching_ = false;
@@ -141,8 +149,9 @@ void Acceptor::take(DetachedConnection connection) {
     state_->accepted(core_, std::move(connection));
     return;
   }
+  const auto cost = state_->settings.tls ? Handshake::Cost::costly : Handshake::Cost::cheap;
   auto handshake = std::make_unique<Handshake>(
-      core_, std::move(connection), state_->settings.handshake_timeout_ms, *this, counters_);
+      core_, std::move(connection), cost, state_->settings.handshake_timeout_ms, *this, counters_);
   handshakes_.emplace(handshake.get(), std::move(handshake));
 }
 

@@ -15,6 +15,7 @@ struct NetCounters {
   Counter websocket_handshakes, websocket_refusals;
   Counter proxy_refusals;
   Counter accept_errors;        // EMFILE and the like; accepting pauses for a while
+  Counter accepts_deferred;     // times that accepting waited for handshakes_max
   Counter connections_refused;  // over a listener's max_connections
   Counter reads_paused;         // back-pressure: a connection was not read for a while
 };

@@ -12,6 +12,8 @@
 
 namespace roost::net {
 
+class TicketKeys;
+
 enum class ClientCertificate : std::uint8_t { none, optional, required };
 
 struct TlsSettings {
@@ -20,8 +22,9 @@ struct TlsSettings {
   std::string ca_file;   // for client certificates
   std::string crl_file;  // of revoked ones; empty: none
   ClientCertificate client_certificate = ClientCertificate::none;
-  std::string min_version = "1.2";  // "1.2" or "1.3"
-  std::string ciphers;              // OpenSSL's words; empty: its default
+  std::string min_version = "1.2";            // "1.2" or "1.3"
+  std::string ciphers;                        // OpenSSL's words; empty: its default
+  std::shared_ptr<const TicketKeys> tickets;  // null: keys of this context alone
 };
 
 struct ListenerSettings {
@@ -37,6 +40,8 @@ struct ListenerSettings {
   std::uint32_t max_connections = 0;            // 0: unlimited
   Admission* admission = nullptr;               // the node's; null: whoever comes comes in
   std::uint32_t handshake_timeout_ms = 10'000;  // PROXY + TLS + WebSocket
+  // TLS: while so many steps of handshakes wait for their core, it accepts no more. 0: no limit.
+  std::uint32_t handshakes_max = 4096;
   int silent_for_s = 1;  // TCP: who says nothing is accepted so much later; 0: at once
   ConnectionLimits connection;
 };

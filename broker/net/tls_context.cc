@@ -14,6 +14,7 @@
 
 #include "broker/net/tls.h"
 #include "broker/net/tls_filter.h"
+#include "broker/net/tls_tickets.h"
 
 namespace roost::net {
 
@@ -184,14 +185,8 @@ Result<std::unique_ptr<TlsContext>> TlsContext::load(const TlsSettings& settings
   ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  // Tickets are kept by the clients; a cache here would cost memory and a lock between cores.
-  ::SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  constexpr std::string_view kSessionContext = "roost";
-  ::SSL_CTX_set_session_id_context(context.get(),
-                                   reinterpret_cast<const unsigned char*>(kSessionContext.data()),
-                                   static_cast<unsigned int>(kSessionContext.size()));
   for (const auto step : {&set_versions, &set_ciphers, &load_certificate, &load_key,
-                          &load_client_rules, &load_revoked}) {
+                          &load_client_rules, &load_revoked, &set_resumption}) {
     if (auto done = step(*context, settings); !done) return Unexpected(done.error());
   }
   return std::unique_ptr<TlsContext>(std::make_unique<OpenSslContext>(std::move(context)));

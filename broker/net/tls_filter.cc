@@ -65,17 +65,13 @@ const BIO_METHOD* buffers_method() {
 
 class TlsFilter final : public ByteFilter {
  public:
-  explicit TlsFilter(SSL_CTX& context) : ssl_(::SSL_new(&context), &::SSL_free) {
-    BIO* const bio = ::BIO_new(buffers_method());
-    CHECK(ssl_ != nullptr && bio != nullptr);
-    ::BIO_set_data(bio, &buffers_);
-    ::BIO_set_init(bio, 1);
-    ::SSL_set_bio(ssl_.get(), bio, bio);
-    ::SSL_set_accept_state(ssl_.get());
+  explicit TlsFilter(SSL_CTX& context) : context_(&context, &::SSL_CTX_free) {
+    CHECK(::SSL_CTX_up_ref(&context) == 1);
   }
 
   FilterStatus from_wire(ByteView wire, FilterOutput& out_app, FilterOutput& out_wire) override {
     if (status_ != FilterStatus::ok) return status_;
+    if (context_ != nullptr) begin();
     buffers_ = {wire, &out_wire};
     ::ERR_clear_error();
     if (!handshake_done_) {
@@ -123,6 +119,18 @@ class TlsFilter final : public ByteFilter {
   std::string last_error() const override { return error_; }
 
  private:
+  // Not before the peer has said something: a connection that waits for its turn costs little.
+  void begin() {
+    ssl_.reset(::SSL_new(context_.get()));
+    BIO* const bio = ::BIO_new(buffers_method());
+    CHECK(ssl_ != nullptr && bio != nullptr);
+    ::BIO_set_data(bio, &buffers_);
+    ::BIO_set_init(bio, 1);
+    ::SSL_set_bio(ssl_.get(), bio, bio);
+    ::SSL_set_accept_state(ssl_.get());
+    context_.reset();
+  }
+
   // One piece of at most a record; false when there is no more.
   bool read(FilterOutput& out_app) {
     const std::size_t before = out_app.size();
@@ -169,7 +177,8 @@ class TlsFilter final : public ByteFilter {
   }
 
   Buffers buffers_;
-  const std::unique_ptr<SSL, decltype(&::SSL_free)> ssl_;
+  std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context_;  // null: begun
+  std::unique_ptr<SSL, decltype(&::SSL_free)> ssl_{nullptr, &::SSL_free};
   FilterStatus status_ = FilterStatus::ok;
   bool handshake_done_ = false;
   std::vector<std::uint8_t> early_;  // written before the handshake was done

@@ -120,11 +120,16 @@ struct MqttConfig {
 };
 
 // 0: no limit.
+struct TicketConfig {
+  std::string ticket_secret_file;  // empty: the cluster's, or one of this process
+};
+
 struct LimitsConfig {
   std::uint32_t max_connections = 0;
   std::uint32_t max_connections_per_address = 0;
   std::uint32_t max_connections_per_user = 0;
   std::uint32_t connects_per_second = 0;
+  std::uint32_t max_handshakes = 0;       // steps that wait for a core
   std::uint32_t messages_per_second = 0;  // of one client, as the next
   std::uint64_t bytes_per_second = 0;
   bool too_fast_disconnects = false;
@@ -201,6 +206,7 @@ struct Config {
   AclConfig acl;
   HttpConfig http;
   MqttConfig mqtt;
+  TicketConfig tls;
   LimitsConfig limits;
   StoreConfig store;
   ClusterConfig cluster;

@@ -117,6 +117,8 @@ constexpr Row<N> kNetCounters[] = {
     {"roost_proxy_refusals_total", "Broken or missing PROXY headers.", &N::proxy_refusals},
     {"roost_accept_errors_total", "Accepts that failed, e.g. for want of file descriptors.",
      &N::accept_errors},
+    {"roost_accepts_deferred_total", "Times that accepting waited for limits.max_handshakes.",
+     &N::accepts_deferred},
     {"roost_connections_refused_total", "Sockets over a listener's max_connections.",
      &N::connections_refused},
     {"roost_reads_paused_total", "Times a publisher waited for others (back-pressure).",
@@ -171,6 +173,8 @@ constexpr Row<C> kCoreCounters[] = {
     {"roost_core_guests_sent_off_total", "Times a core got its own thread.", &C::sent_off},
     {"roost_core_guests_called_home_total", "Times a core's thread was parked again.",
      &C::called_home},
+    {"roost_core_background_total", "Pieces of work that could wait, e.g. steps of TLS handshakes.",
+     &C::background},
 };
 
 observe::Labels labels_of(const char* cause) {

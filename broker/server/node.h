@@ -14,6 +14,7 @@
 #include "broker/http/server.h"
 #include "broker/net/admission.h"
 #include "broker/net/listener.h"
+#include "broker/net/ticket_keys.h"
 #include "broker/observe/metrics.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/server/ban_book.h"
@@ -49,6 +50,7 @@ struct Node {
   BanBook bans;
   net::Admission admission;  // before the cores: what they drop last had places in it
   core::Cores cores;
+  const std::shared_ptr<net::TicketKeys> tickets;
   std::unique_ptr<NodeAuth> auth;
   routing::RoutingTable routing;
   session::SessionTables tables;

@@ -14,6 +14,7 @@
 #include "broker/server/serve.h"
 #include "broker/server/version.h"
 #include "cluster/etcd/etcd_coordinator.h"
+#include "cluster/shard_record.h"
 
 namespace roost::server {
 
@@ -158,6 +159,15 @@ void NodeCluster::start() {
     });
   }
   cluster_->start();
+}
+
+void NodeCluster::share(std::shared_ptr<net::TicketKeys> tickets) {
+  ticket_secret_ = std::make_unique<cluster::SharedSecret>(
+      *coordinator_, cluster::Keys(config_.cluster.name).ticket_secret(), net::random_secret,
+      [this, tickets = std::move(tickets)](const std::string& secret) {
+        const auto used = tickets->use(as_bytes(secret));
+        if (!used) log_.write(LogLevel::warn, "etcd's ticket_secret: " + used.error().message);
+      });
 }
 
 void NodeCluster::drain(int limit_ms) {

@@ -24,11 +24,13 @@
 #include "broker/gates/relay.h"
 #include "broker/gates/replica_gate.h"
 #include "broker/gates/session_shards.h"
+#include "broker/net/ticket_keys.h"
 #include "broker/server/config.h"
 #include "broker/server/node_store.h"
 #include "broker/session/session_table.h"
 #include "cluster/cluster_node.h"
 #include "cluster/peer/grpc_peer_network.h"
+#include "cluster/shared_secret.h"
 #include "storage/replica_store.h"
 
 namespace roost::server {
@@ -66,6 +68,8 @@ class NodeCluster {
   void complete();
   // The cores run: registers, and looks for the others, for ever.
   void start();
+  // From now on `tickets` has the cluster's secret.
+  void share(std::shared_ptr<net::TicketKeys> tickets);
   // Leadership moves to others; waits until it has, or there is nobody for it.
   void drain(int limit_ms);
   // Leaves the links and gives the lease back. The cores still run.
@@ -92,6 +96,7 @@ class NodeCluster {
   storage::ReplicaStore& store_;
   std::atomic<bool> joined_{false};
   std::unique_ptr<cluster::Coordinator> coordinator_;
+  std::unique_ptr<cluster::SharedSecret> ticket_secret_;
   gates::PeerInbox inbox_;
   mutable std::mutex links_mutex_;
   // Guarded by links_mutex_:

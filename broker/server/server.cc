@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "broker/base/file.h"
 #include "broker/http/routes.h"
 #include "broker/server/admin_api.h"
 #include "broker/server/http_door.h"
@@ -147,6 +148,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
                  wanted.limits.connects_per_second},
                 [this](std::string_view host) { return bans.list().has_address(host); }),
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
+      tickets(std::make_shared<net::TicketKeys>(clock)),
       auth(std::move(door)),
       store(std::move(opened)),
       gates_common{{},
@@ -190,6 +192,23 @@ Node::~Node() {
   cluster.reset();
 }
 
+namespace {
+
+// Tickets are good on all nodes with the same secret: the configured one, or the cluster's.
+Result<void> share_tickets(Node& node) {
+  if (node.config.tls.ticket_secret_file.empty()) {
+    if (node.cluster != nullptr) node.cluster->share(node.tickets);
+    return {};
+  }
+  auto secret = base::read_file(node.config.tls.ticket_secret_file);
+  if (!secret) return Unexpected(secret.error());
+  auto used = node.tickets->use(as_bytes(*secret));
+  if (used) return {};
+  return error(used.error().kind, node.config.tls.ticket_secret_file + ": " + used.error().message);
+}
+
+}  // namespace
+
 struct Server::Inside {
   std::unique_ptr<Node> node;
   observe::Metrics metrics;
@@ -225,12 +244,15 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   inside->node = std::make_unique<Node>(config, log, std::move(*door), std::move(store),
                                         std::move(coordinator));
   Node& node = *inside->node;
+  if (auto shared = share_tickets(node); !shared) return Unexpected(shared.error());
   // First: who can reach a listener finds the node by its socket, too.
   inside->admin = std::make_unique<AdminApi>(
       node, node.cluster == nullptr ? nullptr : &node.cluster->cluster());
   for (const ListenerConfig& wanted : config.listeners) {
     net::ListenerSettings settings = net_settings(wanted, config.mqtt);
     settings.admission = &node.admission;
+    settings.handshakes_max = config.limits.max_handshakes;
+    if (settings.tls) settings.tls->tickets = node.tickets;
     auto opened = net::Listener::open(std::move(settings), node.cores, node.net_counters, log);
     if (!opened) return Unexpected(opened.error());
     auto gate = std::make_unique<gates::GateListener>();

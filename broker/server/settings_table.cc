@@ -161,6 +161,12 @@ std::vector<Setting> more_auth_settings() {
 
 std::vector<Setting> limit_settings() {
   return {
+      {"tls.ticket_secret", Kind::file, "", CONFIG_FIELD(tls.ticket_secret_file),
+       "File with at least 32 random bytes, from which the keys of TLS session tickets are "
+       "derived, "
+       "new ones every 12 hours; the same on all nodes behind one address. Empty: a cluster's "
+       "nodes "
+       "share one through etcd, a node alone takes another with every start."},
       {"limits.max_connections", Kind::number, "0", CONFIG_FIELD(limits.max_connections),
        "Connections of this node at once; 0: as many as it may open files, then accepting waits.",
        range(0, kAny32)},
@@ -176,6 +182,11 @@ std::vector<Setting> limit_settings() {
        "Connections accepted in a second, before TLS costs anything; the others wait in the "
        "kernel's queue. 0: no limit.",
        range(0, 1'000'000)},
+      {"limits.max_handshakes", Kind::number, "4096", CONFIG_FIELD(limits.max_handshakes),
+       "Steps of TLS handshakes that may wait for a core's time; beyond it the core accepts no "
+       "more "
+       "connections until there are fewer. 0: no limit.",
+       range(0, kAny32)},
       {"limits.messages_per_second", Kind::number, "0", CONFIG_FIELD(limits.messages_per_second),
        "PUBLISHes of one client in a second; a second's worth may come at once. 0: no limit.",
        range(0, 1'000'000)},

@@ -82,6 +82,7 @@ void Link::close() {
 }
 
 void Link::drop() {
+  tls_.reset();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
   state_ = LinkState::closed;
@@ -112,6 +113,10 @@ void Link::on_events(std::uint32_t events) {
 
 void Link::on_connected() {
   state_ = LinkState::handshaking;
+  if (settings_.tls != nullptr) {
+    tls_ = std::make_unique<Secure>(*settings_.tls, fd_, session_.get());
+    session_.reset();
+  }
   mqtt::Connect connect;
   connect.version = settings_.version;
   connect.clean_start = clean_;
@@ -127,19 +132,42 @@ void Link::on_connected() {
   flush();
 }
 
+// What OpenSSL holds makes no socket ready.
 void Link::read() {
+  while (read_once() && tls_ != nullptr) {
+  }
+}
+
+// False: nothing came.
+bool Link::read_once() {
   const auto scratch = loop_.scratch();
   std::size_t have = partial_.size();
-  if (have * 2 > scratch.size()) return lose("a packet larger than the generator's buffer");
+  if (have * 2 > scratch.size()) {
+    lose("a packet larger than the generator's buffer");
+    return false;
+  }
   std::memcpy(scratch.data(), partial_.data(), have);
-  const ssize_t got = ::recv(fd_, scratch.data() + have, scratch.size() - have, 0);
-  if (got == 0) return lose("the broker closed the connection");
-  if (got < 0) {
-    if (errno == EAGAIN || errno == EINTR) return;
-    return lose(std::strerror(errno));
+  const ssize_t got = receive(scratch.subspan(have));
+  if (tls_ != nullptr && out_sent_ < out_.size()) mark_dirty();  // it may be able to write now
+  if (got <= 0) {
+    const bool passes = got < 0 && (errno == EAGAIN || errno == EINTR);
+    if (!passes) lose(got == 0 ? "the broker closed the connection" : std::strerror(errno));
+    return false;
   }
   have += static_cast<std::size_t>(got);
   parse(scratch.first(have));
+  return true;
+}
+
+ssize_t Link::receive(std::span<std::uint8_t> room) {
+  if (tls_ != nullptr) return tls_->receive(room);
+  return ::recv(fd_, room.data(), room.size(), 0);
+}
+
+ssize_t Link::send_some() {
+  const auto bytes = std::span<const std::uint8_t>(out_).subspan(out_sent_);
+  if (tls_ != nullptr) return tls_->send(bytes);
+  return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
 void Link::parse(std::span<const std::uint8_t> bytes) {
@@ -202,9 +230,8 @@ void Link::flush() {
   dirty_ = false;
   if (fd_ < 0 || state_ == LinkState::connecting) return;
   while (out_sent_ < out_.size()) {
-    const ssize_t sent =
-        ::send(fd_, out_.data() + out_sent_, out_.size() - out_sent_, MSG_NOSIGNAL);
-    if (sent < 0) break;  // EAGAIN; an error shows when reading
+    const ssize_t sent = send_some();
+    if (sent <= 0) break;  // EAGAIN; an error shows when reading
     out_sent_ += static_cast<std::size_t>(sent);
   }
   const bool done = out_sent_ == out_.size();
@@ -212,8 +239,9 @@ void Link::flush() {
     out_.clear();
     out_sent_ = 0;
   }
-  if (waits_to_write_ != !done) {
-    waits_to_write_ = !done;
+  const bool waits = !done && (tls_ == nullptr || !tls_->waits_to_read());
+  if (waits_to_write_ != waits) {
+    waits_to_write_ = waits;
     loop_.change(fd_, *this, waits_to_write_);
   }
 }

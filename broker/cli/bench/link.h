@@ -8,12 +8,14 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "broker/base/result.h"
 #include "broker/cli/bench/loop.h"
 #include "broker/cli/bench/options.h"
+#include "broker/cli/bench/secure.h"
 #include "broker/mqtt/frame.h"
 #include "broker/mqtt/packet.h"
 
@@ -32,6 +34,7 @@ struct LinkSettings {
   mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
   std::string user_name, password;
   std::uint16_t keep_alive_s = 0;
+  const SecureSettings* tls = nullptr;  // null: without
 };
 
 enum class LinkState : std::uint8_t { closed, connecting, handshaking, ready };
@@ -48,6 +51,8 @@ class Link {
   void open(bool clean, std::uint32_t source = 0) { open_at(settings_.target, clean, source); }
   // ... to another place than all others.
   void open_at(const Target& target, bool clean, std::uint32_t source = 0);
+  // With TLS: what the next open() offers to resume.
+  void resume(SessionPtr session) { session_ = std::move(session); }
   // Writes what waits as far as it goes, DISCONNECT, FIN.
   void close();
   // As if the cable were cut. No callback.
@@ -56,6 +61,7 @@ class Link {
   LinkState state() const { return state_; }
   bool is_ready() const { return state_ == LinkState::ready; }
   const std::string& client_id() const { return client_id_; }
+  const Secure* tls() const { return tls_.get(); }  // null: without, or closed
 
   // For the loop.
   void on_events(std::uint32_t events);
@@ -81,6 +87,9 @@ class Link {
  private:
   void on_connected();
   void read();
+  bool read_once();
+  ssize_t receive(std::span<std::uint8_t> room);
+  ssize_t send_some();
   void parse(std::span<const std::uint8_t> bytes);
   void handle_connack(const mqtt::Frame& frame);
   void lose(std::string_view why);
@@ -88,6 +97,8 @@ class Link {
 
   std::string client_id_;
   int fd_ = -1;
+  std::unique_ptr<Secure> tls_;
+  SessionPtr session_{nullptr, &::SSL_SESSION_free};
   LinkState state_ = LinkState::closed;
   bool clean_ = true;
   bool dirty_ = false;

@@ -92,6 +92,10 @@ Result<void> set_defaults(Options& options) {
   if (options.subscriber_port != 0 && (!is_flow || !options.unix_path.empty())) {
     return error(ErrorKind::invalid_argument, "--subscriber-port is for flows over TCP");
   }
+  if (!options.ca_file.empty() || !options.tickets_file.empty()) options.tls = true;
+  if (options.tls && options.mode != Mode::connect) {
+    return error(ErrorKind::invalid_argument, "only connect has TLS");
+  }
   if (options.topics == 0 || options.silence_seconds <= 0) {
     return error(ErrorKind::invalid_argument, "--topics and --silence are more than 0");
   }

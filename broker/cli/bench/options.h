@@ -47,6 +47,9 @@ struct Options {
   mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v3_1_1;
   std::string user_name;
   std::string password;
+  bool tls = false;
+  std::string ca_file;       // with tls: whose brokers are good; empty: any
+  std::string tickets_file;  // connect: TLS sessions to resume, then those to resume next time
   std::string topic_prefix = "bench";
   std::string filter;                    // retained: what to subscribe; empty: "#"
   std::string filter_shape = "%p/%n/+";  // wildcards: %p the prefix, %n the number

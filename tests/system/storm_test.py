@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Storms: thousands of TLS clients come at once, and who is connected is served all the while.
+
+The broker has one CPU and one core thread, the load the other CPU. ROOST_FULL=1: 10 000 clients.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from support.case import SystemCase
+from support.certificates import Certificates
+from support.durable import FULL
+
+CLIENTS = 10_000 if FULL else 2_000
+P99_MS = 100 if FULL else 250  # the small one runs beside whatever a CI machine does
+IDLE_KB = 12
+
+
+class Storm(SystemCase):
+    alone = True
+
+    def setUp(self):
+        super().setUp()
+        self.needs(not self.broker_path.endswith("mosquitto"), "only Roost has this")
+        self.needs((os.cpu_count() or 1) >= 2, "broker and load need a CPU each")
+        self.certificates = Certificates(self.folder)
+        self.server = self.roost({"main": {}, "tls": self.certificates.listener()}, threads=1,
+                                 prefix=("taskset", "-c", "0"))
+
+    def bench(self, *arguments, nice=0):
+        command = ["taskset", "-c", "1", "nice", "-n", str(nice), self.broker_path, "bench",
+                   *map(str, arguments), "--json", "--quiet", "--pid", self.server.process.pid]
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        return process
+
+    def figures(self, process, seconds=120):
+        out, trouble = process.communicate(timeout=seconds)
+        self.assertTrue(out, trouble)
+        return json.loads(out)
+
+    def connect(self, count, *arguments, **more):
+        return self.bench("connect", "-p", self.server.ports["tls"], "--cafile",
+                          self.certificates.ca, "--count", count, "--concurrency", count,
+                          *arguments, **more)
+
+    def storm(self, name, tickets):
+        """(figures of the storm, of 100 clients that were connected before it)"""
+        steady = self.bench("pairs", "-p", self.server.port, "--publishers", 50, "--rate", 1000,
+                            "--warmup", 1, "--seconds", 300)
+        time.sleep(2)  # theirs to begin; nothing is checked before the storm
+        before = self.server.cpu_seconds()
+        # Less urgent than the 100, whose latency would else be that of their own process.
+        storm = self.figures(self.connect(CLIENTS, "--tls-tickets", tickets, nice=10))
+        cpu = self.server.cpu_seconds() - before
+        steady.send_signal(signal.SIGINT)
+        served = self.figures(steady)
+        print(f"{name}: {CLIENTS} in after {storm['all_in_s']} s, {storm['resumed']} resumed, "
+              f"broker CPU {cpu:.1f} s; the 100: p99 {served['latency_p99_us'] / 1000:.1f} ms, max "
+              f"{served['latency_max_us'] / 1000:.1f} ms", flush=True)
+        return storm, served
+
+    def test_who_is_connected_is_served(self):
+        tickets = os.path.join(self.folder, "tickets")
+        for name, resumed in (("without tickets", 0), ("with tickets", CLIENTS)):
+            storm, served = self.storm(name, tickets)
+            self.assertEqual((storm["connections"], storm["lost_links"]), (CLIENTS, 0), storm)
+            self.assertEqual(storm["resumed"], resumed)
+            self.assertEqual(served["lost"], 0)
+            self.assertLess(served["latency_p99_us"], P99_MS * 1000)
+
+    def test_an_idle_connection_is_small(self):
+        """Once the storm is over: all that the process has grown by."""
+        figures = self.figures(self.connect(CLIENTS, "--idle-seconds", 3))
+        self.assertEqual(figures["connections"], CLIENTS)
+        self.assertLess(figures["bytes_per_connection"], IDLE_KB * 1000, figures)
