@@ -94,6 +94,7 @@ function(roost_fuzzers)
   add_custom_target(fuzzers)
   file(GLOB fuzzed CONFIGURE_DEPENDS
     ${CMAKE_SOURCE_DIR}/broker/auth/base64url.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/hash_kinds.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/http_auth_message.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/jwks.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/jwt_claims.cc
@@ -101,8 +102,12 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/auth/jwt_verifier.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/mosquitto_acl.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/network.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/openssl_hashes.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/password_hash.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/request_identity.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/rule*.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/scram.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/scram_secret.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/topic_pattern.cc
     ${CMAKE_SOURCE_DIR}/broker/base/*.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/interest_frames.cc
@@ -129,7 +134,7 @@ function(roost_fuzzers)
   list(FILTER fuzzed EXCLUDE REGEX "/router(_peers)?\\.cc$")
   add_library(roost_fuzzed STATIC ${fuzzed})
   target_include_directories(roost_fuzzed PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers Boost::json OpenSSL::Crypto jwt wslay
+  target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers Boost::json OpenSSL::Crypto argon2 jwt wslay
     yaml-cpp)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
   foreach(source ${sources})

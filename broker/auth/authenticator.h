@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "broker/auth/identity.h"
+#include "broker/base/bytes.h"
 #include "broker/mqtt/reason_code.h"
 
 namespace roost::auth {
@@ -55,17 +57,45 @@ class Authenticator {
   virtual void authenticate(AuthRequest request, Answer answer) = 0;
 };
 
-// MQTT 5 enhanced authentication (AUTH packets). No method is implemented yet: sessions ask
-// knows_method and answer 0x8C where it is false. Steps join this interface with the first method.
+// MQTT 5 enhanced authentication: what is answered to one piece of Authentication Data.
+struct EnhancedStep {
+  enum class Kind : std::uint8_t {
+    go_on,    // AUTH 0x18 with `data`
+    success,  // CONNACK, or AUTH 0x00 of a re-authentication, with `data` and result.identity
+    refusal,  // result.code and reason; `data` may go along in a CONNACK
+  };
+  Kind kind = Kind::refusal;
+  std::string data;
+  AuthResult result;
+};
+
+// One CONNECT or one re-authentication (AUTH 0x19) until success or refusal.
+// Thread: one at a time. Owner: the gate; ends before the EnhancedAuthenticator.
+class EnhancedExchange {
+ public:
+  virtual ~EnhancedExchange() = default;
+  // Never blocks, costs microseconds. `data`: of CONNECT or AUTH; empty: there was none.
+  virtual EnhancedStep step(ByteView data) = 0;
+};
+
+// Thread: any thread. Owner: the server; outlives the gates.
 class EnhancedAuthenticator {
  public:
   virtual ~EnhancedAuthenticator() = default;
+  // False: the client gets 0x8C.
   virtual bool knows_method(std::string_view method) const = 0;
+  // Null: the method isn't known. `request`: of the CONNECT, also when it authenticates again: it
+  // must be the same user then, which is for the gate to compare (result.identity->user_name).
+  virtual std::unique_ptr<EnhancedExchange> begin(std::string_view method,
+                                                  const AuthRequest& request) const = 0;
 };
 
 class NoEnhancedAuthenticator final : public EnhancedAuthenticator {
  public:
   bool knows_method(std::string_view) const override { return false; }
+  std::unique_ptr<EnhancedExchange> begin(std::string_view, const AuthRequest&) const override {
+    return nullptr;
+  }
 };
 
 }  // namespace roost::auth

@@ -10,7 +10,8 @@
 namespace roost::auth {
 
 const HashKind* hash_kind_of(std::string_view encoded) {
-  for (const HashKind* kind : {&kArgon2id, &kScrypt, &kMosquittoSha512, &kMosquittoPbkdf2}) {
+  for (const HashKind* kind :
+       {&kArgon2id, &kScrypt, &kScramSha256, &kMosquittoSha512, &kMosquittoPbkdf2}) {
     if (encoded.starts_with(kind->prefix)) return kind;
   }
   return nullptr;

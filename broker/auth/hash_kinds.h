@@ -4,6 +4,7 @@
 //   $scrypt$ln=,r=,p=$salt$hash          roost passwd --hash scrypt
 //   $6$salt$hash                         mosquitto_passwd -H sha512
 //   $7$iterations$salt$hash              mosquitto_passwd, PBKDF2-HMAC-SHA512
+//   $scram-sha-256$i=$salt$key$key       roost passwd --hash scram-sha-256 (scram_secret.h)
 // Thread: any thread (no state).
 #pragma once
 
@@ -41,6 +42,6 @@ bool make_salt(Salt& salt);  // false: the system gives no random bytes
 Unexpected<Error> bad_hash(std::string text);
 Unexpected<Error> no_random();
 
-extern const HashKind kArgon2id, kScrypt, kMosquittoSha512, kMosquittoPbkdf2;
+extern const HashKind kArgon2id, kScrypt, kMosquittoSha512, kMosquittoPbkdf2, kScramSha256;
 
 }  // namespace roost::auth

@@ -5,12 +5,13 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "broker/auth/password_file.h"
+#include "broker/auth/scram_secret.h"
 #include "broker/auth/seen_passwords.h"
 #include "broker/base/check.h"
 
@@ -19,7 +20,7 @@ namespace roost::auth {
 namespace {
 
 using mqtt::ReasonCode;
-using Table = std::shared_ptr<const PasswordTable>;
+using Snapshot = std::shared_ptr<const PasswordSnapshot>;
 
 struct Job {
   std::string user;
@@ -45,6 +46,20 @@ Result<std::string> decoy_of(const PasswordTable& table) {
   return hash_password("nobody has this one");
 }
 
+std::uint32_t usual_iterations(const PasswordTable& table) {
+  std::map<std::uint32_t, std::size_t> users_with;
+  std::uint32_t usual = ScramCost().iterations;
+  std::size_t most = 0;
+  for (const auto& [user, hash] : table) {
+    if (!is_scram(hash)) continue;
+    const auto secret = read_scram(hash);
+    if (!secret || ++users_with[secret->iterations] <= most) continue;
+    usual = secret->iterations;
+    ++most;
+  }
+  return usual;
+}
+
 }  // namespace
 
 struct PasswordAuthenticator::Inside {
@@ -55,16 +70,14 @@ struct PasswordAuthenticator::Inside {
   void verify(Job job);
   void push(Job job);
   Result<void> load();
-  Table users() const;
-  std::string decoy_hash() const;
+  Snapshot known() const;
 
   const PasswordSettings settings;
   AuthCounters& counters;
   SeenPasswords seen;
 
-  mutable std::mutex table_mutex;
-  Table table = std::make_shared<const PasswordTable>();  // guarded by table_mutex
-  std::string decoy;                                      // guarded by table_mutex
+  mutable std::mutex snapshot_mutex;
+  Snapshot snapshot;  // guarded by snapshot_mutex; never null once open
 
   std::mutex queue_mutex;
   std::condition_variable queue_filled;
@@ -73,26 +86,22 @@ struct PasswordAuthenticator::Inside {
   std::vector<std::thread> threads;
 };
 
-Table PasswordAuthenticator::Inside::users() const {
-  const std::lock_guard lock(table_mutex);
-  return table;
-}
-
-std::string PasswordAuthenticator::Inside::decoy_hash() const {
-  const std::lock_guard lock(table_mutex);
-  return decoy;
+Snapshot PasswordAuthenticator::Inside::known() const {
+  const std::lock_guard lock(snapshot_mutex);
+  return snapshot;
 }
 
 Result<void> PasswordAuthenticator::Inside::load() {
   auto read = read_passwords(settings.password_file);
   if (!read) return Unexpected(std::move(read).error());
-  auto fresh = std::make_shared<const PasswordTable>(std::move(read).value());
-  auto fresh_decoy = decoy_of(*fresh);
-  if (!fresh_decoy) return Unexpected(std::move(fresh_decoy).error());
-  seen.keep_only(*fresh);
-  const std::lock_guard lock(table_mutex);
-  table = std::move(fresh);
-  decoy = std::move(fresh_decoy).value();
+  auto decoy = decoy_of(*read);
+  if (!decoy) return Unexpected(std::move(decoy).error());
+  seen.keep_only(*read);
+  const std::uint32_t iterations = usual_iterations(*read);
+  auto fresh = std::make_shared<const PasswordSnapshot>(
+      PasswordSnapshot{std::move(read).value(), std::move(decoy).value(), iterations});
+  const std::lock_guard lock(snapshot_mutex);
+  snapshot = std::move(fresh);
   return {};
 }
 
@@ -113,11 +122,11 @@ void PasswordAuthenticator::Inside::run() {
 }
 
 void PasswordAuthenticator::Inside::verify(Job job) {
-  const Table known = users();
-  const auto found = known->find(job.user);
-  const bool is_known = found != known->end();
+  const Snapshot now = known();
+  const auto found = now->users.find(job.user);
+  const bool is_known = found != now->users.end();
   count(counters.hashes_computed);
-  const bool matches = verify_password(is_known ? found->second : decoy_hash(), job.password);
+  const bool matches = verify_password(is_known ? found->second : now->decoy, job.password);
   const bool accepted = is_known && matches;
   if (accepted) seen.remember(job.user, job.password, found->second);
   wipe(job.password);
@@ -175,9 +184,9 @@ void PasswordAuthenticator::authenticate(AuthRequest request, Answer answer) {
   }
   // A name without a password is one with an empty password.
   std::string password = std::move(request.password).value_or(std::string());
-  const Table known = inside_->users();
-  const auto found = known->find(*request.user_name);
-  if (found != known->end() &&
+  const Snapshot now = inside_->known();
+  const auto found = now->users.find(*request.user_name);
+  if (found != now->users.end() &&
       inside_->seen.contains(*request.user_name, password, found->second)) {
     wipe(password);
     count(counters_.cache_hits);
@@ -211,6 +220,8 @@ void PasswordAuthenticator::stop() {
   inside_->threads.clear();
 }
 
-std::size_t PasswordAuthenticator::user_count() const { return inside_->users()->size(); }
+std::shared_ptr<const PasswordSnapshot> PasswordAuthenticator::snapshot() const {
+  return inside_->known();
+}
 
 }  // namespace roost::auth

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "broker/auth/authenticator.h"
+#include "broker/auth/password_file.h"
 #include "broker/base/result.h"
 
 namespace roost::auth {
@@ -31,6 +32,13 @@ struct AuthCounters {
   std::atomic<std::uint64_t> reloads{0}, reload_failures{0};
 };
 
+// All that one reading of the file gave.
+struct PasswordSnapshot {
+  PasswordTable users;
+  std::string decoy;                   // hash that an unknown user is checked against
+  std::uint32_t scram_iterations = 0;  // that most users of SCRAM have; never 0
+};
+
 class PasswordAuthenticator final : public Authenticator {
  public:
   // Errors: what read_passwords says.
@@ -44,7 +52,9 @@ class PasswordAuthenticator final : public Authenticator {
   // Answers all that waits with 0x8B and joins the threads; later requests get 0x8B at once.
   void stop();
 
-  std::size_t user_count() const;
+  // What is in force; never null.
+  std::shared_ptr<const PasswordSnapshot> snapshot() const;
+  std::size_t user_count() const { return snapshot()->users.size(); }
   const AuthCounters& counters() const { return counters_; }
 
  private:

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broker/auth/password_file.h"
+#include "broker/auth/scram_secret.h"
 #include "broker/cli/arguments.h"
 #include "broker/cli/cli.h"
 
@@ -62,6 +63,7 @@ int fail(const std::string& why, int code) {
 }
 
 Result<std::string> hash_with(const std::string& kind, const std::string& password) {
+  if (kind == "scram-sha-256") return auth::hash_password(password, auth::ScramCost{});
   if (kind == "scrypt") return auth::hash_password(password, auth::ScryptCost{});
   return auth::hash_password(password);
 }
@@ -81,7 +83,8 @@ int run_passwd(int argc, char** argv) {
   arguments.positional("password", password, false, "With -b: the password");
   arguments.flag("-b,--batch", batch,
                  "Take the password from the command line (others can see it)");
-  arguments.choice("--hash", kind, {"argon2id", "scrypt"}, "How it is hashed");
+  arguments.choice("--hash", kind, {"argon2id", "scrypt", "scram-sha-256"},
+                   "How it is hashed; scram-sha-256 also for MQTT 5 clients that log in by SCRAM");
   arguments.flag("-D,--delete", remove, "Delete the user");
   arguments.footer(kFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "broker/gates/enhanced_session.h"
 #include "broker/gates/gates.h"
 #include "broker/gates/greeting.h"
 #include "broker/gates/relay_front.h"
@@ -19,13 +20,14 @@ constexpr std::uint8_t kConnectByte = 0x10;  // type 1, flags 0 [MQTT-3.1.0-1]
 
 ClientGate::ClientGate(Gates& gates, const GateListener& listener,
                        net::DetachedConnection connection, bool admitted,
-                       auth::IdentityPtr identity)
+                       auth::IdentityPtr identity, std::string authentication_data)
     : gates_(gates),
       listener_(listener),
       serial_(gates.next_serial()),
       greeting_(std::make_unique<Greeting>(*this)) {
   greeting_->admitted = admitted;
   greeting_->identity = std::move(identity);
+  greeting_->authentication_data = std::move(authentication_data);
   gates_.core().timers().arm(
       *greeting_, gates_.core().now_ms() + static_cast<SteadyMs>(listener.connect_timeout_ms));
   connection_ = std::make_unique<net::Connection>(gates_.core(), std::move(connection),
@@ -41,7 +43,7 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   std::size_t consumed = 0;
   if (gone_ || is_opening() || is_waiting()) return 0;
   if (session_ == nullptr && greeting_ == nullptr) return relay(bytes);
-  if (session_ == nullptr && !bytes.empty() && bytes[0] != kConnectByte) {
+  if (session_ == nullptr && !is_exchanging() && !bytes.empty() && bytes[0] != kConnectByte) {
     not_connect();  // not worth waiting for a whole packet: it may be HTTP
     return 0;
   }
@@ -80,10 +82,15 @@ void ClientGate::on_bad_frame(mqtt::FrameStatus status) {
 bool ClientGate::on_frame(const mqtt::Frame& frame) {
   // A CONNECT that moved was counted where it came from.
   if (greeting_ == nullptr || !greeting_->admitted) gates_.sessions().counters().packets_in.add();
+  if (is_exchanging()) {
+    on_auth(frame);
+    return !gone_;
+  }
   if (session_ == nullptr) {
     greet(frame);
     return !gone_;
   }
+  if (handle_auth(frame)) return true;
   static constexpr auto kShare = [](void* connection) {
     return static_cast<net::Connection*>(connection)->share_offered();
   };
@@ -130,6 +137,10 @@ void ClientGate::end_banned() {
   }
 }
 
+bool ClientGate::is_exchanging() const {
+  return greeting_ != nullptr && greeting_->exchange != nullptr;
+}
+
 bool ClientGate::is_waiting() const {
   return greeting_ != nullptr && (greeting_->asking || greeting_->deciding);
 }
@@ -142,12 +153,21 @@ void ClientGate::on_drained() {
   }
 }
 
+void ClientGate::note_loss(std::string_view client_id) {
+  if (!ended_well_) gates_.losses().add(client_id, gates_.core().now_ms());
+}
+
 void ClientGate::on_closed(net::CloseReason reason) {
   static constexpr std::string_view kWhy[] = {"connection closed by client", "connection reset",
                                               "closed", "transport error", "timeout"};
   const std::string_view why = kWhy[static_cast<std::size_t>(reason)];
   if (!gone_ && !who_.empty()) log("disconnected", who_, why);
-  if (session_ != nullptr) std::exchange(session_, nullptr)->connection_lost(why);
+  if (session_ != nullptr) {
+    note_loss(session_->client_id());
+    std::exchange(session_, nullptr)->connection_lost(why);
+  } else if (client_ != nullptr && greeting_ == nullptr) {
+    note_loss(client_->client_id);
+  }
   if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   gone_ = true;
   if (listener_.listener != nullptr) listener_.listener->connection_closed();
@@ -166,6 +186,7 @@ void ClientGate::close(std::string_view why) {
   if (gone_) return;
   gone_ = true;
   if (!who_.empty()) log("disconnected", who_, why);
+  if (why == session::kTakenOver && session_ != nullptr) note_loss(session_->client_id());
   session_ = nullptr;
   if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   connection_->close();

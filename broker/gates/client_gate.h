@@ -25,6 +25,7 @@
 namespace roost::gates {
 
 class ClientAccess;
+class EnhancedSession;
 class Gates;
 struct FrontClient;
 
@@ -32,7 +33,8 @@ struct FrontClient;
 struct GateListener {
   std::string name;
   std::optional<bool> allow_anonymous;
-  auth::Authenticator* authenticator = nullptr;  // null: GatesCommon's
+  auth::Authenticator* authenticator = nullptr;           // null: GatesCommon's
+  const auth::EnhancedAuthenticator* enhanced = nullptr;  // null: GatesCommon's
   std::string certificate_user;  // net::fill_in() makes a user name of it; empty: none
   mqtt::Limits limits;           // of packets from its clients
   std::uint64_t connect_timeout_ms = 10'000;
@@ -44,7 +46,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
  public:
   // `admitted`: authentication is behind it (it came from another core); `identity`: what it said.
   ClientGate(Gates& gates, const GateListener& listener, net::DetachedConnection connection,
-             bool admitted, auth::IdentityPtr identity);
+             bool admitted, auth::IdentityPtr identity, std::string authentication_data);
   ~ClientGate();
 
   // The authenticator's word on the CONNECT that waits.
@@ -72,6 +74,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
                 std::string_view why = "its session's leader is gone or has moved");
   // Requires: its CONNECT isn't decided about yet.
   const auth::IdentityPtr& identity() const;
+  const std::string& data_for_connack() const;
 
   // Link
   std::uint8_t* room(std::size_t size) override;
@@ -79,6 +82,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   bool is_congested() const override;
   std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
   session::Access* access() override;
+  std::string_view authentication_data() const override;
   void opened() override { connection_->resume_reading(); }
   void departs(session::Departure departure) override;
   void close(std::string_view why) override;
@@ -99,13 +103,23 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void refuse(mqtt::ProtocolVersion version, mqtt::ReasonCode reason, std::string_view why,
               const mqtt::Connect* about);
   bool check_client_id(const mqtt::Connect& connect);
+  auth::AuthRequest request_of(const mqtt::Connect& connect) const;
+  void keep_connect(const mqtt::Frame& frame);
   void ask(const mqtt::Connect& connect, const mqtt::Frame& frame);
+  const auth::EnhancedAuthenticator& enhanced() const;
+  void begin_exchange(const mqtt::Connect& connect, const mqtt::Frame& frame);
+  void answer_step(auth::EnhancedStep step);
+  void on_auth(const mqtt::Frame& frame);
+  void set_enhanced(const mqtt::Connect& connect);
+  bool handle_auth(const mqtt::Frame& frame);
+  bool is_exchanging() const;
   bool judge(const mqtt::Connect& connect, const auth::AuthResult& result);
   bool check_limits(const mqtt::Connect& connect);
   void count_publish(std::size_t bytes);
   bool is_too_fast() const;
   bool is_banned() const;
   void end_banned();
+  void note_loss(std::string_view client_id);
   bool check_will(const mqtt::Connect& connect);
   void set_access(const mqtt::Connect& connect, std::string_view assigned);
   void admit(const mqtt::Connect& connect, const mqtt::Frame& frame);
@@ -126,12 +140,14 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   const std::uint64_t serial_;
   session::Session* session_ = nullptr;
   FrontClient* client_ = nullptr;  // in a cluster
+  bool ended_well_ = false;        // by DISCONNECT, or by us
   bool gone_ = false;              // no more frames: closing, moved or closed
   bool paused_ = false;            // waits in Gates for the mailboxes of other cores to empty
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   std::string who_;  // for the line at the end; empty when such lines aren't logged
   std::unique_ptr<Greeting> greeting_;
-  std::unique_ptr<PublishRate> rate_;  // null: no limit
+  std::unique_ptr<EnhancedSession> enhanced_;  // null: it came without a method
+  std::unique_ptr<PublishRate> rate_;          // null: no limit
   UserPlace user_place_;
   std::unique_ptr<ClientAccess> access_;  // null: its client may do everything
   std::unique_ptr<net::Connection> connection_;

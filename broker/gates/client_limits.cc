@@ -24,26 +24,29 @@ bool PublishRate::take(std::size_t bytes, SteadyMs now_ms) {
   return latest_ns - now_ns <= kNsPerS;
 }
 
-bool ReturnRate::is_over(const Seen& seen, SteadyMs now_ms) const {
-  return now_ms >= seen.held_until_ms && now_ms - seen.since_ms >= limits_.returns_window_ms;
+bool LossRate::is_over(const Seen& seen, SteadyMs now_ms) const {
+  return now_ms >= seen.held_until_ms && now_ms - seen.since_ms >= limits_.losses_window_ms;
 }
 
-bool ReturnRate::take(std::string_view client_id, SteadyMs now_ms) {
-  if (limits_.returns_max == 0) return true;
+void LossRate::add(std::string_view client_id, SteadyMs now_ms) {
+  if (limits_.losses_max == 0) return;
   if (seen_.size() >= kSeenMax) {
     std::erase_if(seen_, [&](const auto& each) { return is_over(each.second, now_ms); });
-    // A flood of new ids within one window: none of them comes back often.
+    // Very many within one window: none of them comes back often.
     if (seen_.size() >= kSeenMax) seen_.clear();
   }
   Seen& seen = seen_[hash64(client_id)];
-  if (now_ms < seen.held_until_ms) return false;
-  if (seen.count == 0 || now_ms - seen.since_ms >= limits_.returns_window_ms) {
-    seen = {now_ms, 0, 0};
-  }
-  if (++seen.count <= limits_.returns_max) return true;
-  seen.held_until_ms = now_ms + limits_.returns_hold_ms;
+  if (now_ms < seen.held_until_ms) return;
+  if (seen.count == 0 || now_ms - seen.since_ms >= limits_.losses_window_ms) seen = {now_ms, 0, 0};
+  if (++seen.count <= limits_.losses_max) return;
+  seen.held_until_ms = now_ms + limits_.losses_hold_ms;
   seen.count = 0;
-  return false;
+}
+
+bool LossRate::is_held_off(std::string_view client_id, SteadyMs now_ms) const {
+  if (seen_.empty()) return false;
+  const auto at = seen_.find(hash64(client_id));
+  return at != seen_.end() && now_ms < at->second.held_until_ms;
 }
 
 UserPlace& UserPlace::operator=(UserPlace&& other) noexcept {

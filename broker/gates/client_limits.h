@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one client, or one user, may take of a node: messages and bytes a second, connections, and
 // how often it may come back. 0 is no limit everywhere.
-// Thread: ClientLimits immutable, PublishRate and ReturnRate core-bound, UserCounts any thread.
+// Thread: ClientLimits immutable, PublishRate and LossRate core-bound, UserCounts any thread.
 // Owner: GatesCommon, gates, links.
 #pragma once
 
@@ -23,10 +23,10 @@ struct ClientLimits {
   std::uint64_t bytes_per_s = 0;     // of them
   bool disconnects = false;          // over it: 0x96; else it isn't read until it is in time
   std::uint32_t connections_per_user_max = 0;
-  // A client id that connects more often than that within the window is held off for as long.
-  std::uint32_t returns_max = 0;
-  SteadyMs returns_window_ms = 60'000;
-  SteadyMs returns_hold_ms = 60'000;
+  // A client id that loses more connections than that within the window is held off.
+  std::uint32_t losses_max = 0;
+  SteadyMs losses_window_ms = 60'000;
+  SteadyMs losses_hold_ms = 60'000;
 
   bool has_rate() const { return messages_per_s != 0 || bytes_per_s != 0; }
 };
@@ -49,13 +49,15 @@ class PublishRate {
   SteadyMs ready_ms_ = 0;
 };
 
-// How often client ids of one core come back: a takeover war, or a device that restarts for ever.
-class ReturnRate {
+// How often connections of a client id end without a DISCONNECT: a takeover war, or a device that
+// crashes for ever. For the client ids of one core.
+class LossRate {
  public:
-  explicit ReturnRate(const ClientLimits& limits) : limits_(limits) {}
+  explicit LossRate(const ClientLimits& limits) : limits_(limits) {}
 
-  // One more connect. False: it is held off.
-  bool take(std::string_view client_id, SteadyMs now_ms);
+  // One more did; over the limit it is held off from now on.
+  void add(std::string_view client_id, SteadyMs now_ms);
+  bool is_held_off(std::string_view client_id, SteadyMs now_ms) const;
   std::size_t size() const { return seen_.size(); }
 
  private:

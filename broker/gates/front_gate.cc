@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ClientGate in a cluster: what became of its CONNECT, and bytes to and from a session elsewhere.
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "broker/base/check.h"
@@ -52,6 +54,10 @@ void ClientGate::refuse_unserved(ByteView bytes) {
 
 std::size_t ClientGate::relay(ByteView bytes) {
   if (client_ == nullptr || paused_) return 0;
+  // What is relayed isn't read here; a plain DISCONNECT is known by its bytes.
+  static constexpr std::uint8_t kDisconnect[] = {0xE0, 0};
+  ended_well_ = bytes.size() >= std::size(kDisconnect) &&
+                std::equal(std::begin(kDisconnect), std::end(kDisconnect), bytes.end() - 2);
   const std::size_t taken = gates_.relay()->take(*client_, bytes);
   if (gates_.relay()->is_congested(*client_)) {
     paused_ = true;
@@ -67,6 +73,7 @@ bool ClientGate::write(ByteView bytes) {
 }
 
 void ClientGate::departs(session::Departure departure) {
+  ended_well_ = true;
   if (client_ != nullptr) client_->departure = departure;
 }
 

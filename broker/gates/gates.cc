@@ -13,7 +13,7 @@ Gates::Gates(GatesCommon& common, session::SessionTable& sessions, net::NetCount
     : common_(common),
       sessions_(sessions),
       net_counters_(net_counters),
-      returns_(common.limits),
+      losses_(common.limits),
       random_(std::random_device{}()) {}
 
 Gates::~Gates() = default;
@@ -45,9 +45,9 @@ std::unique_ptr<ClientAccess> Gates::make_access(std::string_view client_id,
 }
 
 void Gates::take(const GateListener& listener, net::DetachedConnection connection, bool admitted,
-                 auth::IdentityPtr identity) {
+                 auth::IdentityPtr identity, std::string authentication_data) {
   auto gate = std::make_unique<ClientGate>(*this, listener, std::move(connection), admitted,
-                                           std::move(identity));
+                                           std::move(identity), std::move(authentication_data));
   ClientGate& taken = *gate;
   gates_.emplace(taken.serial(), std::move(gate));
   if (shut_) taken.close("server shutting down");
@@ -85,6 +85,11 @@ void Gates::await_answer(ClientGate& gate, auth::AuthRequest request) {
           core().post([this, serial, result] { answered(serial, result); });
         }
       });
+}
+
+void Gates::answer_later(const ClientGate& gate, auth::AuthResult result) {
+  core().post(
+      [this, serial = gate.serial(), result = std::move(result)] { answered(serial, result); });
 }
 
 void Gates::answered(std::uint64_t serial, auth::AuthResult result) {

@@ -36,7 +36,7 @@ struct GateCounters {
   Counter refused_client_id;
   Counter refused_banned;     // by client id or user name
   Counter refused_user_full;  // its user has max_connections_per_user
-  Counter refused_returns;    // came back too often
+  Counter refused_flapping;   // loses its connections too often
   Counter rate_exceeded;      // times that a client's PUBLISHes came too fast
   Counter refused_busy;       // the authenticator's queue is full
   Counter connect_timeouts;
@@ -89,16 +89,19 @@ class Gates final : private core::TurnEnd, private core::Timer {
   std::uint64_t next_serial() { return ++last_serial_; }
   // One that was let in, as `identity` (null: nothing depends on it).
   void adopt(const GateListener& listener, net::DetachedConnection connection,
-             auth::IdentityPtr identity) {
-    take(listener, std::move(connection), true, std::move(identity));
+             auth::IdentityPtr identity, std::string authentication_data) {
+    take(listener, std::move(connection), true, std::move(identity),
+         std::move(authentication_data));
   }
   const auth::RulesPtr& rules() const { return in_force_.rules; }  // null: all is allowed
   // Null: it may do everything.
   std::unique_ptr<ClientAccess> make_access(std::string_view client_id, auth::IdentityPtr identity);
   void bury(ClientGate& gate);
+  // Its answer is known, and comes in a turn of its own.
+  void answer_later(const ClientGate& gate, auth::AuthResult result);
   void await_answer(ClientGate& gate, auth::AuthRequest request);
   void pause(ClientGate& gate);
-  ReturnRate& returns() { return returns_; }
+  LossRate& losses() { return losses_; }
   // Ends the connections of who is banned now.
   void end_banned();
   PacketScratch& scratch() { return scratch_; }
@@ -112,7 +115,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   static constexpr std::uint32_t kPauseMs = 16;
 
   void take(const GateListener& listener, net::DetachedConnection connection, bool admitted,
-            auth::IdentityPtr identity = nullptr);
+            auth::IdentityPtr identity = nullptr, std::string authentication_data = {});
   void on_turn_end() override;
   void on_timer() override;
   void answered(std::uint64_t serial, auth::AuthResult result);
@@ -129,7 +132,7 @@ class Gates final : private core::TurnEnd, private core::Timer {
   bool shut_ = false;
   PacketScratch scratch_;
   RulesInForce in_force_;
-  ReturnRate returns_;
+  LossRate losses_;
   std::mt19937_64 random_;
 };
 

@@ -56,7 +56,11 @@ void ClientGate::greet(const mqtt::Frame& frame) {
   version_ = connect.version;
   if (greeting_->admitted) {
     admit(connect, frame);
-  } else if (check_client_id(connect)) {
+  } else if (!check_client_id(connect)) {
+    return;
+  } else if (connect.properties.has(mqtt::PropertyId::authentication_method)) {
+    begin_exchange(connect, frame);
+  } else {
     ask(connect, frame);
   }
 }
@@ -98,7 +102,7 @@ bool ClientGate::check_client_id(const mqtt::Connect& connect) {
     return false;
   }
   if (connect.properties.has(mqtt::PropertyId::authentication_method) &&
-      !gates_.common().enhanced.knows_method(connect.properties.authentication_method)) {
+      !enhanced().knows_method(connect.properties.authentication_method)) {
     gates_.counters().refused_authentication.add();
     refuse(connect.version, ReasonCode::bad_authentication_method, "unknown authentication method",
            &connect);
@@ -107,7 +111,7 @@ bool ClientGate::check_client_id(const mqtt::Connect& connect) {
   return true;
 }
 
-void ClientGate::ask(const mqtt::Connect& connect, const mqtt::Frame& frame) {
+auth::AuthRequest ClientGate::request_of(const mqtt::Connect& connect) const {
   auth::AuthRequest request;
   request.client_id = connect.client_id;
   if (connect.user_name) request.user_name = std::string(*connect.user_name);
@@ -123,17 +127,24 @@ void ClientGate::ask(const mqtt::Connect& connect, const mqtt::Frame& frame) {
   }
   request.listener = listener_.name;
   request.allow_anonymous = listener_.allow_anonymous;
+  return request;
+}
+
+void ClientGate::ask(const mqtt::Connect& connect, const mqtt::Frame& frame) {
   greeting_->asking = true;
-  gates_.await_answer(*this, std::move(request));
+  gates_.await_answer(*this, request_of(connect));
   if (greeting_->answer) {  // at once: the frame is still here
     greeting_->asking = false;
     if (judge(connect, *greeting_->answer)) admit(connect, frame);
     return;
   }
-  greeting_->connect_frame.resize(frame.size());
-  const ByteView whole{frame.body.data() - frame.header_size, frame.size()};
-  std::copy(whole.begin(), whole.end(), greeting_->connect_frame.begin());
+  keep_connect(frame);
   connection_->pause_reading();
+}
+
+void ClientGate::keep_connect(const mqtt::Frame& frame) {
+  const ByteView whole{frame.body.data() - frame.header_size, frame.size()};
+  greeting_->connect_frame.assign(whole.begin(), whole.end());
 }
 
 void ClientGate::answered(auth::AuthResult result) {
@@ -206,9 +217,9 @@ bool ClientGate::check_limits(const mqtt::Connect& connect) {
     return no(counters.refused_banned, ReasonCode::banned, "banned");
   }
   if (!connect.client_id.empty() &&
-      !gates_.returns().take(connect.client_id, gates_.core().now_ms())) {
-    return no(counters.refused_returns, ReasonCode::connection_rate_exceeded,
-              "its client id connects too often (limits.flapping)");
+      gates_.losses().is_held_off(connect.client_id, gates_.core().now_ms())) {
+    return no(counters.refused_flapping, ReasonCode::connection_rate_exceeded,
+              "its client id loses its connections too often (limits.flapping)");
   }
   if (!common.users.enter(user, user_place_)) {
     return no(counters.refused_user_full, ReasonCode::quota_exceeded,
@@ -220,9 +231,12 @@ bool ClientGate::check_limits(const mqtt::Connect& connect) {
 
 const auth::IdentityPtr& ClientGate::identity() const { return greeting_->identity; }
 
+const std::string& ClientGate::data_for_connack() const { return greeting_->authentication_data; }
+
 void ClientGate::set_access(const mqtt::Connect& connect, std::string_view assigned) {
   access_ =
       gates_.make_access(assigned.empty() ? connect.client_id : assigned, greeting_->identity);
+  set_enhanced(connect);
 }
 
 core::Core& ClientGate::core_of(const mqtt::Connect& connect) {
@@ -247,11 +261,13 @@ void ClientGate::hand_over(net::DetachedConnection detached, core::Core& home) {
   gates_.counters().moved.add();
   Gates& there = *gates_.common().gates[home.id().value];
   if (&there == &gates_) {
-    there.adopt(listener_, std::move(detached), std::move(greeting_->identity));
+    there.adopt(listener_, std::move(detached), std::move(greeting_->identity),
+                std::move(greeting_->authentication_data));
   } else {
     home.post([&there, &listener = listener_, moved = std::move(detached),
-               identity = std::move(greeting_->identity)]() mutable {
-      there.adopt(listener, std::move(moved), std::move(identity));
+               identity = std::move(greeting_->identity),
+               data = std::move(greeting_->authentication_data)]() mutable {
+      there.adopt(listener, std::move(moved), std::move(identity), std::move(data));
     });
   }
   gates_.bury(*this);

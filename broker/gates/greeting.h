@@ -22,7 +22,11 @@ struct ClientGate::Greeting final : core::Timer {
   bool deciding = false;       // in a cluster: the leader of its shard hasn't answered yet
   auth::IdentityPtr identity;  // once it is admitted; null: nothing depends on it
   std::optional<auth::AuthResult> answer;   // came while ask() was still running
-  std::vector<std::uint8_t> connect_frame;  // kept while asking
+  std::vector<std::uint8_t> connect_frame;  // kept while asking, or while AUTH packets are awaited
+  // Enhanced authentication.
+  std::string method;
+  std::unique_ptr<auth::EnhancedExchange> exchange;
+  std::string authentication_data;  // for CONNACK
 };
 
 }  // namespace roost::gates

@@ -76,7 +76,7 @@ void RelayLeader::claim(ShardId shard, Led& led, PeerId from, const RelayClaims:
   }
   if (live != nullptr && live->generation() < entry.generation) {
     sessions().counters().takeovers.add();
-    live->kick(mqtt::ReasonCode::session_taken_over, "taken over");
+    live->kick(mqtt::ReasonCode::session_taken_over, session::kTakenOver);
   }
   close_losers(shard, led.claims.add(entry.client_id, claim));
 }
@@ -84,7 +84,8 @@ void RelayLeader::claim(ShardId shard, Led& led, PeerId from, const RelayClaims:
 void RelayLeader::close_losers(ShardId shard, const std::vector<Claims::Named>& losers) {
   for (const Claims::Named& each : losers) {
     answer(each.claim.front, shard,
-           RelayClose{Way::to_front, each.claim.relay, Goodbye::taken_over, "taken over"});
+           RelayClose{Way::to_front, each.claim.relay, Goodbye::taken_over,
+                      std::string(session::kTakenOver)});
   }
 }
 

@@ -45,6 +45,7 @@ void fields(Form& form, In<Form, RelayOpen>& frame) {
   form.text(frame.assigned_client_id);
   form.flag(frame.has_identity);
   if (frame.has_identity) identity(form, frame.identity);
+  form.text(frame.authentication_data);
 }
 
 template <typename Form>

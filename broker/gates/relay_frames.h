@@ -38,6 +38,7 @@ struct RelayOpen {
   // What it was let in as, where something depends on it.
   bool has_identity = false;
   auth::Identity identity = {};
+  std::string authentication_data = {};  // for its CONNACK
 };
 
 // A clean session: it runs at the front, under this generation.

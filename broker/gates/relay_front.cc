@@ -66,6 +66,7 @@ void RelayFront::ask(FrontClient& client) {
     open.has_identity = true;
     open.identity = *identity;
   }
+  open.authentication_data = client.gate->data_for_connack();
   if (leader == kThisNode) {
     leader_.open_here(client.shard, open, asking.connect);
     return;

@@ -148,7 +148,7 @@ void RelayLeader::retire(Led& led, Turn& turn) {
 bool RelayLeader::end_older(Led& led, Turn& turn) {
   if (session::Session* older = sessions().live(turn.client_id)) {
     sessions().counters().takeovers.add();
-    older->kick(ReasonCode::session_taken_over, "taken over");
+    older->kick(ReasonCode::session_taken_over, session::kTakenOver);
   }
   if (close_claim(led, turn)) return false;
   const auto link = led.links.find(turn.client_id);
@@ -162,7 +162,8 @@ bool RelayLeader::close_claim(Led& led, Turn& turn) {
   const Claim* const found = led.claims.find(turn.client_id);
   if (found == nullptr) return false;
   const Claim claim = *found;
-  const RelayClose close{Way::to_front, claim.relay, Goodbye::taken_over, "taken over"};
+  const RelayClose close{Way::to_front, claim.relay, Goodbye::taken_over,
+                         std::string(session::kTakenOver)};
   const bool is_there = claim.front != kThisNode && post_.is_up(claim.front) &&
                         post_.info(claim.front).incarnation == claim.incarnation;
   if (is_there) {
@@ -212,6 +213,7 @@ void RelayLeader::run_here(Led& led, Turn& turn, const mqtt::Connect& connect) {
   if (opening.facts.has_identity) {
     link.set_identity(std::make_shared<const auth::Identity>(opening.facts.identity));
   }
+  link.set_enhanced(connect, opening.facts);
   links_[opening.key] = std::move(made);
   led.links.erase(turn.client_id);  // its key lies in the older link
   led.links.emplace(link.client_id(), &link);

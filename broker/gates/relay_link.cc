@@ -7,6 +7,7 @@
 
 #include "broker/base/check.h"
 #include "broker/gates/relay_leader.h"
+#include "broker/mqtt/decode.h"
 
 namespace roost::gates {
 
@@ -21,6 +22,29 @@ RelayLink::RelayLink(RelayLeader& leader, const RelayKey& key, ShardId shard, st
 
 void RelayLink::set_identity(auth::IdentityPtr identity) {
   access_ = leader_.gates().make_access(client_id_, std::move(identity));
+}
+
+void RelayLink::set_enhanced(const mqtt::Connect& connect, const RelayOpen& facts) {
+  if (!connect.properties.has(mqtt::PropertyId::authentication_method)) return;
+  auth::AuthRequest request;
+  request.client_id = client_id_;
+  request.user_name = facts.identity.user_name;
+  enhanced_ = std::make_unique<EnhancedSession>(leader_.gates().common().enhanced,
+                                                connect.properties.authentication_method,
+                                                facts.authentication_data, std::move(request));
+}
+
+std::string_view RelayLink::authentication_data() const {
+  return enhanced_ == nullptr ? std::string_view() : enhanced_->data();
+}
+
+// As ClientGate does it.
+bool RelayLink::handle_auth(const mqtt::Frame& frame) {
+  if (enhanced_ == nullptr || frame.type() != mqtt::PacketType::auth) return false;
+  const auto packet = mqtt::decode(frame, version_, limits_);
+  if (!packet || !std::holds_alternative<mqtt::Auth>(*packet)) return false;
+  enhanced_->handle(std::get<mqtt::Auth>(*packet), *session_, *this);
+  return true;
 }
 
 void RelayLink::begin(session::Session& session, mqtt::ProtocolVersion version) {
@@ -70,8 +94,10 @@ std::size_t RelayLink::handle_frames(ByteView bytes, std::uint64_t& wanted) {
       break;
     }
     leader_.gates().sessions().counters().packets_in.add();
-    handle_frame(*session_, found.frame, version_, limits_, leader_.gates().scratch(),
-                 {&in_, kShare});
+    if (!handle_auth(found.frame)) {
+      handle_frame(*session_, found.frame, version_, limits_, leader_.gates().scratch(),
+                   {&in_, kShare});
+    }
     consumed += found.frame.size();
     if (rate_ != nullptr && found.frame.type() == mqtt::PacketType::publish) {
       count_publish(found.frame.size());

@@ -14,6 +14,7 @@
 #include "broker/core/core.h"
 #include "broker/gates/client_access.h"
 #include "broker/gates/client_limits.h"
+#include "broker/gates/enhanced_session.h"
 #include "broker/gates/peer_post.h"
 #include "broker/gates/relay_frames.h"
 #include "broker/gates/session_frames.h"
@@ -55,6 +56,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
 
   // As its front let it in; before begin().
   void set_identity(auth::IdentityPtr identity);
+  void set_enhanced(const mqtt::Connect& connect, const RelayOpen& facts);
   // The session that connect() made with this link.
   void begin(session::Session& session, mqtt::ProtocolVersion version);
   // From the front: bytes of the client, credit, the connection's end.
@@ -72,6 +74,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   bool is_congested() const override { return congested_; }
   std::uint32_t packet_size_max() const override { return limits_.packet_size_max; }
   session::Access* access() override { return access_.get(); }
+  std::string_view authentication_data() const override;
   void opened() override;
   void close(std::string_view why) override;
 
@@ -83,6 +86,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   void read(ByteView bytes);
   std::size_t handle_frames(ByteView bytes, std::uint64_t& wanted);
   void credit();
+  bool handle_auth(const mqtt::Frame& frame);
   void count_publish(std::size_t bytes);
   bool has_to_wait() const;
   void call_me_later();
@@ -100,7 +104,8 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   session::Session* session_ = nullptr;  // null: not begun, or over
   std::unique_ptr<ClientAccess> access_;
-  std::unique_ptr<PublishRate> rate_;  // null: no limit
+  std::unique_ptr<EnhancedSession> enhanced_;  // null: it came without a method
+  std::unique_ptr<PublishRate> rate_;          // null: no limit
 
   net::Remainder in_;
   std::uint64_t taken_ = 0;  // bytes not credited to the front yet

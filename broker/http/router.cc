@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/http/guard.h"
 
 namespace roost::http {
 
@@ -33,8 +34,8 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
-Router::Router(std::vector<Route> routes, bool json_errors)
-    : json_errors_(json_errors), routes_(std::move(routes)) {
+Router::Router(std::vector<Route> routes, bool json_errors, Guard* guard)
+    : json_errors_(json_errors), guard_(guard), routes_(std::move(routes)) {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     CHECK(routes_[i].path.starts_with('/') && routes_[i].handler);
     for (std::size_t j = 0; j < i; ++j) {
@@ -46,6 +47,9 @@ Router::Router(std::vector<Route> routes, bool json_errors)
 }
 
 Response Router::handle(const Request& request) const {
+  if (guard_ != nullptr) {
+    if (auto refused = guard_->check(request, is_open(request))) return *std::move(refused);
+  }
   const std::string& method = request.method;
   std::string allowed;
   for (const Route& route : routes_) {
@@ -66,6 +70,12 @@ Response Router::handle(const Request& request) const {
   Response refused = refuse(405, "allowed here: " + allowed);
   refused.headers.emplace_back("Allow", allowed);
   return refused;
+}
+
+bool Router::is_open(const Request& request) const {
+  return std::all_of(routes_.begin(), routes_.end(), [&](const Route& route) {
+    return route.is_open || !matches(route.path, request.path);
+  });
 }
 
 // "GET /livez, GET /readyz"

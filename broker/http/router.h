@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which handler answers a request; 404, 405 and 500 where none does.
+// Which handler answers a request; 404, 405 and 500 where none does; before it, the guard.
 // Thread: immutable once built; handle() runs on the HTTP server's thread.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace roost::http {
 class Router {
  public:
   // Requires (CHECK): no two routes with the same method and path.
-  explicit Router(std::vector<Route> routes, bool json_errors = false);
+  explicit Router(std::vector<Route> routes, bool json_errors = false, Guard* guard = nullptr);
 
   // A HEAD request gets GET's answer; the server leaves its body out.
   Response handle(const Request& request) const;
@@ -24,8 +24,11 @@ class Router {
     return error_response(status, text, json_errors_);
   }
   std::string paths() const;
+  // No route with that path wants a token; so it is where there is none (404).
+  bool is_open(const Request& request) const;
 
   const bool json_errors_;
+  Guard* const guard_;
   std::vector<Route> routes_;  // longest path first, so the most exact one wins
 };
 

@@ -19,11 +19,13 @@ Handler probe_handler(Probe probe, const char* good) {
 
 std::vector<Route> operator_routes(const observe::Metrics& metrics, Health health) {
   std::vector<Route> routes;
-  routes.push_back({"GET", "/metrics", [&metrics](const Request&) {
+  routes.push_back({"GET", "/metrics",
+                    [&metrics](const Request&) {
                       return Response{200, metrics.scrape(), observe::Metrics::kContentType};
-                    }});
-  routes.push_back({"GET", "/livez", probe_handler(std::move(health.live), "alive")});
-  routes.push_back({"GET", "/readyz", probe_handler(std::move(health.ready), "ready")});
+                    },
+                    true});
+  routes.push_back({"GET", "/livez", probe_handler(std::move(health.live), "alive"), true});
+  routes.push_back({"GET", "/readyz", probe_handler(std::move(health.ready), "ready"), true});
   return routes;
 }
 

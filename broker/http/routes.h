@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The routes of the first day: /metrics, /livez, /readyz.
+// The routes that are open to all: /metrics, /livez, /readyz.
 // Thread: handlers run on the HTTP server's thread.
 #pragma once
 

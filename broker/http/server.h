@@ -14,6 +14,10 @@
 
 #include "broker/base/result.h"
 
+namespace roost::net {
+struct TlsSettings;
+}
+
 namespace roost::http {
 
 struct Request {
@@ -22,6 +26,8 @@ struct Request {
   std::string query;   // behind '?', as sent
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::string peer = {};         // the client's address without port; empty: a Unix socket
+  bool has_certificate = false;  // a client certificate that was checked
 
   // The first of that name, any case; empty when there is none.
   std::string_view header(std::string_view name) const;
@@ -41,7 +47,10 @@ struct Route {
   std::string method;  // "GET" answers HEAD too
   std::string path;    // exact, or a prefix when it ends in "/*"
   Handler handler;
+  bool is_open = false;  // the server's guard asks for no token
 };
+
+class Guard;
 
 struct Settings {
   std::string address = "127.0.0.1";  // IPv4, IPv6 or "*"
@@ -54,6 +63,8 @@ struct Settings {
   std::uint32_t header_bytes_max = 8 * 1024;
   std::uint32_t body_bytes_max = 1024 * 1024;
   std::uint32_t timeout_ms = 30'000;  // idle, and for one request to arrive or leave
+  Guard* guard = nullptr;             // must outlive the server; null: everybody may do everything
+  std::shared_ptr<const net::TlsSettings> tls = nullptr;  // null: none
 };
 
 // What the server itself answers to what it doesn't serve.
@@ -67,6 +78,9 @@ class Server {
 
   virtual void start() = 0;
   virtual void stop() = 0;  // closes everything, joins; idempotent
+  // Reads certificate, key and authority again, for later connections; on an error the old go on.
+  // Any thread.
+  virtual Result<void> reload_tls() = 0;
   virtual std::uint16_t port() const = 0;
   virtual std::uint64_t requests() const = 0;             // any thread
   virtual std::uint64_t refused_connections() const = 0;  // over max_connections

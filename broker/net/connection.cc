@@ -122,6 +122,7 @@ DetachedConnection Connection::detach(std::size_t consumed) {
   to.fd = std::exchange(fd_, -1);
   to.to_write = std::move(write_queue_);
   to.peer = std::move(peer_);
+  to.place = std::move(place_);
   to.limits = limits_;
   core_.timers().cancel(*this);
   return to;

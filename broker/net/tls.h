@@ -12,6 +12,8 @@
 #include "broker/net/byte_filter.h"
 #include "broker/net/settings.h"
 
+struct ssl_ctx_st;
+
 namespace roost::net {
 
 // Certificate, key and rules of one listener. Must outlive no filter: OpenSSL counts references.
@@ -22,6 +24,8 @@ class TlsContext {
   virtual ~TlsContext() = default;
 
   virtual std::unique_ptr<ByteFilter> make_filter() const = 0;
+  // For streams of another making (Asio's); SSL_new counts a reference.
+  virtual ssl_ctx_st* native() const = 0;
   // When the server's certificate expires, as Unix time in s.
   virtual std::int64_t expires_at_s() const = 0;
 };

@@ -26,6 +26,7 @@ class OpenSslContext final : public TlsContext {
  public:
   explicit OpenSslContext(ContextPtr context) : context_(std::move(context)) {}
   std::unique_ptr<ByteFilter> make_filter() const override { return make_tls_filter(*context_); }
+  SSL_CTX* native() const override { return context_.get(); }
   std::int64_t expires_at_s() const override {
     std::tm at = {};
     const X509* const certificate = ::SSL_CTX_get0_certificate(context_.get());
@@ -184,7 +185,6 @@ Result<std::unique_ptr<TlsContext>> TlsContext::load(const TlsSettings& settings
   ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  prepare_for_filters(*context);
   for (const auto step : {&set_versions, &set_ciphers, &load_certificate, &load_key,
                           &load_client_rules, &load_revoked, &set_resumption}) {
     if (auto done = step(*context, settings); !done) return Unexpected(done.error());

@@ -12,7 +12,6 @@
 #include "broker/base/check.h"
 #include "broker/net/certificate_names.h"
 #include "broker/net/connection.h"
-#include "broker/net/tls_records.h"
 
 namespace roost::net {
 
@@ -64,43 +63,6 @@ const BIO_METHOD* buffers_method() {
   return kMethod.get();
 }
 
-// The secrets of a TLS 1.3 connection, as OpenSSL tells them.
-struct TrafficSecrets {
-  std::vector<std::uint8_t> client, server;
-  ~TrafficSecrets() {
-    ::OPENSSL_cleanse(client.data(), client.size());
-    ::OPENSSL_cleanse(server.data(), server.size());
-  }
-};
-
-// "LABEL client-random secret", in hex.
-void note_secret(const SSL* ssl, const char* line) {
-  auto* const secrets = static_cast<TrafficSecrets*>(SSL_get_app_data(ssl));
-  const std::string_view text(line);
-  const std::size_t space = text.find(' ');
-  const std::string_view label = text.substr(0, space);
-  const bool is_client = label == "CLIENT_TRAFFIC_SECRET_0";
-  if (secrets == nullptr || (!is_client && label != "SERVER_TRAFFIC_SECRET_0")) return;
-  const char* const hex = line + text.find_last_of(' ') + 1;
-  long size = 0;
-  unsigned char* const bytes = ::OPENSSL_hexstr2buf(hex, &size);
-  if (bytes == nullptr) return;
-  (is_client ? secrets->client : secrets->server).assign(bytes, bytes + size);
-  ::OPENSSL_clear_free(bytes, static_cast<std::size_t>(size));
-}
-
-// How many whole records of encrypted data these are; -1: they are something else.
-int count_records(ByteView wire) {
-  int count = 0;
-  for (; !wire.empty(); ++count) {
-    if (wire.size() < 5 || wire[0] != SSL3_RT_APPLICATION_DATA) return -1;
-    const std::size_t size = 5 + (static_cast<std::size_t>(wire[3]) << 8 | wire[4]);
-    if (size > wire.size()) return -1;
-    wire = wire.subspan(size);
-  }
-  return count;
-}
-
 class TlsFilter final : public ByteFilter {
  public:
   explicit TlsFilter(SSL_CTX& context) : context_(&context, &::SSL_CTX_free) {
@@ -113,16 +75,11 @@ class TlsFilter final : public ByteFilter {
     buffers_ = {wire, &out_wire};
     ::ERR_clear_error();
     if (!handshake_done_) {
-      const std::size_t before = out_wire.size();
       note(::SSL_do_handshake(ssl_.get()));
       handshake_done_ = ::SSL_is_init_finished(ssl_.get()) == 1;
-      if (handshake_done_) take_over(ByteView(out_wire).subspan(before));
       if (handshake_done_ && !early_.empty()) write(std::exchange(early_, {}));
     }
-    if (records_ != nullptr) {
-      note_records(records_->from_wire(buffers_.in, out_app, out_wire));
-    }
-    while (ssl_ != nullptr && handshake_done_ && status_ == FilterStatus::ok && read(out_app)) {
+    while (handshake_done_ && status_ == FilterStatus::ok && read(out_app)) {
     }
     buffers_ = {};
     return status_;
@@ -143,7 +100,6 @@ class TlsFilter final : public ByteFilter {
 
   void end(FilterOutput& out_wire) override {
     if (!handshake_done_ || status_ == FilterStatus::failed) return;
-    if (records_ != nullptr) return records_->end(out_wire);
     buffers_ = {{}, &out_wire};
     ::SSL_shutdown(ssl_.get());
     ::ERR_clear_error();
@@ -154,7 +110,10 @@ class TlsFilter final : public ByteFilter {
 
   void describe(PeerInfo& peer) const override {
     peer.tls = true;
-    peer.certificate = ssl_ != nullptr ? certificate() : certificate_;
+    const std::unique_ptr<X509, decltype(&::X509_free)> certificate(
+        ::SSL_get1_peer_certificate(ssl_.get()), &::X509_free);
+    if (!certificate || ::SSL_get_verify_result(ssl_.get()) != X509_V_OK) return;
+    peer.certificate = std::make_shared<const CertificateNames>(names_of(*certificate));
   }
 
   std::string last_error() const override { return error_; }
@@ -169,45 +128,7 @@ class TlsFilter final : public ByteFilter {
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl_.get(), bio, bio);
     ::SSL_set_accept_state(ssl_.get());
-    secrets_ = std::make_unique<TrafficSecrets>();
-    SSL_set_app_data(ssl_.get(), secrets_.get());
     context_.reset();
-  }
-
-  // Right after the handshake, before OpenSSL has read a record of the client's data; `sent`: what
-  // it wrote when it ended the handshake, which are tickets. Where anything is unusual OpenSSL goes
-  // on.
-  void take_over(ByteView sent) {
-    const auto secrets = std::move(secrets_);
-    SSL_set_app_data(ssl_.get(), nullptr);
-    const int records = count_records(sent);
-    const SSL_CIPHER* const cipher = ::SSL_get_current_cipher(ssl_.get());
-    const TlsSuite* const suite = find_suite(::SSL_CIPHER_get_protocol_id(cipher));
-    const bool is_usual = status_ == FilterStatus::ok && records >= 0 && suite != nullptr &&
-                          ::SSL_version(ssl_.get()) == TLS1_3_VERSION &&
-                          ::SSL_has_pending(ssl_.get()) == 0 &&
-                          ::SSL_SESSION_get_max_fragment_length(::SSL_get0_session(ssl_.get())) ==
-                              TLSEXT_max_fragment_length_DISABLED &&
-                          !secrets->client.empty() && !secrets->server.empty();
-    if (!is_usual) return;
-    records_ = std::make_unique<TlsRecords>(*suite, secrets->client, secrets->server,
-                                            static_cast<std::uint64_t>(records));
-    certificate_ = certificate();
-    // Not a broken session, only one that OpenSSL sees no more of.
-    ::SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    ssl_.reset();
-  }
-
-  void note_records(FilterStatus status) {
-    status_ = status;
-    if (status == FilterStatus::failed) error_ = std::string("TLS: ") + records_->why();
-  }
-
-  std::shared_ptr<const CertificateNames> certificate() const {
-    const std::unique_ptr<X509, decltype(&::X509_free)> certificate(
-        ::SSL_get1_peer_certificate(ssl_.get()), &::X509_free);
-    if (!certificate || ::SSL_get_verify_result(ssl_.get()) != X509_V_OK) return nullptr;
-    return std::make_shared<const CertificateNames>(names_of(*certificate));
   }
 
   // One piece of at most a record; false when there is no more.
@@ -225,7 +146,6 @@ class TlsFilter final : public ByteFilter {
 
   // Never waits: the buffer takes everything.
   void write(ByteView app) {
-    if (records_ != nullptr) return records_->to_wire(app, *buffers_.out);
     while (!app.empty() && status_ != FilterStatus::failed) {
       std::size_t size = 0;
       note(::SSL_write_ex(ssl_.get(), app.data(), app.size(), &size));
@@ -259,9 +179,6 @@ class TlsFilter final : public ByteFilter {
   Buffers buffers_;
   std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context_;  // null: begun
   std::unique_ptr<SSL, decltype(&::SSL_free)> ssl_{nullptr, &::SSL_free};
-  std::unique_ptr<TrafficSecrets> secrets_;  // during the handshake
-  std::unique_ptr<TlsRecords> records_;      // instead of ssl_, after it
-  std::shared_ptr<const CertificateNames> certificate_;
   FilterStatus status_ = FilterStatus::ok;
   bool handshake_done_ = false;
   std::vector<std::uint8_t> early_;  // written before the handshake was done
@@ -269,10 +186,6 @@ class TlsFilter final : public ByteFilter {
 };
 
 }  // namespace
-
-void prepare_for_filters(SSL_CTX& context) {
-  ::SSL_CTX_set_keylog_callback(&context, &note_secret);
-}
 
 std::unique_ptr<ByteFilter> make_tls_filter(SSL_CTX& context) {
   return std::make_unique<TlsFilter>(context);

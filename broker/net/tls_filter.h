@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection's TLS, the server's side: OpenSSL shakes hands; in TLS 1.3 what follows is ours.
+// One connection's TLS, the server's side.
 // Thread: wherever its connection is.
 #pragma once
 
@@ -11,8 +11,6 @@
 
 namespace roost::net {
 
-// Once for each context, before its filters.
-void prepare_for_filters(SSL_CTX& context);
 // OpenSSL counts the filter as a user of `context`.
 std::unique_ptr<ByteFilter> make_tls_filter(SSL_CTX& context);
 

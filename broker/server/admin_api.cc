@@ -71,8 +71,19 @@ AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
 
 AdminApi::~AdminApi() { stop(); }
 
-// The verbs. One more is one more row.
 std::vector<http::Route> AdminApi::routes() {
+  std::vector<http::Route> all = verbs();
+  for (http::Route& route : all) {
+    route.handler = [this, verb = std::move(route.handler)](const http::Request& request) {
+      const std::lock_guard lock(one_at_a_time_);
+      return is_over_ ? refusal({ErrorKind::unavailable, "this node is stopping"}) : verb(request);
+    };
+  }
+  return all;
+}
+
+// The verbs. One more is one more row.
+std::vector<http::Route> AdminApi::verbs() {
   std::vector<http::Route> all = {
       {"GET", "/api/v1/status",
        [this](const http::Request&) { return answer(status_json(node_)); }},
@@ -121,6 +132,10 @@ void AdminApi::start() {
 }
 
 void AdminApi::stop() {
+  {
+    const std::lock_guard lock(one_at_a_time_);
+    is_over_ = true;
+  }
   backup_.stop();
   if (http_ != nullptr) http_->stop();
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The admin API of a node: HTTP with JSON on the Unix socket admin.sock in the data directory, mode
-// 0600. The verbs are one table of routes in admin_api.cc; every answer is JSON, errors too:
+// 0600, and behind a guard over TCP (http_door.h). The verbs are one table of routes in
+// admin_api.cc; every answer is JSON, errors too:
 // {"error": "..."}.
-// Thread: open, start, stop from one thread; verbs run on the API's own.
+// Thread: open, start, stop from one thread; verbs run one at a time on the threads of servers.
 // Owner: Server.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -31,13 +33,15 @@ class AdminApi {
 
   // What POST drain does: must not block. Before start(); without it, drain is refused.
   void on_drain(std::function<void()> stop) { stop_ = std::move(stop); }
+  // For one more server, which must end before this.
+  std::vector<http::Route> routes();
   void start();
-  // A backup that is being written is given up.
+  // Later requests get 503. A backup that is being written is given up.
   void stop();
   void add_metrics(observe::Metrics& metrics) const { backup_.add_metrics(metrics); }
 
  private:
-  std::vector<http::Route> routes();
+  std::vector<http::Route> verbs();
   http::Response begin_backup(const http::Request& request);
   http::Response drain();
 
@@ -46,7 +50,9 @@ class AdminApi {
   ExplainApi explain_;
   BackupJob backup_;
   std::function<void()> stop_;
-  bool is_draining_ = false;            // the API's own thread
+  std::mutex one_at_a_time_;            // of the verbs
+  bool is_draining_ = false;            // guarded by one_at_a_time_
+  bool is_over_ = false;                // guarded by one_at_a_time_
   std::unique_ptr<http::Server> http_;  // null: no socket
 };
 

@@ -39,6 +39,14 @@ constexpr AuthRow<J> kTokenCounters[] = {
      &J::refused_key},
     {"roost_auth_tokens_busy_total", "Tokens refused as too many waited.", &J::refused_busy},
 };
+using M = auth::ScramCounters;
+constexpr AuthRow<M> kScramCounters[] = {
+    {"roost_auth_scram_accepted_total", "Clients let in by SCRAM-SHA-256.", &M::accepted},
+    {"roost_auth_scram_refused_total", "SCRAM-SHA-256: unknown users and wrong passwords.",
+     &M::refused_proof},
+    {"roost_auth_scram_garbled_total", "SCRAM-SHA-256: messages that are none.",
+     &M::refused_garbled},
+};
 using K = auth::JwksCounters;
 constexpr AuthRow<K> kKeySetCounters[] = {
     {"roost_auth_key_set_fetches_total", "Times the key set was asked for.", &K::fetches},
@@ -118,6 +126,7 @@ void add_auth_metrics(observe::Metrics& metrics, const Node& node) {
   const NodeAuth& auth = *node.auth;
   add_admission(metrics, node.admission);
   add_rows<A>(metrics, kPasswordCounters, auth.passwords());
+  add_rows<M>(metrics, kScramCounters, auth.scram());
   add_rows<J>(metrics, kTokenCounters, auth.tokens());
   add_rows<K>(metrics, kKeySetCounters, auth.key_set());
   add_rows<H>(metrics, kServiceCounters, auth.service());

@@ -95,11 +95,25 @@ class Loader {
       if (listener == nullptr) return;
     }
     if (!assign(*found.setting, text, config(), listener)) {
-      fail(source, std::string(path) + " is " + quoted(text) + "; allowed is " +
-                       allowed_text(*found.setting));
+      const bool is_secret = found.setting->kind == ValueKind::secret;
+      fail(source, std::string(path) + " is " + (is_secret ? "not good" : quoted(text)) +
+                       "; allowed is " + allowed_text(*found.setting));
       return;
     }
     origins_[std::string(path)] = source;
+  }
+
+  // Others see a command line.
+  void apply_flag(const std::string& path, const std::string& value) {
+    const SettingPath found = find_setting(path);
+    if (found.setting != nullptr && found.setting->kind == ValueKind::secret) {
+      fail("--set " + path, path +
+                                " has no place on the command line, where others see it; take "
+                                "the environment (" +
+                                variable_of_path(path) + ") or a file");
+      return;
+    }
+    apply(path, value, "--set " + path + "=" + value);
   }
 
   ConfigOutcome finish() {
@@ -199,7 +213,7 @@ ConfigOutcome load_config(const ConfigSources& sources) {
   if (file) loader.read_file(*file);
   loader.read_environment(sources.environment);
   for (const auto& [path, value] : sources.overrides) {
-    loader.apply(path, value, "--set " + path + "=" + value);
+    loader.apply_flag(path, value);
   }
   return loader.finish();
 }

@@ -96,12 +96,6 @@ struct AuthConfig {
   bool has_source() const { return !password_file.empty() || jwt.is_on() || !http.url.empty(); }
 };
 
-struct HttpConfig {
-  std::string address;
-  std::uint16_t port = 0;  // 0: off
-  std::uint32_t max_connections = 0;
-};
-
 // Durations in ms or, where MQTT counts so, in s; mqtt::kNeverExpires is "never".
 struct MqttConfig {
   std::uint32_t max_packet_size = 0;
@@ -139,7 +133,7 @@ struct LimitsConfig {
   std::uint32_t messages_per_second = 0;  // of one client, as the next
   std::uint64_t bytes_per_second = 0;
   bool too_fast_disconnects = false;
-  std::uint32_t flapping = 0;  // connects of a client id within the next
+  std::uint32_t flapping = 0;  // lost connections of a client id within the next
   std::uint64_t flapping_window_ms = 0;
   std::uint64_t flapping_hold_ms = 0;
 };
@@ -159,6 +153,18 @@ struct ClusterTlsConfig {
   std::string key_file;
 
   bool is_on() const { return !certificate_file.empty(); }
+};
+
+struct HttpConfig {
+  std::string address;
+  std::uint16_t port = 0;  // 0: off
+  std::uint32_t max_connections = 0;
+  std::string token_file;                      // empty: none
+  std::string token;                           // secret; one more; empty: none
+  std::string allowed_hosts, allowed_origins;  // lists
+  ClusterTlsConfig tls;                        // ca_file: of clients' certificates; may be empty
+
+  bool has_token() const { return !token.empty() || !token_file.empty(); }
 };
 
 struct ClusterConfig {

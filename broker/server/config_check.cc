@@ -13,6 +13,7 @@
 #include "broker/net/peer_info.h"
 #include "broker/server/auth_check.h"
 #include "broker/server/cluster_check.h"
+#include "broker/server/http_check.h"
 #include "broker/server/memory_size.h"
 #include "broker/server/settings.h"
 #include "broker/server/settings_value.h"
@@ -43,6 +44,8 @@ class Checker {
     check_cluster(config_,
                   [this](const std::string& path, const std::string& text) { add(path, text); });
     check_auth(config_,
+               [this](const std::string& path, const std::string& text) { add(path, text); });
+    check_http(config_.http,
                [this](const std::string& path, const std::string& text) { add(path, text); });
     check_files();
     return std::move(errors_);
@@ -206,6 +209,7 @@ std::vector<std::string> check_config(const Config& config, const Origin& origin
 
 std::vector<std::string> warn_config(const Config& config) {
   std::vector<std::string> warnings = warn_cluster(config);
+  for (std::string& line : warn_http(config.http)) warnings.push_back(std::move(line));
   if (nobody_can_connect(config)) {
     warnings.emplace_back(
         "nobody can connect: allow_anonymous is false and auth.password_file is not set");

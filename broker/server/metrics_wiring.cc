@@ -142,7 +142,7 @@ constexpr Row<G> kGateCounters[] = {
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_banned, "banned"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_user_full,
      "max_connections_per_user"},
-    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_returns,
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_flapping,
      "flapping"},
     {"roost_publish_rate_exceeded_total", "Times that a client's PUBLISHes came too fast.",
      &G::rate_exceeded},

@@ -52,7 +52,6 @@ struct Node {
   core::Cores cores;
   const std::shared_ptr<net::TicketKeys> tickets;
   std::unique_ptr<NodeAuth> auth;
-  auth::NoEnhancedAuthenticator enhanced;
   routing::RoutingTable routing;
   session::SessionTables tables;
   std::unique_ptr<NodeStore> store;  // before the cores' side of it, which goes first

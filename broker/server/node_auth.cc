@@ -57,6 +57,7 @@ Result<std::unique_ptr<NodeAuth>> NodeAuth::open(const Config& config, Log& log)
         {config.auth.password_file, config.auth.threads, config.auth.max_pending});
     if (!opened) return Unexpected(opened.error());
     node->passwords_ = *std::move(opened);
+    node->scram_ = std::make_unique<auth::ScramAuthenticator>(*node->passwords_);
   }
   for (const auto step : {&NodeAuth::open_web, &NodeAuth::open_tokens, &NodeAuth::read_rules}) {
     if (auto done = ((*node).*step)(); !done) return Unexpected(done.error());
@@ -123,6 +124,19 @@ Result<void> NodeAuth::read_rules() {
 
 auth::Authenticator& NodeAuth::of(const ListenerConfig& listener) {
   return chain_of(sources_of(listener, auth_));
+}
+
+const auth::EnhancedAuthenticator& NodeAuth::enhanced() const {
+  if (scram_ != nullptr) return *scram_;
+  return nobody_;
+}
+
+const auth::EnhancedAuthenticator& NodeAuth::enhanced_of(const ListenerConfig& listener) const {
+  const std::vector<AuthSource> sources = sources_of(listener, auth_);
+  const bool has_passwords =
+      std::find(sources.begin(), sources.end(), AuthSource::password) != sources.end();
+  if (has_passwords) return enhanced();
+  return nobody_;
 }
 
 // Listeners with the same list share theirs.

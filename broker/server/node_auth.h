@@ -16,6 +16,7 @@
 #include "broker/auth/jwt_authenticator.h"
 #include "broker/auth/password_authenticator.h"
 #include "broker/auth/rules.h"
+#include "broker/auth/scram_authenticator.h"
 #include "broker/base/clock.h"
 #include "broker/base/log.h"
 #include "broker/http/outbound.h"
@@ -42,6 +43,9 @@ class NodeAuth {
   auth::Authenticator& of(const ListenerConfig& listener);
   // Of listeners that don't say otherwise.
   auth::Authenticator& common() { return *chains_.front().chain; }
+  // What AUTH packets are answered by, there; without SCRAM of the password file: by nobody.
+  const auth::EnhancedAuthenticator& enhanced_of(const ListenerConfig& listener) const;
+  const auth::EnhancedAuthenticator& enhanced() const;
   // Null: everybody may do everything.
   auth::RulesPtr rules() const { return rules_; }
   // `changed` is called when there are new rules.
@@ -51,6 +55,7 @@ class NodeAuth {
 
   const std::vector<const auth::ChainCounters*>& chains() const { return chain_counters_; }
   const auth::PasswordAuthenticator* passwords() const { return passwords_.get(); }  // or null
+  const auth::ScramAuthenticator* scram() const { return scram_.get(); }             // or null
   const auth::JwtAuthenticator* tokens() const { return tokens_.get(); }             // or null
   const auth::JwksKeeper* key_set() const { return keeper_.get(); }                  // or null
   const auth::HttpAuthenticator* service() const { return service_.get(); }          // or null
@@ -75,6 +80,8 @@ class NodeAuth {
   Log& log_;
   std::unique_ptr<http::Outbound> outbound_;
   std::unique_ptr<auth::PasswordAuthenticator> passwords_;
+  std::unique_ptr<auth::ScramAuthenticator> scram_;
+  const auth::NoEnhancedAuthenticator nobody_;
   std::unique_ptr<auth::JwtAuthenticator> tokens_;
   std::unique_ptr<auth::JwksKeeper> keeper_;
   std::unique_ptr<auth::HttpAuthenticator> service_;

@@ -65,6 +65,11 @@ void Reloading::look_at_certificates() {
   }
 }
 
+void Reloading::add(std::vector<Reloadable> more) {
+  for (Reloadable& one : more) all_.push_back(std::move(one));
+  watch_ = base::FileWatch(files_of(all_));
+}
+
 void Reloading::reload_all() {
   for (const Reloadable& one : all_) reload(one);
 }

@@ -22,6 +22,9 @@ class Reloading {
   // `node`, with its listeners, must outlive this.
   explicit Reloading(Node& node);
 
+  // More than the node's own; what they call must outlive this.
+  void add(std::vector<Reloadable> more);
+
   void reload_all();
   // What has changed on disk since the last call; about once a second.
   void reload_changed();

@@ -73,8 +73,11 @@ void say_started(const Config& config, const Server& server) {
                                   "auth.allow_anonymous: true";
   std::printf("Roost %s listens: %s; %s.\n", version().c_str(), where.c_str(), door);
   if (server.http_port() != 0) {
-    std::printf("HTTP on %s:%u: /metrics, /livez, /readyz; %u cores.\n",
-                config.http.address.c_str(), server.http_port(), config.threads);
+    const HttpConfig& http = config.http;
+    const bool has_api = http.has_token() || !http.tls.ca_file.empty();
+    std::printf("%s on %s:%u: /metrics, /livez, /readyz%s; %u cores.\n",
+                http.tls.is_on() ? "HTTPS" : "HTTP", http.address.c_str(), server.http_port(),
+                has_api ? ", and the API to who may use it" : "", config.threads);
   } else {
     std::printf("HTTP is off; %u cores.\n", config.threads);
   }

@@ -9,6 +9,7 @@
 #include "broker/base/file.h"
 #include "broker/http/routes.h"
 #include "broker/server/admin_api.h"
+#include "broker/server/http_door.h"
 #include "broker/server/node.h"
 #include "broker/server/reloading.h"
 #include "broker/server/sys_publisher.h"
@@ -90,9 +91,9 @@ gates::ClientLimits client_limits(const LimitsConfig& config) {
   limits.bytes_per_s = config.bytes_per_second;
   limits.disconnects = config.too_fast_disconnects;
   limits.connections_per_user_max = config.max_connections_per_user;
-  limits.returns_max = config.flapping;
-  limits.returns_window_ms = static_cast<SteadyMs>(config.flapping_window_ms);
-  limits.returns_hold_ms = static_cast<SteadyMs>(config.flapping_hold_ms);
+  limits.losses_max = config.flapping;
+  limits.losses_window_ms = static_cast<SteadyMs>(config.flapping_window_ms);
+  limits.losses_hold_ms = static_cast<SteadyMs>(config.flapping_hold_ms);
   return limits;
 }
 
@@ -150,9 +151,12 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
       tickets(std::make_shared<net::TicketKeys>(clock)),
       auth(std::move(door)),
       store(std::move(opened)),
-      gates_common{{},          auth->common(),
-                   enhanced,    connection_log,
-                   clock,       client_limits(wanted.limits),
+      gates_common{{},
+                   auth->common(),
+                   auth->enhanced(),
+                   connection_log,
+                   clock,
+                   client_limits(wanted.limits),
                    &bans.list()},
       net_counters(wanted.threads),
       started_ms(clock.steady_ms()) {
@@ -209,7 +213,7 @@ struct Server::Inside {
   std::unique_ptr<Node> node;
   observe::Metrics metrics;
   std::unique_ptr<SysPublisher> sys;
-  std::unique_ptr<http::Server> http;
+  std::unique_ptr<HttpDoor> http;
   std::unique_ptr<AdminApi> admin;
   std::unique_ptr<Reloading> reloading;
   bool started = false;
@@ -260,6 +264,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     gate->connect_timeout_ms = config.mqtt.connect_timeout_ms;
     gate->ack = ack_mode(wanted.ack);
     gate->authenticator = &node.auth->of(wanted);
+    gate->enhanced = &node.auth->enhanced_of(wanted);
     gate->certificate_user = wanted.tls.user;
     gate->listener = opened->get();
     node.gate_listeners.push_back(std::move(gate));
@@ -271,24 +276,18 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
   add_cluster_metrics(inside->metrics, node);
   inside->admin->add_metrics(inside->metrics);
   if (config.http.port != 0) {
-    http::Settings settings;
-    settings.address = config.http.address;
-    settings.port = config.http.port;
-    settings.max_connections = config.http.max_connections;
     http::Health health;
     health.live = [] { return std::string(); };
     health.ready = [&node] {
       return node.ready.load() ? std::string() : std::string("starting or stopping");
     };
-    auto http = http::Server::open(settings, http::operator_routes(inside->metrics, health));
+    auto routes = http::operator_routes(inside->metrics, health);
+    for (http::Route& route : inside->admin->routes()) routes.push_back(std::move(route));
+    auto http = HttpDoor::open(node.config.http, node.clock, std::move(routes));
     if (!http) return Unexpected(http.error());
     inside->http = std::move(*http);
-    const http::Server& served = *inside->http;
-    inside->metrics.add_counter("roost_http_requests_total", "HTTP requests answered.",
-                                [&served] { return static_cast<double>(served.requests()); });
-    inside->metrics.add_counter(
-        "roost_http_refused_connections_total", "HTTP connections over http.max_connections.",
-        [&served] { return static_cast<double>(served.refused_connections()); });
+    inside->http->add_metrics(inside->metrics);
+    inside->reloading->add(inside->http->reloadables());
   }
   return std::unique_ptr<Server>(new Server(std::move(inside)));
 }

@@ -221,6 +221,7 @@ std::string allowed_text(const Setting& setting) {
   std::string text;
   switch (setting.kind) {
     case ValueKind::text:
+    case ValueKind::secret:
       return "a text";
     case ValueKind::file:
       return "the path of a readable file";
@@ -256,6 +257,7 @@ bool assign(const Setting& setting, std::string_view text, Config& config,
   const Field field = setting.field(config, listener);
   switch (setting.kind) {
     case ValueKind::text:
+    case ValueKind::secret:
     case ValueKind::file:
       if (text.find('\0') != std::string_view::npos) return false;
       *std::get<std::string*>(field) = text;

@@ -18,7 +18,8 @@ namespace roost::server {
 
 enum class ValueKind {
   text,
-  file,  // a file that must be readable
+  secret,  // a text that is never shown; not taken from the command line
+  file,    // a file that must be readable
   boolean,
   tri_state,  // true, false, or nothing said
   number,

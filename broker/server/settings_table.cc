@@ -195,9 +195,9 @@ std::vector<Setting> limit_settings() {
       {"limits.too_fast", Kind::choice, "wait", CONFIG_FIELD(limits.too_fast_disconnects),
        "A client over those two isn't read until it is in time, or is disconnected (v5: 0x96).",
        one_of({"wait", "disconnect"})},
-      {"limits.flapping", Kind::number, "100", CONFIG_FIELD(limits.flapping),
-       "Connects of one client id within limits.flapping_window; then it is held off (v5: 0x9F). "
-       "0: no limit.",
+      {"limits.flapping", Kind::number, "300", CONFIG_FIELD(limits.flapping),
+       "Connections of one client id that end without a DISCONNECT, or are taken over, within "
+       "limits.flapping_window; then it is held off (v5: 0x9F). 0: no limit.",
        range(0, kAny32)},
       {"limits.flapping_window", Kind::duration_ms, "60s", CONFIG_FIELD(limits.flapping_window_ms),
        "See limits.flapping.", range(1000, kDayMs)},
@@ -206,15 +206,38 @@ std::vector<Setting> limit_settings() {
   };
 }
 
-std::vector<Setting> service_settings() {
+std::vector<Setting> http_settings() {
   return {
       {"http.address", Kind::text, "127.0.0.1", CONFIG_FIELD(http.address),
-       "Where /metrics, /livez and /readyz are served; \"*\" is every address. They have no "
-       "password: keep them inside."},
+       "Where /metrics, /livez and /readyz are served, to anybody, and the API below /api/, to who "
+       "has a token or a client certificate; \"*\" is every address."},
       {"http.port", Kind::number, "8080", CONFIG_FIELD(http.port), "Its TCP port; 0: off.",
        range(0, kAny16)},
       {"http.max_connections", Kind::number, "64", CONFIG_FIELD(http.max_connections),
        "HTTP connections at once; one more is answered 503.", range(1, 65535)},
+      {"http.token_file", Kind::file, "", CONFIG_FIELD(http.token_file),
+       "File with the bearer tokens that open the API, one a line (16 characters or more; # begins "
+       "a comment); a changed file counts at once. Several are good beside each other."},
+      {"http.token", Kind::secret, "", CONFIG_FIELD(http.token),
+       "One more token, for the environment; not taken from the command line."},
+      {"http.allowed_hosts", Kind::text, "", CONFIG_FIELD(http.allowed_hosts),
+       "Host names by which it may be asked besides addresses, localhost and http.address, "
+       "separated by commas (or a list)."},
+      {"http.allowed_origins", Kind::text, "", CONFIG_FIELD(http.allowed_origins),
+       "Origins of pages that may use the API besides its own, like https://console.example, "
+       "separated by commas (or a list)."},
+      {"http.tls.cert", Kind::file, "", CONFIG_FIELD(http.tls.certificate_file),
+       "PEM file with the certificate and its chain; with key it switches TLS on."},
+      {"http.tls.key", Kind::file, "", CONFIG_FIELD(http.tls.key_file),
+       "PEM file with the private key."},
+      {"http.tls.ca", Kind::file, "", CONFIG_FIELD(http.tls.ca_file),
+       "PEM file with the authority of client certificates, which open the API as a token does, "
+       "and of nothing else."},
+  };
+}
+
+std::vector<Setting> service_settings() {
+  return {
       {"data_dir", Kind::text, "./roost-data", CONFIG_FIELD(data_dir),
        "Where the broker keeps what must survive; made when missing."},
       {"store.cache_bytes", Kind::size, "auto", CONFIG_FIELD(store.cache_bytes),
@@ -363,8 +386,8 @@ std::vector<Setting> mqtt_settings() {
 
 std::vector<Setting> build_table() {
   std::vector<Setting> table = listener_settings();
-  for (auto& part : {auth_settings(), more_auth_settings(), limit_settings(), service_settings(),
-                     cluster_settings(), mqtt_settings()}) {
+  for (auto& part : {auth_settings(), more_auth_settings(), limit_settings(), http_settings(),
+                     service_settings(), cluster_settings(), mqtt_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

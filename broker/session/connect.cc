@@ -111,6 +111,16 @@ void Session::prepare_connack(const mqtt::Connect& connect, std::string_view ass
     mark(said.assigned_client_identifier, std::string_view(opening_->assigned_client_id),
          PropertyId::assigned_client_identifier);
   }
+  if (connect.properties.has(PropertyId::authentication_method)) {  // [MQTT-4.12.0-5]
+    opening_->authentication_method = connect.properties.authentication_method;
+    opening_->authentication_data = link_->authentication_data();
+    mark(said.authentication_method, std::string_view(opening_->authentication_method),
+         PropertyId::authentication_method);
+    if (!opening_->authentication_data.empty()) {
+      mark(said.authentication_data, as_bytes(opening_->authentication_data),
+           PropertyId::authentication_data);
+    }
+  }
   if (connect.properties.request_response_information != 0 &&
       client_id_.find_first_of("+#") == std::string::npos) {
     opening_->response_information = "response/" + client_id_;

@@ -21,6 +21,9 @@ enum class Departure : std::uint8_t {
   lost,       // connection closed, keep alive over, protocol error, takeover, kicked
 };
 
+// What close() is told where another connection has the client id now.
+inline constexpr std::string_view kTakenOver = "taken over";
+
 class Link {
  public:
   // Contiguous room for one packet of `size` bytes, to be filled before the next call.
@@ -33,6 +36,8 @@ class Link {
   virtual std::uint32_t packet_size_max() const { return 0; }
   // What its client may do; null: everything. Lasts as long as the link.
   virtual Access* access() { return nullptr; }
+  // For CONNACK, of a client that came with an authentication method.
+  virtual std::string_view authentication_data() const { return {}; }
   // CONNACK is written: what else the client sent may be handled now.
   virtual void opened() {}
   // DISCONNECT came, close() follows. Without it the client counts as lost.

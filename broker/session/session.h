@@ -144,6 +144,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   struct Opening {
     mqtt::Connack connack;
     std::string response_information, assigned_client_id;
+    std::string authentication_method, authentication_data;
   };
   struct Page;  // messages read from disk
 

@@ -85,7 +85,7 @@ Session& SessionTable::take_over(std::string_view client_id, Generation generati
   DCHECK(core_.is_current());
   if (Session* older = live(client_id)) {
     counters_.takeovers.add();
-    older->kick(mqtt::ReasonCode::session_taken_over, "taken over");
+    older->kick(mqtt::ReasonCode::session_taken_over, kTakenOver);
   }
   auto made = std::make_unique<Session>(*this, client_id, generation);
   Session& session = *made;

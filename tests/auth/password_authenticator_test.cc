@@ -192,6 +192,7 @@ TEST(SeenPasswords, KnowsOnlyTheSameTriple) {
 
 TEST(EnhancedAuthentication, KnowsNoMethodYet) {
   EXPECT_FALSE(NoEnhancedAuthenticator().knows_method("SCRAM-SHA-256"));
+  EXPECT_EQ(NoEnhancedAuthenticator().begin("SCRAM-SHA-256", {}), nullptr);
 }
 
 }  // namespace

@@ -52,12 +52,12 @@ void check(const T& frame, std::string_view notation) {
 
 TEST(RelayFrames, HaveTheseBytes) {
   check(RelayOpen{130, 5, 70, {1024, 8}, session::AckMode::memory, "made"},
-        "82 01 05 46 80 08 08 02 04 6D616465 00");
+        "82 01 05 46 80 08 08 02 04 6D616465 00 00");
   const auth::Identity ann{"ann", "cn", "main", "::1", {"g"}, {{"k", "v"}}, "[]", 300};
   check(
-      RelayOpen{1, 5, 70, {1024, 8}, session::AckMode::quorum, "", true, ann},
+      RelayOpen{1, 5, 70, {1024, 8}, session::AckMode::quorum, "", true, ann, "v"},
       "01 05 46 80 08 08 00 00 01 03 616E6E 02 636E 04 6D61696E 03 3A3A31 01 01 67 01 01 6B 01 76 "
-      "02 5B5D AC 02");
+      "02 5B5D AC 02 01 76");
   check(RelayGranted{1, {5, 300}, true}, "01 05 AC 02 01");
   check(RelayOpened{2, 5}, "02 05");
   check(RelayRefused{3}, "03");
@@ -84,10 +84,11 @@ TEST(RelayFrames, DataMayBeAppendedByTheCaller) {
 
 TEST(RelayFrames, WithValuesThatAreNotKnownAreRefused) {
   RelayOpen open;
-  EXPECT_FALSE(read_relay_frame(wire_bytes("01 05 46 80 08 08 03 00 00"), open));     // ack mode
-  EXPECT_FALSE(read_relay_frame(wire_bytes("81 00 05 46 80 08 08 01 00 00"), open));  // longer form
+  EXPECT_FALSE(read_relay_frame(wire_bytes("01 05 46 80 08 08 03 00 00 00"), open));  // ack mode
   EXPECT_FALSE(
-      read_relay_frame(wire_bytes("01 05 FF FF FF FF 1F 08 08 01 00 00"), open));  // 33 bits
+      read_relay_frame(wire_bytes("81 00 05 46 80 08 08 01 00 00 00"), open));  // longer form
+  EXPECT_FALSE(
+      read_relay_frame(wire_bytes("01 05 FF FF FF FF 1F 08 08 01 00 00 00"), open));  // 33 bits
   RelayGranted granted;
   EXPECT_FALSE(read_relay_frame(wire_bytes("01 05 01 02"), granted));
   RelayCredit credit;

@@ -48,6 +48,14 @@ class Passwords(SystemCase):
         self.assertEqual(self.answer(port, username="alice", password="secret"), 0)
         self.assertIn(self.answer(port, username="alice", password="Secret"), (4, 5))
 
+    def test_a_line_for_scram_takes_a_plain_password(self):
+        self.passwd("--hash", "scram-sha-256", self.file, "alice", stdin="secret\nsecret\n")
+        with open(self.file, encoding="ascii") as file:
+            self.assertIn("alice:$scram-sha-256$i=100000$", file.read())
+        port = self.roost(auth={"password_file": self.file}).port
+        self.assertEqual(self.answer(port, username="alice", password="secret"), 0)
+        self.assertIn(self.answer(port, username="alice", password="Secret"), (4, 5))
+
     def test_a_file_of_mosquitto(self):
         """As it is, and goes on with `roost passwd`."""
         for user, kind in (("alice", "sha512-pbkdf2"), ("bob", "sha512")):

@@ -78,7 +78,7 @@ class Metrics(SystemCase):
         self.assertEqual(causes, {"slow_reader", "queue_full", "expired", "too_large",
                                   "offline_qos0", "session_end", "rejected_by_subscriber",
                                   "not_authorized", "queue_overflow_oldest", "keep_last",
-                                  "queued_too_long", "damaged"})
+                                  "queued_too_long", "damaged", "not_receivable"})
 
     def test_no_client_id_or_topic_in_labels(self):
         server = self.server()
