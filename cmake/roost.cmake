@@ -103,6 +103,7 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/auth/mosquitto_acl.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/network.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/openssl_hashes.cc
+    ${CMAKE_SOURCE_DIR}/broker/auth/password_file.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/password_hash.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/request_identity.cc
     ${CMAKE_SOURCE_DIR}/broker/auth/rule*.cc
@@ -114,6 +115,11 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/gates/peer_frames.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/peer_message.cc
     ${CMAKE_SOURCE_DIR}/broker/gates/relay_frames.cc
+    ${CMAKE_SOURCE_DIR}/broker/http/attempts.cc
+    ${CMAKE_SOURCE_DIR}/broker/http/guard.cc
+    ${CMAKE_SOURCE_DIR}/broker/http/router.cc
+    ${CMAKE_SOURCE_DIR}/broker/http/tokens.cc
+    ${CMAKE_SOURCE_DIR}/broker/http/web_url.cc
     ${CMAKE_SOURCE_DIR}/broker/mqtt/*.cc
     ${CMAKE_SOURCE_DIR}/broker/net/http_upgrade.cc
     ${CMAKE_SOURCE_DIR}/broker/net/proxy_protocol.cc
@@ -131,7 +137,7 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/cluster/replication/log_record.cc
     ${CMAKE_SOURCE_DIR}/tests/support/packet_text.cc
     ${CMAKE_SOURCE_DIR}/tests/support/wire_cases*.cc)
-  list(FILTER fuzzed EXCLUDE REGEX "/router(_peers)?\\.cc$")
+  list(FILTER fuzzed EXCLUDE REGEX "/routing/router(_peers)?\\.cc$")
   add_library(roost_fuzzed STATIC ${fuzzed})
   target_include_directories(roost_fuzzed PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(roost_fuzzed PUBLIC roost_options Boost::headers Boost::json OpenSSL::Crypto argon2 jwt wslay

@@ -2,6 +2,7 @@
 // Frames of a connected client, and the session's Link. CONNECT is in greeting.cc.
 #include "broker/gates/client_gate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/gates/enhanced_session.h"
@@ -48,8 +49,7 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
     return 0;
   }
   while (!gone_ && !paused_ && !is_opening() && !is_waiting()) {
-    const mqtt::FrameResult found =
-        mqtt::next_frame(bytes.subspan(consumed), listener_.limits.packet_size_max);
+    const mqtt::FrameResult found = mqtt::next_frame(bytes.subspan(consumed), packet_size_now());
     if (found.status == mqtt::FrameStatus::incomplete) {
       wanted = found.wanted;
       break;
@@ -69,13 +69,21 @@ std::size_t ClientGate::on_bytes(ByteView bytes, std::uint64_t& wanted) {
   return consumed;
 }
 
+// Memory for who hasn't said who he is: what a CONNECT needs.
+std::uint32_t ClientGate::packet_size_now() const {
+  const std::uint32_t largest = listener_.limits.packet_size_max;
+  return session_ == nullptr ? std::min(largest, listener_.connect_size_max) : largest;
+}
+
 void ClientGate::on_bad_frame(mqtt::FrameStatus status) {
   if (session_ != nullptr) {
     refuse_frame(*session_, status);
-  } else {
-    gates_.counters().refused_malformed.add();
-    refuse_silently(why_refused(status));
+    return;
   }
+  GateCounters& counters = gates_.counters();
+  const bool is_large = status == mqtt::FrameStatus::too_large;
+  (is_large ? counters.refused_too_large : counters.refused_malformed).add();
+  refuse_silently(why_refused(status));
 }
 
 // False: the frame must not be counted as consumed (its bytes moved away with the connection).

@@ -37,6 +37,7 @@ struct GateListener {
   const auth::EnhancedAuthenticator* enhanced = nullptr;  // null: GatesCommon's
   std::string certificate_user;  // net::fill_in() makes a user name of it; empty: none
   mqtt::Limits limits;           // of packets from its clients
+  std::uint32_t connect_size_max = 384 * 1024;  // of a CONNECT; at most limits.packet_size_max
   std::uint64_t connect_timeout_ms = 10'000;
   session::AckMode ack = session::AckMode::quorum;
   net::Listener* listener = nullptr;  // told of every connection that ends
@@ -96,6 +97,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   void on_closed(net::CloseReason reason) override;
 
   bool on_frame(const mqtt::Frame& frame);
+  std::uint32_t packet_size_now() const;
   void on_bad_frame(mqtt::FrameStatus status);
   void not_connect();
   void refuse_silently(std::string_view why);

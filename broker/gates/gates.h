@@ -31,6 +31,7 @@ struct GateCounters {
   Counter refused_authentication;  // wrong or missing user name, password
   Counter refused_door_closed;     // remote client of a broker without authentication
   Counter refused_malformed;       // CONNECT that can't be read, or none at all
+  Counter refused_too_large;       // CONNECT over its listener's connect_size_max
   Counter refused_will;            // its topic isn't allowed
   Counter refused_version;
   Counter refused_client_id;

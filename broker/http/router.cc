@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/http/router.h"
 
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
 #include <algorithm>
 #include <cctype>
 #include <exception>
@@ -26,6 +29,12 @@ bool matches(std::string_view pattern, std::string_view path) {
 }
 
 }  // namespace
+
+Response error_response(unsigned status, const std::string& text, bool as_json) {
+  if (!as_json) return {status, text + "\n"};
+  const boost::json::value body = {{"error", text}};
+  return {status, boost::json::serialize(body) + "\n", "application/json"};
+}
 
 std::string_view Request::header(std::string_view name) const {
   for (const auto& [own, value] : headers) {

@@ -7,8 +7,6 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -192,12 +190,6 @@ void AsioServer::accepted(error_code fault, Stream::socket socket) {
 }
 
 }  // namespace
-
-Response error_response(unsigned status, const std::string& text, bool as_json) {
-  if (!as_json) return {status, text + "\n"};
-  const boost::json::value body = {{"error", text}};
-  return {status, boost::json::serialize(body) + "\n", "application/json"};
-}
 
 Result<std::unique_ptr<Server>> Server::open(Settings settings, std::vector<Route> routes) {
   auto server = std::make_unique<AsioServer>(std::move(settings), std::move(routes));

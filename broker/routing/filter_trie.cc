@@ -22,6 +22,11 @@ FilterTrie::~FilterTrie() {
 }
 
 FilterTrie::NodeId FilterTrie::child(NodeId parent, Symbol symbol) const {
+  const Node& from = nodes_[parent];
+  if (from.first != kNone) {
+    if (nodes_[from.first].symbol == symbol) return from.first;
+    if (from.children == 1) return kNone;
+  }
   return edges_.find(hash_(parent, symbol), [&](NodeId id) {
     const Node& node = nodes_[id];
     return node.parent == parent && node.symbol == symbol;
@@ -29,12 +34,13 @@ FilterTrie::NodeId FilterTrie::child(NodeId parent, Symbol symbol) const {
 }
 
 FilterTrie::NodeId FilterTrie::add_child(NodeId parent, Symbol symbol) {
-  const NodeId id = nodes_.add(Node{parent, symbol, kNone, 0, 0, 0});
+  const NodeId id = nodes_.add(Node{parent, symbol, kNone, kNone, 0, 0, 0});
   if (symbol == kPlus) {
     nodes_[parent].plus = id;
   } else {
     edges_.insert(hash_(parent, symbol), id);
-    ++nodes_[parent].children;
+    Node& from = nodes_[parent];
+    if (from.children++ == 0) from.first = id;
   }
   return id;
 }
@@ -112,7 +118,9 @@ void FilterTrie::prune(NodeId id) {
       nodes_[node.parent].plus = kNone;
     } else {
       edges_.erase(hash_(node.parent, node.symbol), id);
-      --nodes_[node.parent].children;
+      Node& from = nodes_[node.parent];
+      --from.children;
+      if (from.first == id) from.first = kNone;
       symbols_.release(node.symbol);
     }
     nodes_.remove(id);

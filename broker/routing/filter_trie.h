@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filters with wildcards: a trie of levels. A step by text is a probe in one table keyed by (node,
-// symbol of the level); a step by `+` is a field of the node; `#` is a list at the node before it.
+// symbol of the level), for the first child without one; a step by `+` is a field of the node; `#`
+// is a list at the node before it.
 //
 // Bound: every node is reached by one path only, so a match visits each at most once whatever the
 // filters are, and no more than 2^k of level k; it looks each level of the topic up at most once.
@@ -46,6 +47,7 @@ class FilterTrie {
     NodeId parent;
     Symbol symbol;           // of the level that leads here from the parent
     NodeId plus;             // the child for `+`
+    NodeId first;            // a child by text, mostly the next in memory: no probe; or kNone
     std::uint32_t children;  // by text
     std::uint32_t here;      // list of the filter that ends here; 0: none
     std::uint32_t below;     // list of the filter that goes on with `#` and ends; 0: none

@@ -99,6 +99,7 @@ struct AuthConfig {
 // Durations in ms or, where MQTT counts so, in s; mqtt::kNeverExpires is "never".
 struct MqttConfig {
   std::uint32_t max_packet_size = 0;
+  std::uint32_t max_connect_size = 0;
   std::uint16_t receive_maximum = 0;  // what we grant v5 publishers
   std::uint16_t max_inflight = 0;     // window towards a client; v5 may ask for less
   std::uint16_t topic_alias_maximum = 0;

@@ -134,6 +134,8 @@ constexpr Row<G> kGateCounters[] = {
      "remote_without_authentication"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_malformed,
      "malformed"},
+    {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_too_large,
+     "too_large"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_version, "version"},
     {"roost_connects_refused_total", "CONNECTs refused, by cause.", &G::refused_client_id,
      "client_id"},

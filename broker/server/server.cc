@@ -261,6 +261,7 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
         wanted.allow_anonymous ? wanted.allow_anonymous : config.auth.allow_anonymous;
     gate->limits = config.mqtt.limits();
     gate->limits.packet_size_max = wanted.max_packet_size;
+    gate->connect_size_max = std::min(config.mqtt.max_connect_size, wanted.max_packet_size);
     gate->connect_timeout_ms = config.mqtt.connect_timeout_ms;
     gate->ack = ack_mode(wanted.ack);
     gate->authenticator = &node.auth->of(wanted);

@@ -319,6 +319,10 @@ std::vector<Setting> mqtt_settings() {
       {"mqtt.max_packet_size", Kind::size, "10MiB", CONFIG_FIELD(mqtt.max_packet_size),
        "Largest packet a client may send; larger: v5 clients are told 0x95.",
        range(1024, mqtt::kPacketSizeMax)},
+      {"mqtt.max_connect_size", Kind::size, "384KiB", CONFIG_FIELD(mqtt.max_connect_size),
+       "Largest CONNECT, of clients that haven't said yet who they are; larger: closed. The "
+       "default has room for the longest names, password and will.",
+       range(1024, mqtt::kPacketSizeMax)},
       {"mqtt.receive_maximum", Kind::number, "1000", CONFIG_FIELD(mqtt.receive_maximum),
        "QoS 1 and 2 messages that a v5 client may have under way to us (0x93 beyond).",
        range(1, kAny16)},

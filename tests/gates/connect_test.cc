@@ -134,7 +134,15 @@ TEST(Connect, OverThePacketSizeIsClosed) {
   stage.listener.limits.packet_size_max = 1024;
   EXPECT_EQ(after_bytes(stage, "10 80 08"), Lines{"END"});
   EXPECT_EQ(after_bytes(stage, "10 FF FF FF FF 01"), Lines{"END"});
-  EXPECT_EQ(stage.sum(&GateCounters::refused_malformed), 2U);
+  EXPECT_EQ(stage.sum(&GateCounters::refused_too_large), 1U);
+  EXPECT_EQ(stage.sum(&GateCounters::refused_malformed), 1U);
+}
+
+TEST(Connect, OverItsOwnSizeIsClosedWhateverPacketsMayBe) {
+  Stage stage;
+  stage.listener.connect_size_max = 1024;
+  EXPECT_EQ(after_bytes(stage, "10 80 08"), Lines{"END"});
+  EXPECT_EQ(stage.sum(&GateCounters::refused_too_large), 1U);
 }
 
 TEST(Connect, IsToldThePacketSizeOfItsListener) {

@@ -70,6 +70,20 @@ TEST(TopicTree, WildcardsAtTheFirstLevelDontMatchDollarTopics) {
   EXPECT_TRUE(tree_matches("a/+", "a/$b"));
 }
 
+// A node's first child is reached without a probe, the others by one, in whatever order they go.
+TEST(TopicTree, ChildrenAreFoundWhicheverCameOrWentFirst) {
+  for (const std::string gone : {"a", "b", "c"}) {
+    TopicTree tree;
+    for (const std::string level : {"a", "b", "c"}) tree.insert("x/" + level + "/+", subscriber(1));
+    tree.erase("x/" + gone + "/+", owner(1));
+    for (const std::string level : {"a", "b", "c"}) {
+      EXPECT_EQ(tree.matches_any("x/" + level + "/y"), level != gone) << level << " and " << gone;
+    }
+    tree.insert("x/" + gone + "/+", subscriber(1));
+    EXPECT_TRUE(tree.matches_any("x/" + gone + "/y"));
+  }
+}
+
 TEST(TopicTree, AnOwnerStandsOnceInAFilter) {
   TopicTree tree;
   for (const char* filter : {"a/b", "a/+", "a/#"}) {
