@@ -162,11 +162,9 @@ std::vector<Setting> more_auth_settings() {
 std::vector<Setting> limit_settings() {
   return {
       {"tls.ticket_secret", Kind::file, "", CONFIG_FIELD(tls.ticket_secret_file),
-       "File with at least 32 random bytes, from which the keys of TLS session tickets are "
-       "derived, "
-       "new ones every 12 hours; the same on all nodes behind one address. Empty: a cluster's "
-       "nodes "
-       "share one through etcd, a node alone takes another with every start."},
+       "At least 32 random bytes, from which keys of TLS session tickets are derived every 12 "
+       "hours; "
+       "the same on all nodes. Empty: a cluster shares one by etcd, a node alone has its own."},
       {"limits.max_connections", Kind::number, "0", CONFIG_FIELD(limits.max_connections),
        "Connections of this node at once; 0: as many as it may open files, then accepting waits.",
        range(0, kAny32)},
@@ -183,10 +181,9 @@ std::vector<Setting> limit_settings() {
        "kernel's queue. 0: no limit.",
        range(0, 1'000'000)},
       {"limits.max_handshakes", Kind::number, "1000", CONFIG_FIELD(limits.max_handshakes),
-       "TLS handshakes under way at once on each core and listener; a client that is silent for a "
-       "second doesn't count. Others wait, up to 16 times as many; then accepting does. 0: no "
-       "limit.",
-       range(0, 1'000'000)},
+       "TLS handshakes under way at once on a core and listener; who is silent for 1 s doesn't "
+       "count. Others wait, 16 times as many; then accepting does. 0: no limit.",
+       range(0, 1000000)},
       {"limits.messages_per_second", Kind::number, "0", CONFIG_FIELD(limits.messages_per_second),
        "PUBLISHes of one client in a second; a second's worth may come at once. 0: no limit.",
        range(0, 1'000'000)},
