@@ -194,7 +194,10 @@ void ClientGate::close(std::string_view why) {
   if (gone_) return;
   gone_ = true;
   if (!who_.empty()) log("disconnected", who_, why);
-  if (why == session::kTakenOver && session_ != nullptr) note_loss(session_->client_id());
+  // Its DISCONNECT may be behind the CONNECT of its next connection: then it is no war.
+  if (why == session::kTakenOver && session_ != nullptr && !connection_->peer_has_closed()) {
+    note_loss(session_->client_id());
+  }
   session_ = nullptr;
   if (client_ != nullptr) gates_.relay()->lost(*std::exchange(client_, nullptr), why);
   connection_->close();

@@ -126,7 +126,9 @@ void Gates::end_banned() {
     if (gate->is_banned()) banned.push_back(serial);
   }
   std::sort(banned.begin(), banned.end());
-  for (const std::uint64_t serial : banned) find(serial)->end_banned();
+  for (const std::uint64_t serial : banned) {
+    if (ClientGate* const gate = find(serial)) gate->end_banned();
+  }
 }
 
 std::vector<std::uint64_t> Gates::with_durable_sessions() const {

@@ -2,6 +2,7 @@
 // Life of a connection: construction, moving, closing. Its bytes: connection_io.cc.
 #include "broker/net/connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,6 +107,11 @@ void Connection::abort() {
   constexpr std::size_t kDiscardMax = 1024 * 1024;
   static_cast<void>(::recv(fd_, nullptr, kDiscardMax, MSG_TRUNC | MSG_DONTWAIT));
   release_socket();
+}
+
+bool Connection::peer_has_closed() const {
+  pollfd one{fd_, POLLRDHUP, 0};
+  return ::poll(&one, 1, 0) > 0 && (one.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 DetachedConnection Connection::detach(std::size_t consumed) {

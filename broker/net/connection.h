@@ -94,6 +94,8 @@ class Connection final : private core::Watcher, private core::TurnEnd, private c
   std::size_t backlog() const {
     return write_queue_.size() + (filtered_ ? filtered_->to_wrap.size() : 0);
   }
+  // The other end has closed its side, though what it sent may not be read yet. A system call.
+  bool peer_has_closed() const;
   bool is_congested() const { return congested_; }
 
   // --- reading ---

@@ -154,6 +154,16 @@ class Floods(DurableCase):
         self.assertEqual(self.metric("roost_connects_refused_total", cause="flapping"), 2)
         until(lambda: self.is_let_in(server.port, "lamp") == 0, "it may come again", 5, 0.3)
 
+    def test_who_comes_again_and_again_and_says_goodbye_is_not(self):
+        """Its next CONNECT may be read before its DISCONNECT."""
+        server = self.limited(flapping=20)
+        for _ in range(200):
+            c = self.raw(server.port, 5, "quick")
+            c.send(wire.connect(5, "quick"))
+            c.expect("CONNACK", code=0)
+            c.send(wire.disconnect(5, None, None))
+            c.close()
+
     def test_a_takeover_war_is_held_off(self):
         """Two devices with one id: the others don't notice, and it ends."""
         server = self.limited(flapping=20)
