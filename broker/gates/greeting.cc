@@ -191,6 +191,18 @@ bool ClientGate::judge(const mqtt::Connect& connect, const auth::AuthResult& res
 // Said at once, not when it dies.
 bool ClientGate::check_will(const mqtt::Connect& connect) {
   if (!connect.will) return true;
+  const session::SessionLimits& limits = gates_.sessions().limits();
+  const bool is_large = connect.will->retain && limits.max_retained_bytes > 0 &&
+                        connect.will->payload.size() > limits.max_retained_bytes;
+  if (is_large || connect.will->topic.size() > limits.max_topic_bytes) {
+    gates_.counters().refused_will.add();
+    refuse(connect.version,
+           is_large ? ReasonCode::quota_exceeded : ReasonCode::topic_name_invalid,
+           is_large ? "its will is over mqtt.max_retained_payload"
+                    : "its will's topic is over mqtt.max_topic_length",
+           &connect);
+    return false;
+  }
   const auto access = gates_.make_access(connect.client_id, greeting_->identity);
   if (access == nullptr || access->may_publish(connect.will->topic, connect.will->retain)) {
     return true;

@@ -104,6 +104,8 @@ struct MqttConfig {
   std::uint16_t max_inflight = 0;     // window towards a client; v5 may ask for less
   std::uint16_t topic_alias_maximum = 0;
   std::uint32_t max_topic_levels = 0;
+  std::uint32_t max_topic_length = 0;        // bytes
+  std::uint32_t max_retained_payload = 0;    // bytes; 0: no limit
   std::uint16_t keep_alive_max_s = 0;        // 0: no cap; v5 only
   std::uint64_t connect_timeout_ms = 0;      // from accept to CONNECT
   std::uint32_t max_queued_messages = 0;     // per session

@@ -34,6 +34,8 @@ session::SessionLimits session_limits(const Config& config) {
   limits.max_queued_age_s = mqtt.max_queued_age_s;
   limits.ack_delay_ms = kAckDelayMs;
   limits.max_subscriptions = mqtt.max_subscriptions_per_client;
+  limits.max_topic_bytes = mqtt.max_topic_length;
+  limits.max_retained_bytes = mqtt.max_retained_payload;
   limits.keep_alive_max_s = mqtt.keep_alive_max_s;
   limits.session_expiry_max_s = mqtt.session_expiry_max_s;
   limits.persistent_expiry_s = mqtt.persistent_session_expiry_s;

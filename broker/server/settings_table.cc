@@ -317,8 +317,7 @@ std::vector<Setting> mqtt_settings() {
        "Largest packet a client may send; larger: v5 clients are told 0x95.",
        range(1024, mqtt::kPacketSizeMax)},
       {"mqtt.max_connect_size", Kind::size, "384KiB", CONFIG_FIELD(mqtt.max_connect_size),
-       "Largest CONNECT, of clients that haven't said yet who they are; larger: closed. The "
-       "default has room for the longest names, password and will.",
+       "Largest CONNECT, of clients that haven't said yet who they are; larger: closed.",
        range(1024, mqtt::kPacketSizeMax)},
       {"mqtt.receive_maximum", Kind::number, "1000", CONFIG_FIELD(mqtt.receive_maximum),
        "QoS 1 and 2 messages that a v5 client may have under way to us (0x93 beyond).",
@@ -330,9 +329,13 @@ std::vector<Setting> mqtt_settings() {
        "Topic aliases per connection and direction; 0: none.", range(0, kAny16)},
       {"mqtt.max_topic_levels", Kind::number, "128", CONFIG_FIELD(mqtt.max_topic_levels),
        "Levels of a topic or filter.", range(1, 65535)},
+      {"mqtt.max_topic_length", Kind::number, "65535", CONFIG_FIELD(mqtt.max_topic_length),
+       "Bytes of a topic or filter (v5: 0x90, 0x8F beyond).", range(1, 65535)},
+      {"mqtt.max_retained_payload", Kind::size, "0", CONFIG_FIELD(mqtt.max_retained_payload),
+       "Payload of a retained message (v5: 0x97 beyond, 3.x: dropped); 0: no limit.",
+       range(0, mqtt::kPacketSizeMax)},
       {"mqtt.keep_alive_max", Kind::duration_s, "0", CONFIG_FIELD(mqtt.keep_alive_max_s),
-       "Longest keep alive; who asks for more or for none gets this one. v5 only, 3.x clients "
-       "can't be told. 0: no cap.",
+       "Longest keep alive of v5 clients; who asks for more or for none gets it. 0: no cap.",
        range(0, kAny16)},
       {"mqtt.connect_timeout", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.connect_timeout_ms),
        "Time for handshakes and CONNECT after the connection is there.", range(100, kDayMs)},
@@ -344,8 +347,7 @@ std::vector<Setting> mqtt_settings() {
        range(1024, kAny64, "auto", 0)},
       {"mqtt.max_queued_bytes_total", Kind::size, "auto", CONFIG_FIELD(mqtt.max_queued_bytes_total),
        "Bytes in memory waiting for all sessions of this node that end with their connection. "
-       "auto: "
-       "half of the memory that the machine or the cgroup has.",
+       "auto: half of the memory that the machine or the cgroup has.",
        range(1024, kAny64, "auto", 0)},
       {"mqtt.queue_overflow", Kind::choice, "refuse-newest", CONFIG_FIELD(mqtt.drop_oldest),
        "What happens to a message for a full queue of a session that outlives its connection: it "
@@ -376,9 +378,7 @@ std::vector<Setting> mqtt_settings() {
       {"log.format", Kind::choice, "text", CONFIG_FIELD(log.json),
        "Lines for people, or one JSON object a line.", one_of({"text", "json"})},
       {"log.max_connection_lines", Kind::number, "100", CONFIG_FIELD(log.max_connection_lines),
-       "Lines per second about connects, refusals and disconnects; the rest is summed up in one "
-       "line. 0: no bound.",
-       range(0, kAny32)},
+       "Lines per second about who comes and goes; 0: no bound.", range(0, kAny32)},
   };
 }
 

@@ -45,6 +45,9 @@ struct SessionCounters {
   Counter filters_taken_away;      // of clients that had them before the rules changed
 
   Counter refused_disk_full;        // 0x97, or disconnected
+  Counter refused_topic_length;     // PUBLISHes over max_topic_bytes: 0x90
+  Counter refused_filter_length;    // filters over it: 0x8F
+  Counter refused_retained_size;    // over max_retained_bytes: 0x97
   Counter refused_receive_maximum;  // 0x93
   Counter refused_packet_size;      // 0x95
   Counter refused_protocol;         // malformed packets and protocol errors

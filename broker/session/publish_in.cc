@@ -22,9 +22,8 @@ void Session::handle(mqtt::Publish& publish) {
   counters.publishes_in[static_cast<std::size_t>(publish.qos)].add();
   counters.publish_bytes_in.add(publish.payload.size());
   if (version_ == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
-  const bool refused = is_reserved(publish.topic) ||
-                       (access_ != nullptr && !access_->may_publish(publish.topic, publish.retain));
-  if (refused) counters.dropped_not_authorized.add();
+  const ReasonCode verdict = judge(publish);
+  const bool refused = verdict != ReasonCode::success;
   if (publish.qos == Qos::at_most_once) {
     if (!refused) accept(publish);
     return;
@@ -47,8 +46,28 @@ void Session::handle(mqtt::Publish& publish) {
   if (exactly_once && version_ != mqtt::ProtocolVersion::v5) {
     awaiting_release_.insert(publish.packet_id);
   }
-  acknowledge({publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback,
-               ReasonCode::not_authorized});
+  acknowledge({publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback, verdict});
+}
+
+// Whether it goes on; counts what doesn't.
+ReasonCode Session::judge(const mqtt::Publish& publish) {
+  SessionCounters& counters = table_.counters();
+  const SessionLimits& limits = table_.limits();
+  if (is_reserved(publish.topic) ||
+      (access_ != nullptr && !access_->may_publish(publish.topic, publish.retain))) {
+    counters.dropped_not_authorized.add();
+    return ReasonCode::not_authorized;
+  }
+  if (publish.topic.size() > limits.max_topic_bytes) {
+    counters.refused_topic_length.add();
+    return ReasonCode::topic_name_invalid;
+  }
+  if (publish.retain && limits.max_retained_bytes > 0 &&
+      publish.payload.size() > limits.max_retained_bytes) {
+    counters.refused_retained_size.add();
+    return ReasonCode::quota_exceeded;
+  }
+  return ReasonCode::success;
 }
 
 // A PUBLISH under a packet id that waits for its PUBREL, on disk, on its way there, or here.

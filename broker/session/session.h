@@ -160,6 +160,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
 
   // publish_in.cc
   bool resolve_alias(mqtt::Publish& publish);
+  mqtt::ReasonCode judge(const mqtt::Publish& publish);
   bool is_repeat(mqtt::PacketId id) const;
   bool admit(const mqtt::Publish& publish);
   bool has_room(const mqtt::Publish& publish);

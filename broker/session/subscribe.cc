@@ -52,6 +52,10 @@ ReasonCode Session::check_entry(const mqtt::SubscribeEntry& entry,
   const SessionLimits& limits = table_.limits();
   const auto filter = mqtt::TopicFilter::parse(entry.filter, limits.wire.topic_levels_max);
   if (!filter) return filter.error();
+  if (entry.filter.size() > limits.max_topic_bytes) {
+    table_.counters().refused_filter_length.add();
+    return ReasonCode::topic_filter_invalid;
+  }
   const auto is_it = [&](const auto& other) { return other.filter == entry.filter; };
   const auto& others = accepted.entries;
   if (limits.max_subscriptions > 0 &&

@@ -145,6 +145,27 @@ TEST(Connect, OverItsOwnSizeIsClosedWhateverPacketsMayBe) {
   EXPECT_EQ(stage.sum(&GateCounters::refused_too_large), 1U);
 }
 
+TEST(Connect, WithAWillOverTheLimitsOfItsTopicOrRetainedPayloadIsTold) {
+  Stage stage;
+  stage.tables.limits.max_topic_bytes = 4;
+  stage.tables.limits.max_retained_bytes = 3;
+  const auto answer = [&](std::string_view topic, std::string_view payload, bool retain) {
+    RawClient client("");
+    stage.open(client);
+    mqtt::Connect connect = hello("dying");
+    connect.will = mqtt::WillFields{};
+    connect.will->topic = topic;
+    connect.will->payload = as_bytes(payload);
+    connect.will->retain = retain;
+    stage.send(client, {connect});
+    return read_all(client);
+  };
+  EXPECT_EQ(answer("12345", "x", false), (Lines{"CONNACK 90", "END"}));
+  EXPECT_EQ(answer("t", "four", true), (Lines{"CONNACK 97", "END"}));
+  EXPECT_THAT(answer("t", "four", false), ElementsAre(HasSubstr("CONNACK 00")));
+  EXPECT_EQ(stage.sum(&GateCounters::refused_will), 2U);
+}
+
 TEST(Connect, IsToldThePacketSizeOfItsListener) {
   Stage stage;
   stage.listener.limits.packet_size_max = 2048;

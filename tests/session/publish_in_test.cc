@@ -250,6 +250,39 @@ TEST_P(PublishIn, ToSysIsRefusedWithAWordWhereThereIsOne) {
   EXPECT_EQ(broker.sum(&SessionCounters::retained), 0U);
 }
 
+TEST_P(PublishIn, OverTheLengthOfATopicIsRefusedWithAWordWhereThereIsOne) {
+  broker.limits().max_topic_bytes = 4;
+  witness.subscribe(Sub("#", kQos2));
+  witness.take();
+  Client newer(broker, "a", Hello());
+  newer.publish(Pub("12345", "x"));
+  newer.publish(Pub("12345", "x", kQos1));
+  newer.publish(Pub("12345", "x", kQos2));
+  newer.publish(Pub("1234", "fits", kQos1));
+  EXPECT_THAT(newer.got(), ElementsAre("PUBACK 1 90", "PUBREC 2 90", "PUBACK 3"));
+  Client older(broker, "b", Hello().v3());
+  older.publish(Pub("12345", "x", kQos1));
+  EXPECT_THAT(older.got(), ElementsAre("PUBACK 1"));
+  EXPECT_THAT(witness.got(), ElementsAre("1234=fits q1 #1"));
+  EXPECT_EQ(broker.sum(&SessionCounters::refused_topic_length), 4U);
+}
+
+TEST_P(PublishIn, OverTheSizeOfRetainedPayloadsIsRefused) {
+  broker.limits().max_retained_bytes = 3;
+  Client newer(broker, "a", Hello());
+  newer.publish(Pub("t", "four").retained());
+  newer.publish(Pub("t", "four", kQos1).retained());
+  newer.publish(Pub("t", "four", kQos2).retained());
+  EXPECT_THAT(newer.got(), ElementsAre("PUBACK 1 97", "PUBREC 2 97"));
+  Client older(broker, "b", Hello().v3());
+  older.publish(Pub("t", "four", kQos1).retained());
+  EXPECT_THAT(older.got(), ElementsAre("PUBACK 1"));
+  EXPECT_EQ(broker.sum(&SessionCounters::retained), 0U);
+  EXPECT_EQ(broker.sum(&SessionCounters::refused_retained_size), 4U);
+  newer.publish(Pub("t", "fit", kQos1).retained());
+  EXPECT_EQ(broker.sum(&SessionCounters::retained), 1U);
+}
+
 TEST_P(PublishIn, CountsWhatComesAndGoesByQos) {
   Client client(broker, "a", Hello());
   client.publish(Pub("t", "abc"));

@@ -52,6 +52,17 @@ TEST_P(Subscribe, OverTheLimitOfSubscriptionsIsAnswered97AndCounted) {
   EXPECT_EQ(broker.sum(&SessionCounters::refused_subscriptions), 2U);
 }
 
+TEST_P(Subscribe, OverTheLengthOfAFilterIsAnswered8FAndCounted) {
+  broker.limits().max_topic_bytes = 4;
+  Client newer(broker, "a", Hello());
+  newer.subscribe({Sub("1234"), Sub("12345"), Sub("123/#")});
+  EXPECT_THAT(newer.got(), ElementsAre("SUBACK 1 00 8F 8F"));
+  Client older(broker, "b", Hello().v3());
+  older.subscribe({Sub("12345")});
+  EXPECT_THAT(older.got(), ElementsAre("SUBACK 1 80"));
+  EXPECT_EQ(broker.sum(&SessionCounters::refused_filter_length), 3U);
+}
+
 // [MQTT-3.10.4-1] [MQTT-3.11.3-1]
 TEST_P(Subscribe, UnsubscribeSaysWhetherThereWasOne) {
   Client client(broker, "a", Hello());

@@ -8,6 +8,7 @@ import time
 from harness import wire
 from harness.properties import varint
 from support.case import SystemCase
+from support.durable import DurableCase
 from support.roost import until
 
 
@@ -148,6 +149,33 @@ class Sizes(SystemCase):
         c.expect_refused(0x95)
         c = self.client(server.ports["large"], "l", v=5)
         c.publish("t", b"x" * 3000, 1)
+
+
+class Topics(DurableCase):
+    slow = False
+
+    def test_length(self):
+        port = self.broker(mqtt={"max_topic_length": 20}).port
+        c = self.client(port, "c", v=5)
+        c.publish("t" * 21, "x", 1, code=0x90)
+        c.publish("t" * 20, "x", 1)
+        c.subscribe("t" * 21, granted=0x8F)
+        self.assertEqual(self.metric("roost_publishes_refused_total", cause="max_topic_length"), 1)
+        self.assertEqual(
+            self.metric("roost_subscriptions_refused_total", cause="max_topic_length"), 1)
+
+    def test_retained_payload(self):
+        port = self.broker(mqtt={"max_retained_payload": "1kB"}).port
+        c = self.client(port, "c", v=5)
+        c.publish("t", b"x" * 1001, 1, retain=1, code=0x97)
+        c.publish("t", b"x" * 1001, 1)
+        c.publish("t", b"x" * 1000, 1, retain=1)
+        old = self.client(port, "old")
+        old.publish("t", b"x" * 1001, 1, retain=1)
+        old.subscribe("t")
+        old.expect_publish("t", b"x" * 1000, retain=1)
+        self.assertEqual(
+            self.metric("roost_publishes_refused_total", cause="max_retained_payload"), 2)
 
 
 class Levels(SystemCase):
