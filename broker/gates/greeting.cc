@@ -196,8 +196,7 @@ bool ClientGate::check_will(const mqtt::Connect& connect) {
                         connect.will->payload.size() > limits.max_retained_bytes;
   if (is_large || connect.will->topic.size() > limits.max_topic_bytes) {
     gates_.counters().refused_will.add();
-    refuse(connect.version,
-           is_large ? ReasonCode::quota_exceeded : ReasonCode::topic_name_invalid,
+    refuse(connect.version, is_large ? ReasonCode::quota_exceeded : ReasonCode::topic_name_invalid,
            is_large ? "its will is over mqtt.max_retained_payload"
                     : "its will's topic is over mqtt.max_topic_length",
            &connect);

@@ -83,9 +83,10 @@ void Handshake::on_background() {
   if (begun_ms_ < 0) {
     if (!pace_->may_begin(*this, offers_ticket(unread_))) return;
     begun_ms_ = core_.now_ms();
+    // From now on, and once: who sends a byte at a time gains none by it.
+    core_.timers().arm(*this, core_.now_ms() + timeout_ms_);
   }
   watch_for(true, kernel_full_);
-  if (!answered_) core_.timers().arm(*this, core_.now_ms() + timeout_ms_);
   step(std::exchange(unread_, {}));
 }
 
