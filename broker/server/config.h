@@ -107,7 +107,7 @@ struct MqttConfig {
   std::uint32_t max_topic_length = 0;        // bytes
   std::uint32_t max_retained_payload = 0;    // bytes; 0: no limit
   std::uint16_t keep_alive_max_s = 0;        // 0: no cap; v5 only
-  std::uint64_t connect_timeout_ms = 0;      // from accept to CONNECT
+  std::uint64_t connect_timeout_ms = 0;      // for handshakes, and again for CONNECT
   std::uint32_t max_queued_messages = 0;     // per session
   std::uint64_t max_queued_bytes = 0;        // per session; never 0 after load
   std::uint64_t max_queued_bytes_total = 0;  // all sessions of this node; never 0 after load

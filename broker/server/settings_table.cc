@@ -174,7 +174,7 @@ std::vector<Setting> mqtt_settings() {
        "Longest keep alive of v5 clients; who asks for more or for none gets it. 0: no cap.",
        range(0, kAny16)},
       {"mqtt.connect_timeout", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.connect_timeout_ms),
-       "Time for handshakes and CONNECT after the connection is there.", range(100, kDayMs)},
+       "Time for handshakes, and again for CONNECT after them.", range(100, kDayMs)},
       {"mqtt.max_queued_messages", Kind::number, "100000", CONFIG_FIELD(mqtt.max_queued_messages),
        "Messages waiting for one session; beyond, new ones for it are dropped and counted.",
        range(1, kAny32)},

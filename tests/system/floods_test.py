@@ -141,7 +141,7 @@ class Floods(DurableCase):
         c.send(wire.connect(5, client_id, **more))
         code = c.receive().code
         c.close()
-        time.sleep(0.05)
+        until(lambda: self.metric("roost_clients_connected") == 0, "the broker sees it go")
         return code
 
     def test_who_loses_its_connections_too_often_is_held_off(self):
