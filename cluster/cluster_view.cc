@@ -12,12 +12,16 @@ std::optional<std::string_view> behind(std::string_view key, std::string_view pr
   return key.substr(prefix.size());
 }
 
-std::optional<std::uint16_t> shard_number(std::string_view text) {
+std::optional<std::uint16_t> number_of(std::string_view text, std::uint16_t max) {
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (number >= kClusterShardsMax) return std::nullopt;
+  if (number > max) return std::nullopt;
   return number;
+}
+
+std::optional<std::uint16_t> shard_number(std::string_view text) {
+  return number_of(text, kClusterShardsMax - 1);
 }
 
 bool contains(const Replicas& list, const Replica& one) {
@@ -65,6 +69,8 @@ void ClusterView::put(const KeyValue& kv, SteadyMs now) {
     if (record && record->name == *name) put_node(std::move(record).value(), now);
   } else if (const auto leaver = behind(kv.key, keys_.leaving())) {
     leaving_.emplace(*leaver);
+  } else if (kv.key == keys_.shard_count()) {
+    shard_count_ = number_of(kv.value, kClusterShardsMax).value_or(0);
   }
 }
 
@@ -244,6 +250,9 @@ void ClusterView::describe(ClusterStatus& status) const {
     node.is_alive = true;
     node.is_linked = name == self_ || (other != nullptr && other->session != 0);
   }
+  for (std::uint16_t id = 0; id < shard_count_; ++id) {
+    if (records_.count(id) == 0) status.shards.push_back({ShardId{id}, {}, true});
+  }
   for (const auto& [id, seen] : records_) {
     const ShardRecord& record = seen.record;
     status.shards.push_back({ShardId{id}, record, is_stalled(record)});
@@ -253,6 +262,8 @@ void ClusterView::describe(ClusterStatus& status) const {
       if (!contains(record.adding, one)) ++node_of(one).holds;
     }
   }
+  std::sort(status.shards.begin(), status.shards.end(),
+            [](const auto& a, const auto& b) { return a.id.value < b.id.value; });
   for (auto& [replica, node] : nodes) {
     node.is_leaving = leaving_.count(replica.name) > 0;
     status.nodes.push_back(std::move(node));

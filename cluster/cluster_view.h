@@ -83,6 +83,7 @@ class ClusterView {
   std::map<std::string, NodeRecord> nodes_, known_;
   SteadyMs nodes_changed_ms_ = 0;
   std::map<std::uint16_t, replication::SeenRecord> records_;
+  std::uint16_t shard_count_ = 0;  // told by the coordinator; a new cluster makes them bit by bit
   std::set<std::string> leaving_;
   std::set<std::uint16_t> changed_;
   std::vector<Gone> gone_;

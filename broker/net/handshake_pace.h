@@ -15,8 +15,10 @@ namespace roost::net {
 
 class HandshakePace final : private core::Timer {
  public:
-  // Who takes longer doesn't count any more: a thousand silent ones keep nobody out.
-  static constexpr SteadyMs kCountedMs = 1'000;
+  // Who takes longer is late. The late leave a tenth of the places to others: so many begin at a
+  // time however many are silent, and no more than clients answer when all do.
+  static constexpr SteadyMs kLateMs = 1'000;
+  static constexpr std::uint32_t kNeverForTheLate = 10;  // one place of so many
 
   // `max`: under way at once; 0: no limit.
   HandshakePace(core::Core& core, std::uint32_t max) : core_(core), max_(max) {}
@@ -27,20 +29,23 @@ class HandshakePace final : private core::Timer {
   // One that began at `begun_ms` is done or has failed.
   void ended(SteadyMs begun_ms);
   std::size_t waiting() const { return urgent_.size() + patient_.size(); }
+  std::uint32_t under_way() const { return fresh_ + late_; }
 
  private:
   static constexpr SteadyMs kSliceMs = 100;
-  static constexpr std::size_t kSlices = kCountedMs / kSliceMs;
+  static constexpr std::size_t kSlices = kLateMs / kSliceMs;
 
   void on_timer() override;
-  void forget_old();
+  void age();
   void let_in();
+  std::uint32_t room() const;
 
   core::Core& core_;
   const std::uint32_t max_;
-  std::array<std::uint32_t, kSlices> begun_{};  // and not ended, by when they began
-  std::uint32_t under_way_ = 0;                 // sum of begun_
-  SteadyMs slice_ = 0;                          // the newest in begun_
+  std::array<std::uint32_t, kSlices> begun_{};  // and not ended nor late, by when they began
+  std::uint32_t fresh_ = 0;                     // sum of begun_
+  std::uint32_t late_ = 0;
+  SteadyMs slice_ = 0;  // the newest in begun_
   core::WorkList<core::Background> urgent_, patient_;
 };
 

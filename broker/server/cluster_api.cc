@@ -33,6 +33,7 @@ std::string words_of(const Replicas& replicas) {
 std::string trouble_of(const ClusterStatus::Shard& shard) {
   const ShardRecord& record = shard.record;
   std::vector<std::string> parts;
+  if (record.replicas.empty()) return "not made yet: a new cluster makes a few at a time";
   if (record.leader.name.empty()) parts.emplace_back("no leader");
   if (shard.is_stalled) {
     parts.emplace_back("stalled: QoS 1 and 2 wait, " + std::to_string(record.isr.size()) +

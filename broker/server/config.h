@@ -106,6 +106,7 @@ struct MqttConfig {
   std::uint32_t max_topic_levels = 0;
   std::uint32_t max_topic_length = 0;        // bytes
   std::uint32_t max_retained_payload = 0;    // bytes; 0: no limit
+  std::uint32_t max_retained = 1'000'000;    // topics; 0: no limit
   std::uint16_t keep_alive_max_s = 0;        // 0: no cap; v5 only
   std::uint64_t connect_timeout_ms = 0;      // for handshakes, and again for CONNECT
   std::uint32_t max_queued_messages = 0;     // per session

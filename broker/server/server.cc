@@ -36,6 +36,7 @@ session::SessionLimits session_limits(const Config& config) {
   limits.max_subscriptions = mqtt.max_subscriptions_per_client;
   limits.max_topic_bytes = mqtt.max_topic_length;
   limits.max_retained_bytes = mqtt.max_retained_payload;
+  limits.max_retained = mqtt.max_retained;
   limits.keep_alive_max_s = mqtt.keep_alive_max_s;
   limits.session_expiry_max_s = mqtt.session_expiry_max_s;
   limits.persistent_expiry_s = mqtt.persistent_session_expiry_s;

@@ -170,6 +170,11 @@ std::vector<Setting> mqtt_settings() {
       {"mqtt.max_retained_payload", Kind::size, "0", CONFIG_FIELD(mqtt.max_retained_payload),
        "Payload of a retained message (v5: 0x97 beyond, 3.x: dropped); 0: no limit.",
        range(0, mqtt::kPacketSizeMax)},
+      {"mqtt.max_retained", Kind::number, "1000000", CONFIG_FIELD(mqtt.max_retained),
+       "Topics with a retained message, in the shards that a node holds (v5: 0x97 for one more, "
+       "3.x: "
+       "dropped); 0: no limit.",
+       range(0, kAny32)},
       {"mqtt.keep_alive_max", Kind::duration_s, "0", CONFIG_FIELD(mqtt.keep_alive_max_s),
        "Longest keep alive of v5 clients; who asks for more or for none gets it. 0: no cap.",
        range(0, kAny16)},

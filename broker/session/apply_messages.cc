@@ -89,6 +89,7 @@ void ShardState::set_limits(StartedRecord limits) {
 void ShardState::expire_retained(SteadyMs now_ms, std::size_t budget) {
   const std::size_t gone = retained_.expire(now_ms, budget, [this](std::string_view topic) {
     retained_dirty_.try_emplace(std::string(topic), 0);
+    table_.retained_room().forget(id_, topic);
   });
   counters().retained.sub(gone);
   counters().dropped_expired.add(gone);
@@ -197,6 +198,8 @@ void ShardState::keep(const routing::MessagePtr& message) {
     retained_.set(message);
   }
   counters().retained.add(retained_.size() - before);  // wraps for one less: means sub
+  if (retained_.size() > before) table_.retained_room().keep(id_, message->topic());
+  if (retained_.size() < before) table_.retained_room().forget(id_, message->topic());
 }
 
 void ShardState::set_unlogged(const routing::MessagePtr& message) { keep(message); }

@@ -40,6 +40,7 @@ struct SessionCounters {
   Counter dropped_session_end;     // waiting when the session ended
   Counter dropped_rejected;        // the subscriber answered PUBREC with an error
   Counter dropped_not_authorized;  // published to $SYS, or against the rules
+  Counter dropped_retained_full;   // not kept: over max_retained, when nobody can be told any more
   Counter dropped_not_receivable;  // to a client that may not have it by the rules
   Counter access_ended;            // clients whose token expired
   Counter filters_taken_away;      // of clients that had them before the rules changed
@@ -48,6 +49,7 @@ struct SessionCounters {
   Counter refused_topic_length;     // PUBLISHes over max_topic_bytes: 0x90
   Counter refused_filter_length;    // filters over it: 0x8F
   Counter refused_retained_size;    // over max_retained_bytes: 0x97
+  Counter refused_retained_count;   // over max_retained: 0x97
   Counter refused_receive_maximum;  // 0x93
   Counter refused_packet_size;      // 0x95
   Counter refused_protocol;         // malformed packets and protocol errors

@@ -100,12 +100,26 @@ void SessionTable::store_retained(const routing::MessagePtr& message, routing::C
     if (confirm) router_.confirm(confirm);
     return;
   }
+  if (is_over_retained(*message)) {
+    router_.retained_stored(*message);
+    if (confirm) router_.confirm(confirm);
+    return;
+  }
   append(shard_of(message->topic()), RetainedRecord{message, source},
          confirm ? open_door(confirm) : nullptr);
 }
 
+// Wills, and what a node let through that doesn't hold the shard: counted, it has gone to whom is
+// subscribed.
+bool SessionTable::is_over_retained(const routing::Message& message) {
+  if (message.payload().empty() || has_room_for_retained(message.topic())) return false;
+  counters_.dropped_retained_full.add();
+  return true;
+}
+
 void SessionTable::keep_in_shard(ShardId shard, const routing::MessagePtr& message,
                                  const std::optional<Source>& source, Door* door) {
+  if (is_over_retained(*message)) return;
   if (door != nullptr) ++door->left;
   append(shard, RetainedRecord{message, source}, door);
 }

@@ -109,6 +109,7 @@ void SessionTable::adopt(std::unique_ptr<ShardState> shard) {
   DCHECK(core_.is_current());
   const ShardId id = shard->id();
   CHECK(!leads(id));
+  retained_room().replace(id, shard->retained());
   retire(std::exchange(shards_[id.value], std::move(shard)));
 }
 

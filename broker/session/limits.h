@@ -22,6 +22,7 @@ struct SessionLimits {
   std::uint32_t max_subscriptions = 0;          // per session; 0: no limit
   std::uint32_t max_topic_bytes = 65'535;       // of a topic name or filter
   std::uint32_t max_retained_bytes = 0;         // payload of a retained message; 0: no limit
+  std::uint32_t max_retained = 0;               // topics of this node's shards; 0: no limit
   std::uint16_t keep_alive_max_s = 0;           // v5 only (3.x can't be told); 0: no cap
   std::uint32_t session_expiry_max_s = mqtt::kNeverExpires;  // v5: lower values are announced
   // What durable sessions acknowledge, and nothing waits for, is committed together: so long after

@@ -67,6 +67,10 @@ ReasonCode Session::judge(const mqtt::Publish& publish) {
     counters.refused_retained_size.add();
     return ReasonCode::quota_exceeded;
   }
+  if (publish.retain && !publish.payload.empty() && !table_.has_room_for_retained(publish.topic)) {
+    counters.refused_retained_count.add();
+    return ReasonCode::quota_exceeded;
+  }
   return ReasonCode::success;
 }
 

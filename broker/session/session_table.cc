@@ -25,6 +25,7 @@ SessionTable::SessionTable(core::Core& core, core::Cores& cores, routing::Routin
       shards_(routing.shard_count),
       is_in_cluster_(routing.feed != nullptr),
       ticked_(routing.shard_count) {
+  tables.retained_room.open(routing.shard_count);
   for (std::uint16_t id = 0; id < routing.shard_count; ++id) {
     if (&cores.of(ShardId{id}) == &core) {
       shards_[id] = std::make_unique<ShardState>(ShardId{id}, *this);

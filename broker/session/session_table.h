@@ -22,6 +22,7 @@
 #include "broker/session/counters.h"
 #include "broker/session/limits.h"
 #include "broker/session/matching.h"
+#include "broker/session/retained_room.h"
 #include "broker/session/session.h"
 #include "broker/session/shard_log.h"
 #include "broker/session/shard_state.h"
@@ -34,6 +35,7 @@ namespace roost::session {
 struct SessionTables {
   std::vector<class SessionTable*> tables;  // by core; filled before the cores start
   SessionLimits limits;
+  RetainedRoom retained_room;
 };
 
 class SessionTable final : public routing::LocalDelivery,
@@ -58,6 +60,7 @@ class SessionTable final : public routing::LocalDelivery,
   // Puts what is on disk into the shard; then the records behind it, in order.
   void load(ShardId id, const StateReader& reader, LogIndex applied) {
     shard(id).load(reader, applied);
+    retained_room().replace(id, shard(id).retained());
   }
   void replay(ShardId shard, LogIndex index, const Record& record);
 
@@ -92,7 +95,6 @@ class SessionTable final : public routing::LocalDelivery,
   std::uint64_t standby_sessions() const;
   // What clients may do has changed.
   void look_at_access();
-  // Connections that still wait for their end.
   std::size_t stranded() const { return stranded_.size() - stranded_from_; }
 
   // --- clients ---
@@ -170,6 +172,11 @@ class SessionTable final : public routing::LocalDelivery,
   const SessionCounters& counters() const { return counters_; }
   ShardId shard_of(std::string_view key) const;
   ShardState& shard(ShardId id) { return *shards_[id.value]; }
+  RetainedRoom& retained_room() { return tables_.retained_room; }
+  // The topic keeps a message already, or one more may. Of shards that this node holds.
+  bool has_room_for_retained(std::string_view topic) const {
+    return tables_.retained_room.takes(limits().max_retained, shard_of(topic), topic);
+  }
 
   // --- for Session and ShardState ---
   void append(ShardId shard, Record record, Door* door) {
@@ -282,6 +289,7 @@ class SessionTable final : public routing::LocalDelivery,
   };
   static constexpr std::size_t kGoneMax = 4096;
 
+  bool is_over_retained(const routing::Message& message);
   Led find_retained(const std::vector<Wanted>& wanted, routing::ShardSet shards) const;
   routing::ShardSet shards_elsewhere(const std::vector<std::string_view>& filters,
                                      routing::ShardSet led) const;

@@ -158,5 +158,20 @@ TEST_F(View, DescribesWhoHoldsWhat) {
   EXPECT_TRUE(view_.take_changed().empty());
 }
 
+// Of a cluster that is being made: what is missing isn't well.
+TEST_F(View, DescribesShardsThatAreNotMadeYet) {
+  register_node("n1", 1);
+  put(keys_.shard_count(), "3");
+  put_shard(1, {replica("n1")}, 1);
+  ClusterStatus status;
+  view_.describe(status);
+  ASSERT_EQ(status.shards.size(), 3U);
+  for (std::uint16_t id = 0; id < 3; ++id) {
+    EXPECT_EQ(status.shards[id].id.value, id);
+    EXPECT_EQ(status.shards[id].is_stalled, id != 1);
+    EXPECT_EQ(status.shards[id].record.replicas.empty(), id != 1);
+  }
+}
+
 }  // namespace
 }  // namespace roost::cluster

@@ -145,21 +145,50 @@ TEST(TlsStorm, NoMoreThanTheLimitAreUnderWay) {
   EXPECT_THAT(storm.accepted, SizeIs(5));
 }
 
+// All places are theirs for a moment, and later a tenth of them is somebody else's.
 TEST(TlsStorm, SilentOnesKeepNobodyOut) {
+  constexpr int kPlaces = 20;
   Storm storm;
-  storm.open(2);
-  storm.add().talk();
-  storm.add().talk();
+  storm.open(kPlaces);
+  for (int i = 0; i < kPlaces; ++i) storm.add().talk();
+  storm.turns(kPlaces);
+  const auto begin = [&storm] {
+    Storm::Client& client = storm.add();
+    client.talk();
+    storm.turns(3);
+    return &client;
+  };
+  Storm::Client* next = begin();
+  next->talk();
+  EXPECT_FALSE(next->tls.connected());
+  storm.clock.advance_ms(HandshakePace::kLateMs + 200);
   storm.turns(3);
-  Storm::Client& next = storm.add();
-  next.talk();
-  storm.turns(3);
-  next.talk();
-  EXPECT_FALSE(next.tls.connected());
-  storm.clock.advance_ms(HandshakePace::kCountedMs + 200);
-  storm.turns(3);
-  next.talk();
-  EXPECT_TRUE(next.tls.connected());
+  next->talk();
+  EXPECT_TRUE(next->tls.connected());
+  std::size_t answered = 0;
+  for (int i = 0; i < kPlaces; ++i) answered += begin()->peer.receive().empty() ? 0 : 1;
+  EXPECT_EQ(answered, kPlaces / HandshakePace::kNeverForTheLate + 1);
+}
+
+// A generator, or a network, that answers slowly finds no more of them begun for it.
+TEST(TlsStorm, WhoIsLateStillHasAPlace) {
+  Storm storm;
+  storm.open(20);
+  std::vector<Storm::Client*> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(&storm.add());
+    slow.back()->talk();
+  }
+  storm.turns(20);
+  storm.clock.advance_ms(HandshakePace::kLateMs + 200);
+  for (int i = 0; i < 20; ++i) storm.add().talk();
+  storm.turns(20);
+  EXPECT_EQ(storm.counters[0].tls_handshakes.value(), 0U);
+  for (Storm::Client* client : slow) client->talk();
+  storm.turns(20);
+  EXPECT_THAT(storm.accepted, SizeIs(20));
+  storm.serve_all();
+  EXPECT_THAT(storm.accepted, SizeIs(40));
 }
 
 TEST(TlsStorm, NothingIsSpentOnWhoHasGone) {

@@ -283,6 +283,42 @@ TEST_P(PublishIn, OverTheSizeOfRetainedPayloadsIsRefused) {
   EXPECT_EQ(broker.sum(&SessionCounters::retained), 1U);
 }
 
+TEST_P(PublishIn, OverTheCountOfRetainedTopicsOneMoreIsRefused) {
+  broker.limits().max_retained = 2;
+  Client newer(broker, "a", Hello());
+  newer.publish(Pub("one", "1", kQos1).retained());
+  newer.publish(Pub("two", "1", kQos1).retained());
+  newer.publish(Pub("three", "1", kQos1).retained());
+  newer.publish(Pub("three", "1", kQos2).retained());
+  EXPECT_THAT(newer.got(), ElementsAre("PUBACK 1", "PUBACK 2", "PUBACK 3 97", "PUBREC 4 97"));
+  Client older(broker, "b", Hello().v3());
+  older.publish(Pub("three", "1", kQos1).retained());
+  EXPECT_THAT(older.got(), ElementsAre("PUBACK 1"));
+  EXPECT_EQ(broker.sum(&SessionCounters::retained), 2U);
+  EXPECT_EQ(broker.sum(&SessionCounters::refused_retained_count), 3U);
+  // What is kept changes as ever, goes, and makes room.
+  newer.publish(Pub("one", "2", kQos1).retained());
+  newer.publish(Pub("two", "", kQos1).retained());
+  newer.publish(Pub("three", "1", kQos1).retained());
+  newer.publish(Pub("three", "1", kQos1));
+  EXPECT_THAT(newer.got(), ElementsAre("PUBACK 5", "PUBACK 6", "PUBACK 7", "PUBACK 8"));
+  EXPECT_EQ(broker.sum(&SessionCounters::retained), 2U);
+}
+
+// It is too late to refuse a will: its subscribers have it, and it isn't kept.
+TEST_P(PublishIn, OverTheCountOfRetainedTopicsAWillIsNotKept) {
+  broker.limits().max_retained = 1;
+  Client(broker, "a", Hello()).publish(Pub("one", "1", kQos1).retained());
+  Client witness(broker, "w", Hello());
+  witness.subscribe(Sub("wills", kQos1));
+  witness.take();
+  Client dying(broker, "d", Hello().last_words("wills", "gone").will_retained());
+  dying.vanish();
+  EXPECT_THAT(witness.got(), ElementsAre("wills=gone"));
+  EXPECT_EQ(broker.sum(&SessionCounters::retained), 1U);
+  EXPECT_EQ(broker.sum(&SessionCounters::dropped_retained_full), 1U);
+}
+
 TEST_P(PublishIn, CountsWhatComesAndGoesByQos) {
   Client client(broker, "a", Hello());
   client.publish(Pub("t", "abc"));

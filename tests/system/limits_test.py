@@ -178,6 +178,22 @@ class Topics(DurableCase):
             self.metric("roost_publishes_refused_total", cause="max_retained_payload"), 2)
 
 
+    def test_retained_count(self):
+        server = self.broker(mqtt={"max_retained": 3})
+        c = self.client(server.port, "c", v=5)
+        for topic in "123":
+            c.publish(topic, "x", 1, retain=1)
+        c.publish("4", "x", 1, retain=1, code=0x97)
+        c.publish("3", "y", 1, retain=1)
+        server.kill()
+        server.start()
+        c = self.client(server.port, "c", v=5)
+        c.publish("4", "x", 1, retain=1, code=0x97)
+        c.publish("3", "", 1, retain=1)
+        c.publish("4", "x", 1, retain=1)
+        self.assertEqual(self.metric("roost_publishes_refused_total", cause="max_retained"), 1)
+
+
 class Levels(SystemCase):
     def test_the_default_is_128(self):
         port = self.roost().port
