@@ -41,6 +41,9 @@ struct GateListener {
   std::uint64_t connect_timeout_ms = 10'000;
   session::AckMode ack = session::AckMode::quorum;
   net::Listener* listener = nullptr;  // told of every connection that ends
+  // Of this process's own clients: no rules, no rates, no limits of users, for what they do was
+  // allowed before.
+  bool is_inside = false;
 };
 
 class ClientGate final : private net::ConnectionEvents, public session::Link {

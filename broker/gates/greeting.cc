@@ -214,6 +214,7 @@ bool ClientGate::check_will(const mqtt::Connect& connect) {
 
 // On the core of its session, which counts its client id.
 bool ClientGate::check_limits(const mqtt::Connect& connect) {
+  if (listener_.is_inside) return true;
   GatesCommon& common = gates_.common();
   GateCounters& counters = gates_.counters();
   const auto no = [&](Counter& counter, ReasonCode reason, std::string_view why) {
@@ -245,8 +246,10 @@ const auth::IdentityPtr& ClientGate::identity() const { return greeting_->identi
 const std::string& ClientGate::data_for_connack() const { return greeting_->authentication_data; }
 
 void ClientGate::set_access(const mqtt::Connect& connect, std::string_view assigned) {
-  access_ =
-      gates_.make_access(assigned.empty() ? connect.client_id : assigned, greeting_->identity);
+  if (!listener_.is_inside) {
+    access_ =
+        gates_.make_access(assigned.empty() ? connect.client_id : assigned, greeting_->identity);
+  }
   set_enhanced(connect);
 }
 

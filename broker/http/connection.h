@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // One client of the HTTP server, with TLS or without; what all of them share.
 // Thread: the server's own.
-// Owner: itself, while an operation of its is under way.
+// Owner: itself, while an operation of its is under way, and Shared while it waits for an answer.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
 
-#include <atomic>
 #include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "broker/auth/workers.h"
+#include "broker/http/reply.h"
 #include "broker/http/router.h"
 #include "broker/http/server.h"
 
@@ -23,21 +28,59 @@ namespace roost::http {
 
 using Stream = boost::asio::generic::stream_protocol;  // TCP and Unix
 
+struct Shared;
+
 class Connection {
  public:
+  explicit Connection(Shared& shared) : shared_(shared) {}
   virtual ~Connection() = default;
   virtual void close() = 0;
+  // Its request was answered, by a worker or later.
+  virtual void answered(Response response) = 0;
+  // Its stream has something.
+  virtual void go_on() = 0;
+
+ protected:
+  // From now until it has come it waits for a request, and may have to make room.
+  void await_request();
+  void request_came();
+  // False: there are too many. Streams take no places of others.
+  bool begin_stream();
+  void end_stream();
+
+  Shared& shared_;
+
+ private:
+  friend struct Shared;
+  bool is_awaiting_ = false;
+  bool is_streaming_ = false;
+  std::int64_t awaits_since_ms_ = 0;
+  std::list<Connection*>::iterator awaits_at_;
 };
 
 struct Shared {
-  Shared(Settings s, std::vector<Route> routes)
-      : settings(std::move(s)), router(std::move(routes), settings.json_errors, settings.guard) {}
+  Shared(Settings s, std::vector<Route> routes, std::shared_ptr<OwnThread> own);
+
+  // One more may come: there is a place, or one was made.
+  bool has_room();
+  // Finds the answer to a request: now, or by Connection::answered().
+  std::optional<Response> serve_request(std::shared_ptr<Connection> connection, Request request);
+  // Calls go_on() when the stream has something, unless the number is taken out of `waiting`
+  // before.
+  std::uint64_t await_more(std::shared_ptr<Connection> connection, BodySource& source);
+
+  std::shared_ptr<Connection> take_waiting(std::uint64_t number);  // null: closed meanwhile
 
   const Settings settings;
   const Router router;
-  std::unordered_set<Connection*> connections;  // own thread
-  std::atomic<std::uint64_t> requests{0};
-  std::atomic<std::uint64_t> refused{0};
+  std::unordered_set<Connection*> connections;
+  std::list<Connection*> awaiting;  // a request; the one that waits longest in front
+  // Who waits for an answer, or for more of its stream, by number.
+  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> waiting;
+  std::uint64_t last_number = 0;
+  const std::shared_ptr<OwnThread> own_thread;
+  std::unique_ptr<auth::Workers> workers;  // null: not running
+  ServerCounters counters;
 };
 
 // `tls`: null: none; needed for this call only. `busy`: not null: the first request is answered by

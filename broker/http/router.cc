@@ -46,7 +46,7 @@ std::string_view Request::header(std::string_view name) const {
 Router::Router(std::vector<Route> routes, bool json_errors, Guard* guard)
     : json_errors_(json_errors), guard_(guard), routes_(std::move(routes)) {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
-    CHECK(routes_[i].path.starts_with('/') && routes_[i].handler);
+    CHECK(routes_[i].path.starts_with('/') && (routes_[i].handler || routes_[i].later));
     for (std::size_t j = 0; j < i; ++j) {
       CHECK(routes_[i].path != routes_[j].path || routes_[i].method != routes_[j].method);
     }
@@ -55,7 +55,7 @@ Router::Router(std::vector<Route> routes, bool json_errors, Guard* guard)
                    [](const Route& a, const Route& b) { return a.path.size() > b.path.size(); });
 }
 
-Response Router::handle(const Request& request) const {
+std::variant<Response, const Route*> Router::find(const Request& request) const {
   if (guard_ != nullptr) {
     if (auto refused = guard_->check(request, is_open(request))) return *std::move(refused);
   }
@@ -63,13 +63,7 @@ Response Router::handle(const Request& request) const {
   std::string allowed;
   for (const Route& route : routes_) {
     if (!matches(route.path, request.path)) continue;
-    if (route.method == method || (method == "HEAD" && route.method == "GET")) {
-      try {
-        return route.handler(request);
-      } catch (const std::exception&) {
-        return refuse(500, "internal error");
-      }
-    }
+    if (route.method == method || (method == "HEAD" && route.method == "GET")) return &route;
     allowed += (allowed.empty() ? "" : ", ") + route.method;
     if (route.method == "GET") allowed += ", HEAD";
   }
@@ -79,6 +73,20 @@ Response Router::handle(const Request& request) const {
   Response refused = refuse(405, "allowed here: " + allowed);
   refused.headers.emplace_back("Allow", allowed);
   return refused;
+}
+
+Response Router::run(const Route& route, const Request& request) const {
+  try {
+    return route.handler(request);
+  } catch (const std::exception&) {
+    return refuse(500, "internal error");
+  }
+}
+
+Response Router::handle(const Request& request) const {
+  auto found = find(request);
+  if (auto* const refused = std::get_if<Response>(&found)) return std::move(*refused);
+  return run(*std::get<const Route*>(found), request);
 }
 
 bool Router::is_open(const Request& request) const {

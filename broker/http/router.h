@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which handler answers a request; 404, 405 and 500 where none does; before it, the guard.
-// Thread: immutable once built; handle() runs on the HTTP server's thread.
+// Thread: immutable once built; find() runs on the HTTP server's thread, run() on any.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "broker/http/server.h"
@@ -16,7 +18,12 @@ class Router {
   // Requires (CHECK): no two routes with the same method and path.
   explicit Router(std::vector<Route> routes, bool json_errors = false, Guard* guard = nullptr);
 
-  // A HEAD request gets GET's answer; the server leaves its body out.
+  // Who answers it, or the refusal: the guard's, 404, 405. A HEAD request gets GET's answer; the
+  // server leaves its body out.
+  std::variant<Response, const Route*> find(const Request& request) const;
+  // Requires: the route has no `later`.
+  Response run(const Route& route, const Request& request) const;
+  // Both at once. Requires: no route of the request has `later`.
   Response handle(const Request& request) const;
 
  private:

@@ -2,6 +2,7 @@
 #include "broker/http/server.h"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "broker/http/connection.h"
@@ -35,7 +37,11 @@ constexpr std::chrono::milliseconds kAcceptPause{200};  // no files left: don't 
 class AsioServer final : public Server {
  public:
   AsioServer(Settings settings, std::vector<Route> routes)
-      : shared_(std::move(settings), std::move(routes)), acceptor_(io_), pause_(io_) {}
+      : own_thread_(std::make_shared<OwnThread>(
+            [this](OwnThread::Work work) { asio::post(io_, std::move(work)); })),
+        shared_(std::move(settings), std::move(routes), own_thread_),
+        acceptor_(io_),
+        pause_(io_) {}
   ~AsioServer() override {
     stop();
     remove_file();
@@ -43,28 +49,12 @@ class AsioServer final : public Server {
 
   Result<void> listen();
 
-  void start() override {
-    accept();
-    thread_ = std::thread([this] { io_.run(); });
-  }
-
-  void stop() override {
-    if (!thread_.joinable()) return;
-    asio::post(io_, [this] {
-      error_code ignored;
-      acceptor_.close(ignored);
-      pause_.cancel();
-      for (Connection* connection : shared_.connections) connection->close();
-    });
-    thread_.join();  // ends when no operation is left
-    remove_file();
-  }
-
+  void start() override;
+  void stop() override;
   Result<void> reload_tls() override;
 
   std::uint16_t port() const override { return port_; }
-  std::uint64_t requests() const override { return shared_.requests.load(); }
-  std::uint64_t refused_connections() const override { return shared_.refused.load(); }
+  const ServerCounters& counters() const override { return shared_.counters; }
 
  private:
   Result<tcp::endpoint> endpoint();
@@ -79,16 +69,45 @@ class AsioServer final : public Server {
   void accept();
   void accepted(error_code fault, Stream::socket socket);
 
+  const std::shared_ptr<OwnThread> own_thread_;
   Shared shared_;  // before io_: operations that are thrown away refer to it
   mutable std::mutex tls_mutex_;
   std::shared_ptr<net::TlsContext> tls_;  // guarded by tls_mutex_; null: no TLS
   asio::io_context io_{1};
+  // While answers are worked on elsewhere no operation is under way.
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   Acceptor acceptor_;
   asio::steady_timer pause_;
   std::uint16_t port_ = 0;
   bool has_file_ = false;  // a Unix socket's
   std::thread thread_;
 };
+
+void AsioServer::start() {
+  shared_.workers =
+      std::make_unique<auth::Workers>(shared_.settings.workers, shared_.settings.waiting_max);
+  work_.emplace(io_.get_executor());
+  accept();
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+// Handlers that run are waited for; who waits for them isn't.
+void AsioServer::stop() {
+  if (!thread_.joinable()) return;
+  shared_.workers->stop();
+  asio::post(io_, [this] {
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    for (Connection* connection : shared_.connections) connection->close();
+    shared_.waiting.clear();
+    work_.reset();
+  });
+  thread_.join();  // ends when no operation is left
+  own_thread_->close();
+  shared_.waiting.clear();  // who came meanwhile
+  remove_file();
+}
 
 Result<tcp::endpoint> AsioServer::endpoint() {
   const Settings& settings = shared_.settings;
@@ -175,14 +194,13 @@ void AsioServer::accepted(error_code fault, Stream::socket socket) {
     });
     return;
   }
-  const std::size_t open = shared_.connections.size();
-  const std::size_t most = shared_.settings.max_connections;
-  if (open < most) {
+  if (shared_.has_room()) {
     serve(std::move(socket), shared_, tls().get());
   } else {
-    shared_.refused.fetch_add(1, std::memory_order_relaxed);
+    shared_.counters.refused.fetch_add(1, std::memory_order_relaxed);
     // Those who are being told so are bounded too; beyond that the socket just closes.
-    if (open < 2 * most) {
+    const std::size_t streams = shared_.counters.streams.load();
+    if (shared_.connections.size() - streams < 2 * shared_.settings.max_connections) {
       serve(std::move(socket), shared_, tls().get(), "too many connections");
     }
   }

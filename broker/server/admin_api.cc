@@ -10,6 +10,7 @@
 #include "broker/admin/place.h"
 #include "broker/server/api_answer.h"
 #include "broker/server/node.h"
+#include "broker/server/openapi.h"
 #include "broker/server/status.h"
 #include "broker/server/time_text.h"
 
@@ -18,8 +19,6 @@ namespace roost::server {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::uint32_t kBodyMax = 64 * 1024;
 
 const char* phase_name(BackupState::Phase phase) {
   switch (phase) {
@@ -48,18 +47,25 @@ json::value json_of(const BackupState& state) {
   return object;
 }
 
+http::Response stopping() { return refusal({ErrorKind::unavailable, "this node is stopping"}); }
+
 }  // namespace
 
 AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
     : node_(node),
       cluster_(cluster),
       explain_(node),
-      backup_(node.config, node.clock, node.store->store(), node.log) {
+      backup_(node.config, node.clock, node.store->store(), node.log),
+      door_(node),
+      publish_(door_, node.config.http, node.clock),
+      events_(door_) {
   http::Settings settings;
   settings.unix_path = admin::socket_path(node.config.data_dir);
   settings.json_errors = true;
   settings.max_connections = 16;
-  settings.body_bytes_max = kBodyMax;
+  settings.max_streams = node.config.http.max_streams;
+  settings.body_bytes_max = node.config.http.max_body;
+  settings.workers = node.config.http.threads;
   auto opened = http::Server::open(settings, routes());
   if (opened) {
     http_ = std::move(*opened);
@@ -74,15 +80,29 @@ AdminApi::~AdminApi() { stop(); }
 std::vector<http::Route> AdminApi::routes() {
   std::vector<http::Route> all = verbs();
   for (http::Route& route : all) {
+    route.is_slow = true;
     route.handler = [this, verb = std::move(route.handler)](const http::Request& request) {
       const std::lock_guard lock(one_at_a_time_);
-      return is_over_ ? refusal({ErrorKind::unavailable, "this node is stopping"}) : verb(request);
+      return verb(request);
     };
+  }
+  for (http::Route& route : queries()) all.push_back(std::move(route));
+  for (http::Route& route : all) {
+    if (route.later) {
+      route.later = [this, ask = std::move(route.later)](http::Request request,
+                                                         const http::Reply& reply) {
+        is_over_ ? reply(stopping()) : ask(std::move(request), reply);
+      };
+    } else {
+      route.handler = [this, ask = std::move(route.handler)](const http::Request& request) {
+        return is_over_ ? stopping() : ask(request);
+      };
+    }
   }
   return all;
 }
 
-// The verbs. One more is one more row.
+// The verbs that change or gather much, one at a time. One more is one more row.
 std::vector<http::Route> AdminApi::verbs() {
   std::vector<http::Route> all = {
       {"GET", "/api/v1/status",
@@ -102,6 +122,23 @@ std::vector<http::Route> AdminApi::verbs() {
   };
   for (http::Route& route : node_.bans.routes(end_banned)) all.push_back(std::move(route));
   return all;
+}
+
+// What may run beside each other and beside the verbs, and brings its own locks. Who waits for a
+// core or a disk is slow.
+std::vector<http::Route> AdminApi::queries() {
+  std::vector<http::Route> all = {
+      {"GET", "/api/v1/openapi.json", [](const http::Request&) { return openapi_answer(); }},
+  };
+  for (http::Route& route : publish_.routes()) all.push_back(std::move(route));
+  for (http::Route& route : events_.routes()) all.push_back(std::move(route));
+  return all;
+}
+
+void AdminApi::add_metrics(observe::Metrics& metrics) const {
+  backup_.add_metrics(metrics);
+  publish_.add_metrics(metrics);
+  events_.add_metrics(metrics);
 }
 
 // What SIGTERM does, once: a second one would end the process at once. 202: begun; whoever waits
@@ -128,16 +165,24 @@ http::Response AdminApi::begin_backup(const http::Request& request) {
 }
 
 void AdminApi::start() {
+  is_started_ = true;
+  door_.start();
   if (http_ != nullptr) http_->start();
 }
 
 void AdminApi::stop() {
+  is_over_ = true;
   {
-    const std::lock_guard lock(one_at_a_time_);
-    is_over_ = true;
+    const std::lock_guard lock(one_at_a_time_);  // the one that runs ends first
+  }
+  const bool is_running = std::exchange(is_started_, false);
+  if (is_running) {
+    publish_.stop();
+    events_.stop();
   }
   backup_.stop();
   if (http_ != nullptr) http_->stop();
+  if (is_running) door_.stop();
 }
 
 }  // namespace roost::server

@@ -3,10 +3,12 @@
 // 0600, and behind a guard over TCP (http_door.h). The verbs are one table of routes in
 // admin_api.cc; every answer is JSON, errors too:
 // {"error": "..."}.
-// Thread: open, start, stop from one thread; verbs run one at a time on the threads of servers.
+// Thread: open, start, stop from one thread; verbs run one at a time on the workers of servers,
+// queries beside each other.
 // Owner: Server.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,7 +20,10 @@
 #include "broker/observe/metrics.h"
 #include "broker/server/backup_job.h"
 #include "broker/server/cluster_api.h"
+#include "broker/server/events_api.h"
 #include "broker/server/explain_api.h"
+#include "broker/server/inside_door.h"
+#include "broker/server/publish_api.h"
 
 namespace roost::server {
 
@@ -36,12 +41,13 @@ class AdminApi {
   // For one more server, which must end before this.
   std::vector<http::Route> routes();
   void start();
-  // Later requests get 503. A backup that is being written is given up.
+  // Later requests get 503. A backup that is being written is given up, streams end.
   void stop();
-  void add_metrics(observe::Metrics& metrics) const { backup_.add_metrics(metrics); }
+  void add_metrics(observe::Metrics& metrics) const;
 
  private:
   std::vector<http::Route> verbs();
+  std::vector<http::Route> queries();
   http::Response begin_backup(const http::Request& request);
   http::Response drain();
 
@@ -49,10 +55,14 @@ class AdminApi {
   ClusterApi cluster_;
   ExplainApi explain_;
   BackupJob backup_;
+  InsideDoor door_;
+  PublishApi publish_;
+  EventsApi events_;
   std::function<void()> stop_;
-  std::mutex one_at_a_time_;            // of the verbs
-  bool is_draining_ = false;            // guarded by one_at_a_time_
-  bool is_over_ = false;                // guarded by one_at_a_time_
+  std::mutex one_at_a_time_;  // of the verbs
+  bool is_draining_ = false;  // guarded by one_at_a_time_
+  std::atomic<bool> is_over_{false};
+  bool is_started_ = false;
   std::unique_ptr<http::Server> http_;  // null: no socket
 };
 

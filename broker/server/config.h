@@ -163,6 +163,11 @@ struct HttpConfig {
   std::string address;
   std::uint16_t port = 0;  // 0: off
   std::uint32_t max_connections = 0;
+  std::uint32_t max_streams = 0;
+  std::uint32_t max_body = 0;  // bytes
+  std::uint32_t threads = 0;   // for slow requests
+  std::uint32_t idempotency_keys = 0;
+  std::uint64_t idempotency_age_ms = 0;
   std::string token_file;                      // empty: none
   std::string token;                           // secret; one more; empty: none
   std::string allowed_hosts, allowed_origins;  // lists

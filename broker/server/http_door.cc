@@ -2,6 +2,7 @@
 #include "broker/server/http_door.h"
 
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "broker/net/settings.h"
@@ -45,6 +46,9 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const HttpConfig& config, const
   settings.address = config.address;
   settings.port = config.port;
   settings.max_connections = config.max_connections;
+  settings.max_streams = config.max_streams;
+  settings.body_bytes_max = config.max_body;
+  settings.workers = config.threads;
   settings.guard = door->guard_.get();
   settings.tls = tls_settings(config.tls);
   auto server = http::Server::open(settings, std::move(routes));
@@ -54,12 +58,28 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const HttpConfig& config, const
 }
 
 void HttpDoor::add_metrics(observe::Metrics& metrics) const {
-  const http::Server& server = *server_;
-  metrics.add_counter("roost_http_requests_total", "HTTP requests answered.",
-                      [&server] { return static_cast<double>(server.requests()); });
-  metrics.add_counter("roost_http_refused_connections_total",
-                      "HTTP connections over http.max_connections.",
-                      [&server] { return static_cast<double>(server.refused_connections()); });
+  const http::ServerCounters& server = server_->counters();
+  using S = http::ServerCounters;
+  const std::tuple<const char*, const char*, std::atomic<std::uint64_t> S::*> counters[] = {
+      {"roost_http_requests_total", "HTTP requests answered.", &S::requests},
+      {"roost_http_refused_connections_total", "HTTP connections over http.max_connections.",
+       &S::refused},
+      {"roost_http_evicted_connections_total",
+       "HTTP connections that sent no request and made room for others.", &S::evicted},
+      {"roost_http_refused_slow_requests_total", "HTTP requests that http.threads had no time for.",
+       &S::refused_slow},
+      {"roost_http_refused_streams_total", "Event streams over http.max_streams.",
+       &S::refused_streams},
+      {"roost_http_slow_readers_total", "Event streams ended because nobody read them.",
+       &S::slow_readers},
+  };
+  const auto number = [&server](std::atomic<std::uint64_t> S::*member) {
+    return [&server, member] { return static_cast<double>((server.*member).load()); };
+  };
+  for (const auto& [name, help, member] : counters) {
+    metrics.add_counter(name, help, number(member));
+  }
+  metrics.add_gauge("roost_http_streams_open", "Event streams open now.", number(&S::streams));
   using C = http::GuardCounters;
   const std::pair<const char*, std::atomic<std::uint64_t> C::*> reasons[] = {
       {"no_token", &C::no_token},     {"wrong_token", &C::wrong_token},

@@ -132,7 +132,24 @@ std::vector<Setting> http_settings() {
       {"http.port", Kind::number, "8080", CONFIG_FIELD(http.port), "Its TCP port; 0: off.",
        range(0, kAny16)},
       {"http.max_connections", Kind::number, "64", CONFIG_FIELD(http.max_connections),
-       "HTTP connections at once; one more is answered 503.", range(1, 65535)},
+       "HTTP connections at once, streams aside; one more takes the place of one that sends no "
+       "request, or is answered 503.",
+       range(1, 65535)},
+      {"http.max_streams", Kind::number, "100", CONFIG_FIELD(http.max_streams),
+       "Event streams at once (GET /api/v1/subscribe), of TCP and of the admin socket each; one "
+       "more is answered 503.",
+       range(1, 65535)},
+      {"http.max_body", Kind::size, "1MiB", CONFIG_FIELD(http.max_body),
+       "Largest body of a request; over it: 413.", range(1024, 256 << 20)},
+      {"http.threads", Kind::number, "4", CONFIG_FIELD(http.threads),
+       "Threads for what takes long, so that probes and metrics never wait for it.", range(1, 64)},
+      {"http.idempotency_keys", Kind::number, "10000", CONFIG_FIELD(http.idempotency_keys),
+       "Answers to POST /api/v1/publish with an Idempotency-Key that are remembered (32 MiB of "
+       "them "
+       "at most), each by this node alone; over it the one used longest ago is forgotten.",
+       range(1, 10'000'000)},
+      {"http.idempotency_age", Kind::duration_ms, "10m", CONFIG_FIELD(http.idempotency_age_ms),
+       "How long.", range(1000, kDayMs)},
       {"http.token_file", Kind::file, "", CONFIG_FIELD(http.token_file),
        "File with the bearer tokens that open the API, one a line (16 characters or more; # begins "
        "a comment); a changed file counts at once. Several are good beside each other."},

@@ -2,15 +2,13 @@
 // The HTTP server from outside, over raw sockets on a free port.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <stdexcept>
 
 #include "broker/http/routes.h"
 #include "broker/http/server.h"
+#include "tests/http/raw_client.h"
 
 namespace roost::http {
 namespace {
@@ -18,55 +16,6 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-class Client {
- public:
-  explicit Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{20, 0};  // a hang fails the test instead of the run
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    sockaddr_in place{};
-    place.sin_family = AF_INET;
-    place.sin_port = htons(port);
-    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&place), sizeof place) == 0;
-  }
-  ~Client() { ::close(fd_); }
-
-  bool connected() const { return connected_; }
-  void send(const std::string& text) { ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
-
-  // One answer: header and as much body as it says.
-  std::string read_answer(bool has_body = true) {
-    while (text_.find("\r\n\r\n") == std::string::npos) {
-      if (!read_more()) return std::exchange(text_, {});
-    }
-    const std::size_t header = text_.find("\r\n\r\n") + 4;
-    std::size_t length = 0;
-    const std::size_t field = text_.find("Content-Length: ");
-    if (field < header && has_body) length = std::stoul(text_.substr(field + 16));
-    while (text_.size() < header + length) {
-      if (!read_more()) break;
-    }
-    std::string answer = text_.substr(0, header + length);
-    text_.erase(0, answer.size());
-    return answer;
-  }
-  // True when the server closed; false on bytes or a timeout.
-  bool at_end() { return text_.empty() && !read_more() && ended_; }
-
- private:
-  bool read_more() {
-    char block[4096];
-    const ssize_t n = ::recv(fd_, block, sizeof block, 0);
-    ended_ = n == 0;
-    if (n > 0) text_.append(block, static_cast<std::size_t>(n));
-    return n > 0;
-  }
-
-  int fd_;
-  bool connected_ = false, ended_ = false;
-  std::string text_;
-};
 
 class HttpServer : public testing::Test {
  protected:
@@ -187,6 +136,7 @@ TEST_F(HttpServer, RefusesWhatIsTooLargeOrNotHttp) {
 TEST_F(HttpServer, OneConnectionTooManyIsTold) {
   Settings settings;
   settings.max_connections = 2;
+  settings.patience_ms = 3'600'000;
   start(settings);
   Client one(server_->port()), two(server_->port());
   for (Client* client : {&one, &two}) {
@@ -195,6 +145,23 @@ TEST_F(HttpServer, OneConnectionTooManyIsTold) {
   }
   EXPECT_THAT(get("/livez"), StartsWith("HTTP/1.1 503"));
   EXPECT_EQ(server_->refused_connections(), 1u);
+}
+
+TEST_F(HttpServer, WhoKeepsARequestToHimselfMakesRoomForOthers) {
+  Settings settings;
+  settings.max_connections = 2;
+  settings.patience_ms = 0;
+  start(settings);
+  Client one(server_->port()), two(server_->port());
+  one.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(one.read_answer(), StartsWith("HTTP/1.1 200"));
+  two.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(two.read_answer(), StartsWith("HTTP/1.1 200"));
+  two.send("GET /livez HTT");
+  EXPECT_THAT(get("/livez"), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(one.at_end()) << "it had waited longest";
+  EXPECT_EQ(server_->counters().evicted, 1u);
+  EXPECT_EQ(server_->refused_connections(), 0u);
 }
 
 TEST_F(HttpServer, ASilentConnectionIsClosed) {

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the connections of a server share: places, workers, and who waits for what.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "broker/http/connection.h"
+
+namespace roost::http {
+
+namespace {
+
+constexpr std::size_t kLargeBody = 64 * 1024;  // takes long enough to read to go to a worker
+
+std::int64_t now_ms() {
+  using std::chrono::steady_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             steady_clock::now().time_since_epoch())
+      .count();
+}
+
+void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
+
+Response busy(const std::string& text) {
+  Response response = error_response(503, text, true);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+}  // namespace
+
+void Connection::await_request() {
+  if (is_awaiting_) return;
+  is_awaiting_ = true;
+  awaits_since_ms_ = now_ms();
+  awaits_at_ = shared_.awaiting.insert(shared_.awaiting.end(), this);
+}
+
+void Connection::request_came() {
+  if (std::exchange(is_awaiting_, false)) shared_.awaiting.erase(awaits_at_);
+}
+
+bool Connection::begin_stream() {
+  if (shared_.counters.streams.load() >= shared_.settings.max_streams) {
+    count(shared_.counters.refused_streams);
+    return false;
+  }
+  count(shared_.counters.streams);
+  is_streaming_ = true;
+  return true;
+}
+
+void Connection::end_stream() {
+  if (std::exchange(is_streaming_, false)) shared_.counters.streams.fetch_sub(1);
+}
+
+Shared::Shared(Settings s, std::vector<Route> routes, std::shared_ptr<OwnThread> own)
+    : settings(std::move(s)),
+      router(std::move(routes), settings.json_errors, settings.guard),
+      own_thread(std::move(own)) {}
+
+bool Shared::has_room() {
+  const std::size_t open = connections.size() - counters.streams.load();
+  if (open < settings.max_connections) return true;
+  if (awaiting.empty()) return false;
+  Connection& oldest = *awaiting.front();
+  if (now_ms() - oldest.awaits_since_ms_ < settings.patience_ms) return false;
+  count(counters.evicted);
+  oldest.request_came();  // its place is given once
+  oldest.close();
+  return true;
+}
+
+std::optional<Response> Shared::serve_request(std::shared_ptr<Connection> connection,
+                                              Request request) {
+  count(counters.requests);
+  auto found = router.find(request);
+  if (auto* const refused = std::get_if<Response>(&found)) return std::move(*refused);
+  const Route& route = *std::get<const Route*>(found);
+  const bool is_slow = route.is_slow || request.body.size() > kLargeBody;
+  if (!is_slow && !route.later) return router.run(route, request);
+  const std::uint64_t number = ++last_number;
+  waiting.emplace(number, std::move(connection));
+  const Reply reply([this, own = own_thread, number](Response response) {
+    own->post([this, number, answer = std::move(response)]() mutable {
+      if (const auto who = take_waiting(number)) who->answered(std::move(answer));
+    });
+  });
+  const auto work = [this, &route, reply](Request asked) {
+    if (route.later) {
+      try {
+        route.later(std::move(asked), reply);
+      } catch (const std::exception&) {
+        reply(error_response(500, "internal error", settings.json_errors));
+      }
+    } else {
+      reply(router.run(route, asked));
+    }
+  };
+  if (!is_slow) {
+    work(std::move(request));
+    return std::nullopt;
+  }
+  auth::Workers::Job job = [work, asked = std::move(request), reply](bool stopping) mutable {
+    if (stopping) return reply(busy("this server is stopping"));
+    work(std::move(asked));
+  };
+  if (workers == nullptr || workers->push(job) != auth::Workers::Pushed::queued) {
+    count(counters.refused_slow);
+    reply(busy("too many requests wait already"));
+  }
+  return std::nullopt;
+}
+
+std::uint64_t Shared::await_more(std::shared_ptr<Connection> connection, BodySource& source) {
+  const std::uint64_t number = ++last_number;
+  waiting.emplace(number, std::move(connection));
+  source.when_ready([this, own = own_thread, number] {
+    own->post([this, number] {
+      if (const auto who = take_waiting(number)) who->go_on();
+    });
+  });
+  return number;
+}
+
+std::shared_ptr<Connection> Shared::take_waiting(std::uint64_t number) {
+  const auto at = waiting.find(number);
+  if (at == waiting.end()) return nullptr;  // closed meanwhile
+  std::shared_ptr<Connection> who = std::move(at->second);
+  waiting.erase(at);
+  return who;
+}
+
+}  // namespace roost::http
