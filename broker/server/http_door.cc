@@ -45,6 +45,7 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const HttpConfig& config, const
   http::Settings settings;
   settings.address = config.address;
   settings.port = config.port;
+  settings.json_errors = true;
   settings.max_connections = config.max_connections;
   settings.max_streams = config.max_streams;
   settings.body_bytes_max = config.max_body;

@@ -42,7 +42,7 @@ std::set<std::string> served() {
   std::set<std::string> all;
   std::istringstream words(answer.substr(at + intro.size()));
   for (std::string method, path; words >> method >> path;) {
-    if (path.ends_with(',')) path.pop_back();
+    path = path.substr(0, path.find_first_of(",\""));
     all.insert(method + " " + path);
   }
   return all;

@@ -200,7 +200,7 @@ class Socket(AdminCase):
         status, body = self.ask(server, "POST", "/api/v1/backup", b'{"directory": "relative"}')
         self.assertEqual(status, 400)
         self.assertIn("absolute", body["error"])
-        status, body = self.ask(server, "POST", "/api/v1/backup", b"x" * (1 << 21))
+        status, body = self.ask(server, "POST", "/api/v1/backup", b"x" * ((1 << 20) + 1))
         self.assertEqual(status, 413)
         self.assertIn("too large", body["error"])
         self.assertEqual(self.ask(server, "GET", "/api/v1/backup"), (200, {"state": "none"}))
