@@ -236,8 +236,9 @@ TEST_F(Config, UnknownNamesComeWithTheNearestKnownOne) {
 TEST_F(Config, ShapesThatDontFitAreSaid) {
   const std::vector<ErrorCase> cases = {
       {"http: 5\n",
-       {"roost.yaml:1: http is a group of settings: address, port, max_connections, token_file, "
-        "token, allowed_hosts, allowed_origins, tls.cert, tls.key, tls.ca"}},
+       {"roost.yaml:1: http is a group of settings: address, port, max_connections, max_streams, "
+        "max_body, threads, idempotency_keys, idempotency_age, token_file, token, allowed_hosts, "
+        "allowed_origins, tls.cert, tls.key, tls.ca"}},
       {"listeners: {port: 1}\n",
        {"roost.yaml:1: listeners is a list of groups, each beginning with \"- \": - port: 1883"}},
       {"listeners: [1883]\n",
