@@ -59,7 +59,8 @@ class HttpApi(SystemCase):
             status, body, _ = self.ask(path, TOKEN, method)
             self.assertEqual(status, 403, path)
             self.assertIn("http.token_file", json.loads(body)["error"])
-        for path in ("/livez", "/readyz", "/metrics"):
+        until(lambda: self.status("/readyz") == 200, "it is ready")
+        for path in ("/livez", "/metrics"):
             self.assertEqual(self.status(path), 200)
         self.assertEqual(self.refused("closed"), 3)
 

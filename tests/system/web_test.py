@@ -162,6 +162,16 @@ class Publishing(WebCase):
         for numbers in came.values():
             self.assertEqual(numbers, sorted(numbers), "in the order of its topic")
 
+    def test_more_at_once_than_the_receive_maximum(self):
+        self.served(mqtt={"receive_maximum": 3})
+        web, client = self.web(), self.subscriber_of("few", qos=2)
+        messages = [{"topic": "few", "payload": str(i), "qos": 1 + i % 2} for i in range(200)]
+        status, said, _ = web.ask("POST", "/api/v1/publish", {"messages": messages})
+        self.assertEqual((status, said["failed"]), (200, 0))
+        for i in range(200):
+            client.acknowledge(client.expect("PUBLISH", payload=str(i).encode()))
+        self.assertEqual(self.metric("roost_clients_refused_total", cause="receive_maximum"), 0)
+
     def test_of_several_each_has_its_own_answer(self):
         self.served()
         status, said, _ = self.web().ask("POST", "/api/v1/publish", {"messages": [
