@@ -71,6 +71,7 @@ std::string chunk_of(std::string_view bytes) {
 
 // How long a stream's client has to close after the end.
 constexpr std::chrono::seconds kLinger{2};
+constexpr std::size_t kPartBytes = 64 * 1024;
 
 template <typename S>
 class BeastConnection : public Connection, public std::enable_shared_from_this<BeastConnection<S>> {
@@ -108,6 +109,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   void stream(Response response);
   void watch_client();
   void write_chunk(std::string_view bytes);
+  void write_part(std::size_t from);
   void end_streaming();
   void give_up();
 
@@ -333,15 +335,24 @@ void BeastConnection<S>::go_on() {
 template <typename S>
 void BeastConnection<S>::write_chunk(std::string_view bytes) {
   chunk_ = is_chunked_ ? chunk_of(bytes) : std::string(bytes);
+  write_part(0);
+}
+
+// A part a timeout: who reads a large message slowly does read.
+template <typename S>
+void BeastConnection<S>::write_part(std::size_t from) {
+  const std::string_view part = std::string_view(chunk_).substr(from, kPartBytes);
   arm_timeout();
-  asio::async_write(stream_, asio::buffer(chunk_),
-                    [self = this->shared_from_this()](error_code fault, std::size_t) {
-                      if (!fault) return self->go_on();
-                      if (fault == beast::error::timeout) {
-                        self->shared_.counters.slow_readers.fetch_add(1, std::memory_order_relaxed);
-                      }
-                      self->give_up();
-                    });
+  asio::async_write(
+      stream_, asio::buffer(part),
+      [self = this->shared_from_this(), end = from + part.size()](error_code fault, std::size_t) {
+        if (!fault && end < self->chunk_.size()) return self->write_part(end);
+        if (!fault) return self->go_on();
+        if (fault == beast::error::timeout) {
+          self->shared_.counters.slow_readers.fetch_add(1, std::memory_order_relaxed);
+        }
+        self->give_up();
+      });
 }
 
 // The client may still be reading: it closes, or lingering ends.

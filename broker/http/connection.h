@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -70,6 +71,8 @@ struct Shared {
   std::uint64_t await_more(std::shared_ptr<Connection> connection, BodySource& source);
 
   std::shared_ptr<Connection> take_waiting(std::uint64_t number);  // null: closed meanwhile
+  // Handlers that run are waited for, those that wait answer 503. Any thread.
+  void stop_workers();
 
   const Settings settings;
   const Router router;
@@ -79,8 +82,15 @@ struct Shared {
   std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> waiting;
   std::uint64_t last_number = 0;
   const std::shared_ptr<OwnThread> own_thread;
-  std::unique_ptr<auth::Workers> workers;  // null: not running
   ServerCounters counters;
+
+ private:
+  // False: too many wait, or it stops.
+  bool push(auth::Workers::Job& job);
+
+  std::mutex workers_mutex_;
+  std::unique_ptr<auth::Workers> workers_;  // guarded by the mutex; null: nothing was slow yet
+  bool has_stopped_ = false;                // likewise
 };
 
 // `tls`: null: none; needed for this call only. `busy`: not null: the first request is answered by

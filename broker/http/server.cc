@@ -84,8 +84,6 @@ class AsioServer final : public Server {
 };
 
 void AsioServer::start() {
-  shared_.workers =
-      std::make_unique<auth::Workers>(shared_.settings.workers, shared_.settings.waiting_max);
   work_.emplace(io_.get_executor());
   accept();
   thread_ = std::thread([this] { io_.run(); });
@@ -94,7 +92,7 @@ void AsioServer::start() {
 // Handlers that run are waited for; who waits for them isn't.
 void AsioServer::stop() {
   if (!thread_.joinable()) return;
-  shared_.workers->stop();
+  shared_.stop_workers();
   asio::post(io_, [this] {
     error_code ignored;
     acceptor_.close(ignored);

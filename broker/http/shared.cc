@@ -106,11 +106,31 @@ std::optional<Response> Shared::serve_request(std::shared_ptr<Connection> connec
     if (stopping) return reply(busy("this server is stopping"));
     work(std::move(asked));
   };
-  if (workers == nullptr || workers->push(job) != auth::Workers::Pushed::queued) {
+  if (!push(job)) {
     count(counters.refused_slow);
     reply(busy("too many requests wait already"));
   }
   return std::nullopt;
+}
+
+// Threads for nothing slow would be for nothing.
+bool Shared::push(auth::Workers::Job& job) {
+  const std::lock_guard lock(workers_mutex_);
+  if (has_stopped_) return false;
+  if (workers_ == nullptr) {
+    workers_ = std::make_unique<auth::Workers>(settings.workers, settings.waiting_max);
+  }
+  return workers_->push(job) == auth::Workers::Pushed::queued;
+}
+
+void Shared::stop_workers() {
+  std::unique_ptr<auth::Workers> stopped;
+  {
+    const std::lock_guard lock(workers_mutex_);
+    has_stopped_ = true;
+    stopped = std::move(workers_);
+  }
+  if (stopped != nullptr) stopped->stop();
 }
 
 std::uint64_t Shared::await_more(std::shared_ptr<Connection> connection, BodySource& source) {

@@ -115,6 +115,7 @@ void EventsApi::EventStream::begin_stream(const mqtt::Suback& suback) {
   count(api_.counters_.streams);
   send("subscribed", {{"filters", std::move(filters)}});
   http::Response response{200, {}, "text/event-stream"};
+  response.headers.emplace_back("X-Accel-Buffering", "no");  // nginx would keep events back
   response.stream = source_;
   reply_(std::move(response));
 }

@@ -31,8 +31,8 @@ class Metrics(SystemCase):
 
     def test_health(self):
         self.server()
-        for path in ("/livez", "/readyz"):
-            self.assertEqual(self.http(self.http_port, path)[0], 200)
+        until(lambda: self.http(self.http_port, "/readyz")[0] == 200, "it is ready")
+        self.assertEqual(self.http(self.http_port, "/livez")[0], 200)
         self.assertEqual(self.http(self.http_port, "/nowhere")[0], 404)
 
     def test_metrics_are_prometheus_text(self):
