@@ -2,12 +2,14 @@
 """Messages from the web and to it. Every answer is also held against the API's document."""
 
 import base64
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from harness import wire
+from support.admin import UnixHttp
 from support.cluster_case import ClusterCase
 from support.durable import DurableCase
 from support.roost import until
@@ -41,8 +43,8 @@ class WebCase(DurableCase):
         until(lambda: self.http(self.http_port, "/readyz")[0] == 200, "it is ready")
         return server
 
-    def web(self, host="127.0.0.1", port=None):
-        web = Web(host, port or self.http_port)
+    def web(self, context=None):
+        web = Web("127.0.0.1", self.http_port, context=context)
         self.addCleanup(web.close)
         return web.know()
 
@@ -362,6 +364,46 @@ class Subscribing(WebCase):
         self.assertIsNone(events.next())
         self.assertEqual(server.process.wait(30), 0)
         self.check_log(server)
+
+
+class OtherWays(WebCase):
+    def begin(self, server):
+        return server.start()
+
+    def test_over_tls(self):
+        made = self.certificates()
+        context = ssl.create_default_context(cafile=made.ca)
+        server = self.served(http={"tls": {"cert": made.cert, "key": made.key}})
+        until(lambda: Web("127.0.0.1", self.http_port, context=context).publish("t", "")[0] == 200,
+              "it is ready")
+        web = self.web(context)
+        first, second = self.events(web, "t/#", qos=1), self.events(web, "t/#", qos=1)
+        large = "x" * 300_000
+        for payload in ("small", large):
+            self.assertEqual(web.publish("t/1", payload, qos=1)[0], 200)
+            self.assertEqual(first.message()["payload"], payload)
+            self.assertEqual(second.message()["payload"], payload)
+        first.close()
+        server.wait_for_log("disconnected client=roost-.* listener=api")
+        self.assertEqual(web.publish("t/1", "goes on", qos=1)[0], 200)
+        self.assertEqual(second.message()["payload"], "goes on")
+        server.process.terminate()
+        self.assertEqual(second.next()[0], "end")
+        self.assertIsNone(second.next())
+        self.assertEqual(server.process.wait(30), 0)
+        self.check_log(server)
+
+    def test_by_the_admin_socket_without_a_token(self):
+        server = self.served()
+        connection = UnixHttp(self.data_dir(server) + "/admin.sock")
+        self.addCleanup(connection.close)
+
+        def published():
+            connection.request("POST", "/api/v1/publish/a?qos=1", b"x")
+            answer = connection.getresponse()
+            return answer.read() if answer.status == 200 else answer.read() and None
+
+        self.assertIn(b"no_matching_subscribers", until(published, "it is ready"))
 
 
 class Answers(WebCase):

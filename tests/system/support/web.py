@@ -51,13 +51,19 @@ class Document:
 
 
 class Web:
-    """One kept connection; a lost one is made again."""
+    """One kept connection, over TLS with a context; a lost one is made again."""
 
-    def __init__(self, host, port, token=TOKEN):
+    def __init__(self, host, port, token=TOKEN, context=None):
         self.where = (host, port)
         self.token = token
+        self.context = context
         self.document = None
-        self.connection = http.client.HTTPConnection(host, port, timeout=60)
+        self.connection = self.connect(60)
+
+    def connect(self, timeout):
+        if self.context:
+            return http.client.HTTPSConnection(*self.where, timeout=timeout, context=self.context)
+        return http.client.HTTPConnection(*self.where, timeout=timeout)
 
     def close(self):
         self.connection.close()
@@ -99,7 +105,7 @@ class Events:
 
     def __init__(self, web, query):
         self.web = web
-        self.connection = http.client.HTTPConnection(*web.where, timeout=30)
+        self.connection = web.connect(30)
         self.connection.request("GET", f"/api/v1/subscribe?{query}", headers=web.headers({}))
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
