@@ -126,6 +126,7 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/net/socket.cc
     ${CMAKE_SOURCE_DIR}/broker/net/websocket.cc
     ${CMAKE_SOURCE_DIR}/broker/routing/*.cc
+    ${CMAKE_SOURCE_DIR}/broker/server/web_*.cc
     ${CMAKE_SOURCE_DIR}/broker/session/body_parts.cc
     ${CMAKE_SOURCE_DIR}/broker/session/packed*.cc
     ${CMAKE_SOURCE_DIR}/broker/session/pieced_bytes.cc

@@ -326,6 +326,7 @@ class Subscribing(WebCase):
         status, said, headers = web.ask("GET", "/api/v1/subscribe?filter=b")
         self.assertEqual((status, headers["Retry-After"]), (503, "10"))
         self.assertIn("too many streams", said["error"])
+        self.assertEqual(self.metric("roost_http_refused_streams_total"), 1)
         self.assertEqual(web.ask("HEAD", "/api/v1/subscribe?filter=b")[0], 200)
         until(lambda: self.metric("roost_subscriptions") == 1, "of the one stream")
 
