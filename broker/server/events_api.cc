@@ -221,13 +221,13 @@ void EventsApi::on_stream(std::uint64_t number, Call call) {
 }
 
 void EventsApi::stop() {
-  std::promise<void> done;
-  door_.core().post([this, &done] {
+  const auto done = std::make_shared<std::promise<void>>();
+  door_.core().post([this, done] {
     is_stopped_ = true;
     streams_.clear();
-    done.set_value();
+    done->set_value();
   });
-  done.get_future().wait();
+  done->get_future().wait();
 }
 
 void EventsApi::add_metrics(observe::Metrics& metrics) const {

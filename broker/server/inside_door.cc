@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/server/inside_door.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -14,7 +17,7 @@ namespace roost::server {
 
 namespace {
 
-constexpr CoreId kNoNodeCore{1000};  // the thread's name: "core 1000"
+constexpr CoreId kNoNodeCore{1000};
 
 }  // namespace
 
@@ -25,6 +28,17 @@ InsideDoor::InsideDoor(Node& node) : node_(node), core_(kNoNodeCore, node.clock)
   listener_.limits = mqtt.limits();
   listener_.connect_timeout_ms = mqtt.connect_timeout_ms;
   listener_.is_inside = true;
+}
+
+// "core N" is the name of the node's threads.
+void InsideDoor::start() {
+  core_.start();
+  const auto named = std::make_shared<std::promise<void>>();
+  core_.post([named] {
+    ::pthread_setname_np(::pthread_self(), "api");
+    named->set_value();
+  });
+  named->get_future().wait();
 }
 
 std::size_t InsideDoor::node_cores() const { return node_.on_core.size(); }

@@ -28,7 +28,7 @@ class InsideDoor {
 
   explicit InsideDoor(Node& node);
 
-  void start() { core_.start(); }
+  void start();
   void stop() { core_.stop(); }
 
   // Of all clients inside.

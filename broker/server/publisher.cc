@@ -227,13 +227,13 @@ void Publisher::begin(const RequestPtr& request) {
 }
 
 void Publisher::stop() {
-  std::promise<void> done;
-  door_.core().post([this, &done] {
+  const auto done = std::make_shared<std::promise<void>>();
+  door_.core().post([this, done] {
     is_stopped_ = true;
     for (const auto& line : lines_) line->stop();
-    done.set_value();
+    done->set_value();
   });
-  done.get_future().wait();
+  done->get_future().wait();
 }
 
 }  // namespace roost::server
