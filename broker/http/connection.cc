@@ -138,7 +138,7 @@ class BeastConnection : public Connection, public std::enable_shared_from_this<B
   // Of a stream.
   asio::steady_timer timer_;  // heartbeat, and at the end lingering
   std::shared_ptr<BodySource> source_;
-  std::uint64_t number_ = 0;  // in Shared::waiting
+  std::uint64_t number_ = 0;  // in Shared::streaming
   std::string chunk_;
 };
 
@@ -326,7 +326,7 @@ void BeastConnection<S>::go_on() {
   timer_.async_wait([self = this->shared_from_this(), number = number_](error_code stopped) {
     if (stopped || self->source_ == nullptr) return;
     // Else there is something better to send already.
-    if (self->shared_.take_waiting(number) != nullptr) {
+    if (Shared::take(self->shared_.streaming, number) != nullptr) {
       self->write_chunk(self->source_->heartbeat());
     }
   });
@@ -379,7 +379,7 @@ template <typename S>
 void BeastConnection<S>::give_up() {
   timer_.cancel();
   end_stream();
-  shared_.waiting.erase(std::exchange(number_, 0));
+  shared_.streaming.erase(std::exchange(number_, 0));
   if (source_ != nullptr) std::exchange(source_, nullptr)->close();
   close();
 }

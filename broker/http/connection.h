@@ -70,7 +70,9 @@ struct Shared {
   // before.
   std::uint64_t await_more(std::shared_ptr<Connection> connection, BodySource& source);
 
-  std::shared_ptr<Connection> take_waiting(std::uint64_t number);  // null: closed meanwhile
+  // By number, null where it was closed meanwhile.
+  using Numbered = std::unordered_map<std::uint64_t, std::shared_ptr<Connection>>;
+  static std::shared_ptr<Connection> take(Numbered& from, std::uint64_t number);
   // Handlers that run are waited for, those that wait answer 503. Any thread.
   void stop_workers();
 
@@ -78,13 +80,15 @@ struct Shared {
   const Router router;
   std::unordered_set<Connection*> connections;
   std::list<Connection*> awaiting;  // a request; the one that waits longest in front
-  // Who waits for an answer, or for more of its stream, by number.
-  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> waiting;
+  Numbered waiting;                 // for an answer that is worked on elsewhere
+  Numbered streaming;               // and waiting for more
   std::uint64_t last_number = 0;
   const std::shared_ptr<OwnThread> own_thread;
   ServerCounters counters;
 
  private:
+  // Places that such answers leave to what is quick: probes and metrics.
+  std::size_t busy_max() const;
   // False: too many wait, or it stops.
   bool push(auth::Workers::Job& job);
 

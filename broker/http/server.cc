@@ -99,11 +99,13 @@ void AsioServer::stop() {
     pause_.cancel();
     for (Connection* connection : shared_.connections) connection->close();
     shared_.waiting.clear();
+    shared_.streaming.clear();
     work_.reset();
   });
   thread_.join();  // ends when no operation is left
   own_thread_->close();
   shared_.waiting.clear();  // who came meanwhile
+  shared_.streaming.clear();
   remove_file();
 }
 

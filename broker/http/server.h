@@ -92,7 +92,7 @@ struct ServerCounters {
   std::atomic<std::uint64_t> requests{0};
   std::atomic<std::uint64_t> refused{0};          // connections over max_connections
   std::atomic<std::uint64_t> evicted{0};          // connections that made room for others
-  std::atomic<std::uint64_t> refused_slow{0};     // requests over waiting_max
+  std::atomic<std::uint64_t> refused_slow{0};     // requests while too many were under way
   std::atomic<std::uint64_t> refused_streams{0};  // answers over max_streams
   std::atomic<std::uint64_t> slow_readers{0};     // streams ended because nobody read them
   std::atomic<std::uint64_t> streams{0};          // open now

@@ -2,6 +2,7 @@
 // What the connections of a server share: places, workers, and who waits for what.
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -80,11 +81,15 @@ std::optional<Response> Shared::serve_request(std::shared_ptr<Connection> connec
   const Route& route = *std::get<const Route*>(found);
   const bool is_slow = route.is_slow || request.body.size() > kLargeBody;
   if (!is_slow && !route.later) return router.run(route, request);
+  if (waiting.size() >= busy_max()) {
+    count(counters.refused_slow);
+    return busy("too many requests are under way");
+  }
   const std::uint64_t number = ++last_number;
   waiting.emplace(number, std::move(connection));
   const Reply reply([this, own = own_thread, number](Response response) {
     own->post([this, number, answer = std::move(response)]() mutable {
-      if (const auto who = take_waiting(number)) who->answered(std::move(answer));
+      if (const auto who = take(waiting, number)) who->answered(std::move(answer));
     });
   });
   const auto work = [this, &route, reply](Request asked) {
@@ -113,6 +118,11 @@ std::optional<Response> Shared::serve_request(std::shared_ptr<Connection> connec
   return std::nullopt;
 }
 
+std::size_t Shared::busy_max() const {
+  const std::size_t all = settings.max_connections;
+  return std::max<std::size_t>(1, all - std::max<std::size_t>(1, all / 8));
+}
+
 // Threads for nothing slow would be for nothing.
 bool Shared::push(auth::Workers::Job& job) {
   const std::lock_guard lock(workers_mutex_);
@@ -135,20 +145,20 @@ void Shared::stop_workers() {
 
 std::uint64_t Shared::await_more(std::shared_ptr<Connection> connection, BodySource& source) {
   const std::uint64_t number = ++last_number;
-  waiting.emplace(number, std::move(connection));
+  streaming.emplace(number, std::move(connection));
   source.when_ready([this, own = own_thread, number] {
     own->post([this, number] {
-      if (const auto who = take_waiting(number)) who->go_on();
+      if (const auto who = take(streaming, number)) who->go_on();
     });
   });
   return number;
 }
 
-std::shared_ptr<Connection> Shared::take_waiting(std::uint64_t number) {
-  const auto at = waiting.find(number);
-  if (at == waiting.end()) return nullptr;  // closed meanwhile
+std::shared_ptr<Connection> Shared::take(Numbered& from, std::uint64_t number) {
+  const auto at = from.find(number);
+  if (at == from.end()) return nullptr;
   std::shared_ptr<Connection> who = std::move(at->second);
-  waiting.erase(at);
+  from.erase(at);
   return who;
 }
 

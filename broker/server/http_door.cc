@@ -67,7 +67,7 @@ void HttpDoor::add_metrics(observe::Metrics& metrics) const {
        &S::refused},
       {"roost_http_evicted_connections_total",
        "HTTP connections that sent no request and made room for others.", &S::evicted},
-      {"roost_http_refused_slow_requests_total", "HTTP requests that http.threads had no time for.",
+      {"roost_http_refused_slow_requests_total", "HTTP requests refused while too many were under way.",
        &S::refused_slow},
       {"roost_http_refused_streams_total", "Event streams over http.max_streams.",
        &S::refused_streams},

@@ -122,6 +122,25 @@ TEST_F(HttpSlow, MoreThanMayWaitAreTold) {
   EXPECT_THAT(waits.read_answer(), EndsWith("slow\n"));
 }
 
+TEST_F(HttpSlow, AnswersUnderWayLeaveAPlaceToProbes) {
+  std::vector<Reply> held;
+  later_ = [&held](Request, const Reply& reply) { held.push_back(reply); };
+  Settings settings;
+  settings.max_connections = 2;
+  settings.patience_ms = 0;
+  start(settings);
+  Client one(server_->port());
+  one.send(request("GET /later"));
+  ASSERT_TRUE(becomes(server_->counters().requests, 1));
+  const std::string refused = ask(request("GET /later", "Connection: close\r\n"));
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: 1"));
+  EXPECT_EQ(server_->counters().refused_slow, 1u);
+  EXPECT_THAT(ask(request("GET /livez")), EndsWith("alive\n"));
+  held.at(0)({200, "in the end\n"});
+  EXPECT_THAT(one.read_answer(), EndsWith("in the end\n"));
+}
+
 TEST_F(HttpSlow, ALargeBodyGoesToAWorker) {
   start();
   ask(request("POST /size", "Content-Length: 1\r\n") + "x");
