@@ -2,6 +2,7 @@
 """Messages from the web and to it. Every answer is also held against the API's document."""
 
 import base64
+import json
 import ssl
 import threading
 import time
@@ -500,6 +501,25 @@ class InACluster(ClusterCase):
         self.eventually(known, "the outcome", 120)
         payloads = [one.payload for one in self.received(cluster["n1"], sleeper, 2)]
         self.assertEqual(payloads, [b"one", b"two"])
+
+    def test_probes_find_a_place_beside_callers_that_wait(self):
+        """More callers than http.max_connections, whose messages no quorum stores."""
+        cluster = self.cluster(config={"http": {"token": TOKEN}})
+        cluster.wait_until_well(3)
+        node = cluster["n1"]
+        self.offline(self.at(node), cluster.key_led_by(node, "sleeper"), "order/#")
+        self.until_published(self.web_of(node), "order/x", "one")
+        for name in ("n2", "n3"):
+            cluster[name].pause()
+        message = json.dumps({"topic": "order/x", "payload": "two", "qos": 1})
+        for _ in range(80):
+            web = Web(node.host, node.http_port)
+            self.addCleanup(web.close)
+            web.connection.request("POST", "/api/v1/publish", message, web.headers({}))
+        self.eventually(node.is_ready, "a probe is answered", 20)
+        self.assertGreater(node.metrics()["roost_http_refused_slow_requests_total"], 0)
+        for name in ("n2", "n3"):
+            cluster[name].resume()
 
     def test_a_node_that_drains_ends_its_streams(self):
         cluster = self.cluster(config={"http": {"token": TOKEN}})
