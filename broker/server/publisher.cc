@@ -8,6 +8,7 @@
 
 #include "broker/base/hash.h"
 #include "broker/mqtt/encode.h"
+#include "broker/session/reserved_topic.h"
 
 namespace roost::server {
 
@@ -149,6 +150,10 @@ void Publisher::Line::send(const Entry& entry) {
     return entry.request->settle(entry.index, Kind::answered, ReasonCode::packet_too_large);
   }
   const Qos qos = packet.qos;
+  // The broker would drop it without a word.
+  if (qos == Qos::at_most_once && session::is_reserved(packet.topic)) {
+    return entry.request->settle(entry.index, Kind::answered, ReasonCode::not_authorized);
+  }
   const std::uint64_t ticket = ++last_ticket_;
   if (qos != Qos::at_most_once) sent_.emplace(ticket, entry);
   client_->publish(packet, ticket);

@@ -134,6 +134,7 @@ class Publishing(WebCase):
             self.assertIn(what, said["error"])
         for more, status, code in (
                 ({"topic": "$SYS/broker/version", "qos": 1}, 403, 0x87),
+                ({"topic": "$SYS/broker/version"}, 403, 0x87),
                 ({"topic": "a" * 101, "qos": 1}, 400, 0x90),
                 ({"topic": "a", "payload": "x" * 2000, "qos": 1}, 413, 0x95),
                 ({"topic": "a", "payload": "x" * 200, "qos": 1, "retain": True}, 507, 0x97)):
