@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/http/body_source.h"
 
+#include <charconv>
 #include <utility>
 
 namespace roost::http {
@@ -73,6 +74,16 @@ void BodySource::close() {
     wake_ = nullptr;
   }
   if (events_.gone) events_.gone();
+}
+
+std::string chunk_of(std::string_view bytes) {
+  char size[16];
+  char* const end = std::to_chars(size, size + sizeof size, bytes.size(), 16).ptr;
+  std::string chunk(size, end);
+  chunk += "\r\n";
+  chunk += bytes;
+  chunk += "\r\n";
+  return chunk;
 }
 
 }  // namespace roost::http

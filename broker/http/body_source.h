@@ -66,4 +66,7 @@ class BodySource {
   std::function<void()> wake_;  // null: nobody waits
 };
 
+// A chunk as HTTP/1.1 has it. An empty one is the last.
+std::string chunk_of(std::string_view bytes);
+
 }  // namespace roost::http

@@ -10,7 +10,6 @@
 
 #include <openssl/ssl.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -56,17 +55,6 @@ Request plain_request(beast::http::request<string_body> message) {
   }
   request.body = std::move(message.body());
   return request;
-}
-
-// A chunk as HTTP/1.1 has it. An empty one is the last.
-std::string chunk_of(std::string_view bytes) {
-  char size[16];
-  char* const end = std::to_chars(size, size + sizeof size, bytes.size(), 16).ptr;
-  std::string chunk(size, end);
-  chunk += "\r\n";
-  chunk += bytes;
-  chunk += "\r\n";
-  return chunk;
 }
 
 // How long a stream's client has to close after the end.

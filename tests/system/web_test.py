@@ -479,7 +479,8 @@ class InACluster(ClusterCase):
         self.assertEqual(first.ask("GET", "/api/v1/cluster")[0], 200)
 
     def test_no_quorum_is_a_504_and_then_a_word(self):
-        """The same topic takes the same way inside. What isn't stored isn't said to be; under its key the outcome is asked for later."""
+        """What isn't stored isn't said to be; under its key the outcome is asked for later. The same
+        topic takes the same connection inside, which is there already."""
         cluster = self.cluster(config={"http": {"token": TOKEN}})
         cluster.wait_until_well(3)
         sleeper = cluster.key_led_by(cluster["n1"], "sleeper")

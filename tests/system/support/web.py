@@ -46,7 +46,7 @@ class Document:
             return
         answers = operation["responses"]
         answer = self.resolve(answers.get(str(status), answers["default"]))
-        assert str(status) in answers or status >= 400, f"{method} {path}: {status} isn't documented"
+        assert str(status) in answers or status >= 400, f"{method} {path}: {status} isn't there"
         self.validate(answer["content"]["application/json"]["schema"], body)
 
 
