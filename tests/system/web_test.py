@@ -3,6 +3,7 @@
 
 import base64
 import json
+import re
 import ssl
 import threading
 import time
@@ -519,7 +520,14 @@ class InACluster(ClusterCase):
             self.addCleanup(web.close)
             web.connection.request("POST", "/api/v1/publish", message, web.headers({}))
         self.eventually(node.is_ready, "a probe is answered", 20)
-        self.assertGreater(node.metrics()["roost_http_refused_slow_requests_total"], 0)
+
+        def refused():
+            # A place is made by who has waited a second.
+            status, text = self.http(node.http_port, "/metrics")
+            found = re.search("^roost_http_refused_slow_requests_total (\\d+)$", text, re.M)
+            return status == 200 and int(found[1])
+
+        self.eventually(refused, "callers were refused", 20)
         for name in ("n2", "n3"):
             cluster[name].resume()
 
