@@ -13,8 +13,9 @@ namespace roost::server {
 namespace {
 
 // The settings that may be lists of words.
-constexpr std::array<std::string_view, 4> kWordLists = {"etcd.endpoints", "http.allowed_hosts",
-                                                        "http.allowed_origins", "mqtt.keep_last"};
+constexpr std::array<std::string_view, 5> kWordLists = {"etcd.endpoints", "http.allowed_hosts",
+                                                        "http.allowed_origins", "metrics.classes",
+                                                        "mqtt.keep_last"};
 
 constexpr int kDepthMax = 16;
 
