@@ -176,3 +176,17 @@ class InACluster(MetricsCase, ClusterCase):
         self.assertGreater(self.value(leader.http_port, "roost_replication_lag_records"), 0)
         self.reaches(leader.http_port, "roost_cluster_replicas_behind",
                      lambda value: value is not None and value > 0, "> 0")
+
+    def test_a_class_is_counted_where_the_session_runs(self):
+        """By a user name that another node has checked."""
+        users = f"{self.folder}/users.pw"
+        done = self.roost_command("passwd", users, "lamp-ann", stdin="word\nword\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        cluster = self.cluster(config={"metrics": {"classes": ["lamps=user:lamp-*"]},
+                                       "auth": {"password_file": users}})
+        leader = cluster.leader_of("hall")
+        other = next(node for node in cluster.nodes if node is not leader)
+        self.client(self.at(other), "hall", clean=False, username="lamp-ann", password="word")
+        series = 'roost_class_clients_connected{class="lamps"}'
+        self.reaches(leader.http_port, series, lambda value: value == 1, "= 1")
+        self.assertEqual(self.value(other.http_port, series), 0)
