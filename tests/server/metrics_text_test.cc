@@ -18,10 +18,10 @@ namespace {
 constexpr const char* kCommitted = "deploy/docs/metrics.md";
 constexpr const char* kHead = R"(# Metrics
 
-What `/metrics` has (`http.port`), in Prometheus' text format. Labels are few and bounded: never a client
-id, a user or a topic. `roost_cluster_...`, `roost_link_...`, `roost_peer_...`, `roost_replica...`, `roost_relay...`,
-`roost_gathers_...` and `roost_etcd_...` are of nodes of a cluster only. Classes of clients: `metrics.classes` in
-[settings.md](settings.md).
+What `/metrics` has (`http.port`), in Prometheus' text format. Labels are few and bounded: never a
+client id, a user or a topic. `roost_cluster_...`, `roost_link_...`, `roost_peer_...`,
+`roost_replica...`, `roost_relay...`, `roost_gathers_...` and `roost_etcd_...` are of nodes of a
+cluster only. Classes of clients: `metrics.classes` in [settings.md](settings.md).
 
 Generated; `tests/server/metrics_text_test.cc` compares.
 
