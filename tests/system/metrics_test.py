@@ -57,8 +57,10 @@ class MetricsCase:
 
 class Alone(MetricsCase, SystemCase):
     def server(self, **config):
-        self.http = self.free_port()
-        return self.roost(http={"address": "127.0.0.1", "port": self.http}, **config)
+        self.http_port = self.free_port()
+        server = self.roost(http={"address": "127.0.0.1", "port": self.http_port}, **config)
+        self.wait_until_ready(self.http_port)
+        return server
 
     def busy(self, server, count=256):
         """So many messages at QoS 1 to a clean session and to a durable one."""
@@ -76,7 +78,7 @@ class Alone(MetricsCase, SystemCase):
     def test_promtool_has_nothing_to_say(self):
         server = self.server()
         self.busy(server)
-        self.check(self.scrape(self.http), ALONE)
+        self.check(self.scrape(self.http_port), ALONE)
 
     def test_how_long_things_take(self):
         server = self.server(threads=1)
@@ -84,14 +86,14 @@ class Alone(MetricsCase, SystemCase):
         for name, least in [("roost_commit_duration_seconds", 256),
                             ("roost_log_fsync_duration_seconds", 1),
                             ("roost_delivery_duration_seconds", 8)]:
-            self.reaches(self.http, f"{name}_count",
+            self.reaches(self.http_port, f"{name}_count",
                          lambda count, least=least: count is not None and count >= least,
                          f">= {least}")
-            total = self.value(self.http, f"{name}_sum")
+            total = self.value(self.http_port, f"{name}_sum")
             self.assertGreater(total, 0, name)
-            self.assertLess(total / self.value(self.http, f"{name}_count"), 5, name)
+            self.assertLess(total / self.value(self.http_port, f"{name}_count"), 5, name)
         # One message in 64, to two subscribers.
-        self.assertLess(self.value(self.http, "roost_delivery_duration_seconds_count"), 32)
+        self.assertLess(self.value(self.http_port, "roost_delivery_duration_seconds_count"), 32)
 
     def test_the_oldest_of_an_absent_client(self):
         server = self.server(threads=1, shards=2)
@@ -99,12 +101,12 @@ class Alone(MetricsCase, SystemCase):
         away.subscribe("t", 1)
         away.disconnect()
         series = 'roost_queued_oldest_seconds{client="absent"}'
-        self.assertEqual(self.value(self.http, series), 0)
+        self.assertEqual(self.value(self.http_port, series), 0)
         self.client(server.port, "p").publish("t", "x", 1)
-        self.reaches(self.http, series, lambda age: age is not None and age > 1, "> 1")
-        self.assertEqual(self.value(self.http, 'roost_queued_oldest_seconds{client="connected"}'),
-                         0)
-        self.assertEqual(self.value(self.http, 'roost_sessions{state="absent"}'), 1)
+        self.reaches(self.http_port, series, lambda age: age is not None and age > 1, "> 1")
+        series = 'roost_queued_oldest_seconds{client="connected"}'
+        self.assertEqual(self.value(self.http_port, series), 0)
+        self.assertEqual(self.value(self.http_port, 'roost_sessions{state="absent"}'), 1)
 
     def test_classes_of_clients(self):
         server = self.server(metrics={"classes": ["sensors=client_id:sensor-*",
@@ -117,14 +119,14 @@ class Alone(MetricsCase, SystemCase):
             return f'{name}{{class="{of}"}}'
 
         for of, count in [("sensors", 2), ("other", 1), ("people", 0)]:
-            self.reaches(self.http, series("roost_class_clients_connected", of),
+            self.reaches(self.http_port, series("roost_class_clients_connected", of),
                          lambda value, count=count: value == count, f"= {count}")
-        self.reaches(self.http, series("roost_class_publish_received_total", "sensors"),
+        self.reaches(self.http_port, series("roost_class_publish_received_total", "sensors"),
                      lambda value: value == 1, "= 1")
-        self.assertEqual(self.value(self.http,
+        self.assertEqual(self.value(self.http_port,
                                     series("roost_class_publish_received_total", "other")), 0)
         clients[1].disconnect()
-        self.reaches(self.http, series("roost_class_clients_connected", "sensors"),
+        self.reaches(self.http_port, series("roost_class_clients_connected", "sensors"),
                      lambda value: value == 1, "= 1")
 
     def test_too_many_classes_are_refused(self):
@@ -141,11 +143,10 @@ class Alone(MetricsCase, SystemCase):
         server = self.server(mqtt={"max_topic_length": 10}, auth={"allow_anonymous": True})
         client = self.client(server.port, "c", v=5)
         client.publish("t" * 11, "x", 0)
-        self.reaches(self.http, 'roost_limit_hits_total{limit="mqtt.max_topic_length"}',
+        self.reaches(self.http_port, 'roost_limit_hits_total{limit="mqtt.max_topic_length"}',
                      lambda value: value == 1, "= 1")
-        self.assertEqual(
-            self.value(self.http, 'roost_auth_results_total{method="anonymous",result="accepted"}'),
-            1)
+        series = 'roost_auth_results_total{method="anonymous",result="accepted"}'
+        self.assertEqual(self.value(self.http_port, series), 1)
 
 
 class InACluster(MetricsCase, ClusterCase):
