@@ -211,6 +211,11 @@ std::vector<Setting> mqtt_settings() {
        CONFIG_FIELD(mqtt.persistent_session_expiry_s),
        "How long a 3.x session with clean session 0 waits for its client.",
        range(1, mqtt::kNeverExpires - 1, "never", mqtt::kNeverExpires)},
+  };
+}
+
+std::vector<Setting> telling_settings() {
+  return {
       {"mqtt.sys_interval", Kind::duration_ms, "10s", CONFIG_FIELD(mqtt.sys_interval_ms),
        "How often $SYS/broker/... is published; 0: never.", range(0, kDayMs)},
       {"log.level", Kind::choice, "info", CONFIG_FIELD(log.level),
@@ -226,7 +231,7 @@ std::vector<Setting> mqtt_settings() {
 std::vector<Setting> build_table() {
   std::vector<Setting> table = listener_settings();
   for (auto& part : {auth_settings(), more_auth_settings(), limit_settings(), http_settings(),
-                     service_settings(), cluster_settings(), mqtt_settings()}) {
+                     service_settings(), cluster_settings(), mqtt_settings(), telling_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

@@ -309,7 +309,6 @@ TEST_P(PublishIn, OverTheCountOfRetainedTopicsOneMoreIsRefused) {
 TEST_P(PublishIn, OverTheCountOfRetainedTopicsAWillIsNotKept) {
   broker.limits().max_retained = 1;
   Client(broker, "a", Hello()).publish(Pub("one", "1", kQos1).retained());
-  Client witness(broker, "w", Hello());
   witness.subscribe(Sub("wills", kQos1));
   witness.take();
   Client dying(broker, "d", Hello().last_words("wills", "gone").will_retained());
