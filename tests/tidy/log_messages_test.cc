@@ -127,8 +127,7 @@ TEST(LogMessages, EachRowIsWritten) {
 }
 
 TEST(LogMessages, LiteralsAreJoined) {
-  EXPECT_EQ(literals_of("write(\"a \"\n      \"b\" + c + \" d\\\"\");"),
-            (Strings{"a b", "d\\\""}));
+  EXPECT_EQ(literals_of("write(\"a \"\n      \"b\" + c + \" d\\\"\");"), (Strings{"a b", "d\\\""}));
   EXPECT_EQ(bare(": not registered: "), "not registered");
 }
 
