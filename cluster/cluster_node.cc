@@ -375,6 +375,16 @@ void ClusterNode::note_status() {
   status_ = std::move(status);
 }
 
+Lag ClusterNode::lag() const {
+  Lag most;
+  for (const Core& core : cores_) {
+    const CoreHostsCounters& counters = core.hosts->counters();
+    most.records = std::max(most.records, counters.lag_records.value());
+    most.ms = std::max(most.ms, static_cast<std::int64_t>(counters.lag_ms.value()));
+  }
+  return most;
+}
+
 std::uint64_t ClusterNode::appends_skipped() const {
   std::uint64_t count = 0;
   for (const Core& core : cores_) count += core.hosts->counters().appends_skipped.value();

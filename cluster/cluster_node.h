@@ -47,6 +47,7 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
 
   CoreHosts& hosts(std::size_t core) { return *cores_[core].hosts; }
   std::uint64_t appends_skipped() const;  // of all cores
+  Lag lag() const;                        // the most of all cores
   void start();
   // Gives the lease back and closes the links. Nothing is told any more when it returns.
   void stop();

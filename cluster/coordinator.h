@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/base/clock.h"
 #include "broker/base/result.h"
 
 namespace roost::cluster {
@@ -105,6 +106,12 @@ class Lease {
   virtual void let_run_out() = 0;
 };
 
+// On the steady clock; 0: never, or none.
+struct CoordinatorHealth {
+  SteadyMs answered_ms = 0;     // its last answer
+  SteadyMs lease_until_ms = 0;  // the lease that was granted last ends then, unless it is renewed
+};
+
 class Coordinator {
  public:
   using TxnDone = std::function<void(TxnResult)>;
@@ -124,6 +131,8 @@ class Coordinator {
   // Begins with on_reset(). Opened again by itself, from the last revision seen, whenever the
   // member that served it is gone.
   virtual std::unique_ptr<Watch> watch(std::string prefix, Watcher& watcher) = 0;
+  // For people.
+  virtual CoordinatorHealth health() const { return {}; }
 };
 
 }  // namespace roost::cluster

@@ -285,6 +285,19 @@ void CoreHosts::report_if_due() {
   }
   node_.report(settings_.core, std::move(shards), std::exchange(is_report_urgent_, false));
   reported_ms_ = now_;
+  note_lag();
+}
+
+void CoreHosts::note_lag() {
+  Lag most;
+  for (const auto& [id, hosted] : shards_) {
+    if (hosted.leading == 0 || hosted.is_forgetting) continue;
+    const Lag lag = hosted.host->replica().lag();
+    most.records = std::max(most.records, lag.records);
+    most.ms = std::max(most.ms, lag.ms);
+  }
+  counters_.lag_records.set(most.records);
+  counters_.lag_ms.set(static_cast<std::uint64_t>(most.ms));
 }
 
 // --- what the core's shards ask ---

@@ -60,6 +60,8 @@ struct CoreHostsSettings {
 
 struct CoreHostsCounters {
   Counter appends_skipped;  // a peer read too slowly: kWaitingBytesMax
+  // Of the shards led here, at the last report: the replica that is behind most.
+  Counter lag_records, lag_ms;
 };
 
 class CoreHosts final : public ShardHosts, private ReplicaNode, private SnapshotHost {
@@ -182,6 +184,7 @@ class CoreHosts final : public ShardHosts, private ReplicaNode, private Snapshot
   void turn_all();
   void send_all();
   void report_if_due();
+  void note_lag();
   void set_now(SteadyMs now) { now_ = std::max(now_, now); }
 
   const CoreHostsSettings settings_;

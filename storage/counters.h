@@ -4,6 +4,7 @@
 #pragma once
 
 #include "broker/base/counter.h"
+#include "broker/base/duration_counts.h"
 
 namespace roost::storage {
 
@@ -33,6 +34,8 @@ struct StoreCounters {
   // Everything that went to files of the database: write-ahead log, tables. Of the tables: those
   // of the log, of the state, and what compactions wrote again.
   Counter wal_bytes, table_bytes, log_table_bytes, state_table_bytes, compaction_bytes;
+
+  DurationCounts sync_durations;  // of sync_ns
 };
 
 }  // namespace roost::storage

@@ -335,6 +335,7 @@ void LogWriter::count(const Items& items, std::uint64_t ns) {
   counters_.syncs.add();
   counters_.sync_ns.add(ns);
   set_max(counters_.sync_ns_max, ns);
+  counters_.sync_durations.add(static_cast<std::int64_t>(ns));
   set_max(counters_.batch_records_max, records);
   set_max(counters_.batch_bytes_max, batch_.GetDataSize());
   counters_.wal_bytes.add(batch_.GetDataSize());

@@ -23,5 +23,6 @@ int run_cluster(int argc, char** argv);
 int run_drain(int argc, char** argv);
 int run_ban(int argc, char** argv);
 int run_explain(int argc, char** argv);
+int run_import(int argc, char** argv);
 
 }  // namespace roost::cli

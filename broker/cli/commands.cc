@@ -28,6 +28,7 @@ constexpr Command kCommands[] = {
     {"explain", run_explain, "say by which rule a client may do something, or not"},
     {"ban", run_ban, "keep a client, a user or an address out for a while"},
     {"inspect", run_inspect, "show what a stopped data directory or a backup holds"},
+    {"import", run_import, "translate a mosquitto.conf into roost.yaml"},
 };
 
 void print_help() {

@@ -6,6 +6,7 @@
 
 #include "broker/cli/arguments.h"
 #include "broker/cli/cli.h"
+#include "broker/server/config.h"
 #include "broker/server/serve.h"
 
 namespace roost::cli {
@@ -36,6 +37,7 @@ int run_serve_command(int argc, char** argv) {
   server::ServeOptions options;
   std::optional<std::uint32_t> port;
   std::vector<std::string> settings;
+  bool markdown = false;
   Arguments arguments("roost serve", "Runs the broker in the foreground.");
   arguments.option("-c,--config", options.config_file, "YAML file; ROOST_CONFIG names one, too");
   arguments.option("-p,--port", port, "Port of the first listener");
@@ -43,8 +45,13 @@ int run_serve_command(int argc, char** argv) {
   arguments.list("--set", settings, "key=value: any setting, e.g. --set http.port=9090");
   arguments.flag("--check", options.check, "Check the config and stop");
   arguments.flag("--print-config", options.print_config, "Print a config file with every setting");
+  arguments.flag("--markdown", markdown, "With --print-config: as a table");
   arguments.footer(kFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
+  if (options.print_config && markdown) {
+    std::fputs(server::settings_markdown().c_str(), stdout);
+    return 0;
+  }
   if (port && *port > 65535) {
     std::fprintf(stderr, "roost serve: --port takes a number from 0 to 65535\n");
     return kExitUsage;

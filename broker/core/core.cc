@@ -30,9 +30,7 @@ class Core::TurnScope {
     core.wall_ms_ = core.clock_.wall_ms();
   }
   ~TurnScope() {
-    core_.turn_ns_ = core_.clock_.steady_ns() - begin_ns_;
-    core_.counters_.turns.add();
-    core_.counters_.busy_ns.add(static_cast<std::uint64_t>(core_.turn_ns_));
+    core_.note_turn(core_.clock_.steady_ns() - begin_ns_);
     t_current = outer_;
   }
   TurnScope(const TurnScope&) = delete;
@@ -208,6 +206,19 @@ void Core::turn(epoll_event* events, int count, Part part) {
   for (auto& spare : spares_) {
     if (spare.capacity() > kSpareCapacityKept) std::vector<std::uint8_t>().swap(spare);
   }
+}
+
+// What is ready waits for no more than the turn that runs.
+void Core::note_turn(std::int64_t ns) {
+  turn_ns_ = ns;
+  counters_.turns.add();
+  counters_.busy_ns.add(static_cast<std::uint64_t>(ns));
+  if (now_ms_ - second_ms_ >= 1000) {
+    counters_.longest_ns.set(static_cast<std::uint64_t>(longest_ns_));
+    second_ms_ = now_ms_;
+    longest_ns_ = 0;
+  }
+  longest_ns_ = std::max(longest_ns_, ns);
 }
 
 void Core::run_ready(epoll_event* events, int count) {

@@ -63,6 +63,7 @@ struct CoreCounters {
   Counter hosted_turns;                           // begun by the host's thread
   Counter sent_off, called_home;                  // of a host: guests that left and came back
   Counter busy_ns;                                // time spent inside turns
+  Counter longest_ns;                             // turn of the last whole second with any
   Counter background;                             // pieces of work that could wait, done
 };
 
@@ -168,6 +169,7 @@ class Core final : private Watcher {
   int timeout_ms(int wait_ms) const;
   enum class Part : std::uint8_t { all, no_background };
   void turn(epoll_event* events, int count, Part part);
+  void note_turn(std::int64_t ns);
   void run_ready(epoll_event* events, int count);
   void run_mail();
   void run_turn_end();
@@ -217,7 +219,9 @@ class Core final : private Watcher {
   // Guarded by turn_lock_ (a turn holds it).
   SteadyMs now_ms_ = 0;
   WallMs wall_ms_ = 0;
-  std::int64_t turn_ns_ = 0;  // length of the last turn
+  std::int64_t turn_ns_ = 0;     // length of the last turn
+  std::int64_t longest_ns_ = 0;  // since second_ms_
+  SteadyMs second_ms_ = 0;
   TimerWheel timers_;
   std::unique_ptr<std::uint8_t[]> scratch_;
   std::array<std::vector<std::uint8_t>, kSpares> spares_;

@@ -87,6 +87,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
   session::Access* access() override;
   std::string_view authentication_data() const override;
+  session::ClientClass client_class() const override { return class_; }
   void opened() override { connection_->resume_reading(); }
   void departs(session::Departure departure) override;
   void close(std::string_view why) override;
@@ -147,7 +148,8 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   FrontClient* client_ = nullptr;  // in a cluster
   bool ended_well_ = false;        // by DISCONNECT, or by us
   bool gone_ = false;              // no more frames: closing, moved or closed
-  bool paused_ = false;            // waits in Gates for the mailboxes of other cores to empty
+  session::ClientClass class_ = session::kClientClassesMax;
+  bool paused_ = false;  // waits in Gates for the mailboxes of other cores to empty
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   std::string who_;  // for the line at the end; empty when such lines aren't logged
   std::unique_ptr<Greeting> greeting_;

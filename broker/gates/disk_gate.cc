@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/load.h"
+
 namespace roost::gates {
 
 DiskGate::DiskGate(storage::Store& store, core::Core& core, session::SessionTable& table,
@@ -60,12 +62,13 @@ void DiskGate::submit(storage::LogBatch bytes, std::shared_ptr<Batch> batch, cor
   ++in_flight_;
   auto next = std::make_shared<core::Task>(std::move(then));
   store_.append(std::move(bytes), true,
-                [this, batch = std::move(batch), next](const Result<void>& written) {
+                [this, batch = std::move(batch), next,
+                 submitted_ns = core::steady_ns()](const Result<void>& written) {
                   if (!written) return;  // the store ends, and the process with it
                   const bool is_small = !batch->empty() && batch->size() <= kCommitHereMax;
-                  core::Task task = [this, batch, next] {
+                  core::Task task = [this, batch, next, submitted_ns] {
                     --in_flight_;
-                    commit(*batch);
+                    commit(*batch, submitted_ns);
                     if (*next) (*next)();
                   };
                   // The writer has nothing else to do just now: else there would have been more in
@@ -74,7 +77,8 @@ void DiskGate::submit(storage::LogBatch bytes, std::shared_ptr<Batch> batch, cor
                 });
 }
 
-void DiskGate::commit(Batch& batch) {
+void DiskGate::commit(Batch& batch, std::int64_t submitted_ns) {
+  if (!batch.empty()) commits_.add(core::steady_ns() - submitted_ns, batch.size());
   for (Appended& one : batch) table_.on_committed(one.shard, one.index, one.record, one.door);
 }
 

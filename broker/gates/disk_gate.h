@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "broker/base/duration_counts.h"
 #include "broker/core/core.h"
 #include "broker/gates/record_line.h"
 #include "broker/gates/state_writer.h"
@@ -33,6 +34,8 @@ class DiskGate final : public session::ShardLog,
 
   // Nothing is on its way to the log.
   bool is_idle() const { return line_.is_idle() && in_flight_ == 0; }
+  // From the turn that appended a record until it is committed; of every record.
+  const DurationCounts& commits() const { return commits_; }
 
   // ShardLog
   void append(ShardId shard, session::Record record, session::Door* door) override {
@@ -59,7 +62,7 @@ class DiskGate final : public session::ShardLog,
                              std::optional<Appended> whole) override;
   void flush() override;
   void submit(storage::LogBatch bytes, std::shared_ptr<Batch> batch, core::Task then);
-  void commit(Batch& batch);
+  void commit(Batch& batch, std::int64_t submitted_ns);
   void write_state(ShardId shard, const StateStand& stand, storage::StateBatch batch,
                    storage::Store::Done done) override;
 
@@ -73,6 +76,7 @@ class DiskGate final : public session::ShardLog,
   storage::LogBatch bytes_;
   std::shared_ptr<Batch> batch_;  // what is in bytes_
   std::size_t in_flight_ = 0;     // batches
+  DurationCounts commits_;
 };
 
 // At start-up, on any thread: the shard from its state and the records behind it.

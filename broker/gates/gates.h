@@ -17,6 +17,7 @@
 #include "broker/base/counter.h"
 #include "broker/base/log.h"
 #include "broker/gates/client_access.h"
+#include "broker/gates/client_classes.h"
 #include "broker/gates/client_gate.h"
 #include "broker/gates/client_limits.h"
 #include "broker/gates/session_frames.h"
@@ -55,6 +56,7 @@ struct GatesCommon {
   const ClientLimits limits = {};
   auth::BanList* bans = nullptr;  // null: nobody is banned
   UserCounts users{limits.connections_per_user_max};
+  ClientClasses classes = {};  // before the cores start
 };
 
 class Gates final : private core::TurnEnd, private core::Timer {

@@ -246,10 +246,9 @@ const auth::IdentityPtr& ClientGate::identity() const { return greeting_->identi
 const std::string& ClientGate::data_for_connack() const { return greeting_->authentication_data; }
 
 void ClientGate::set_access(const mqtt::Connect& connect, std::string_view assigned) {
-  if (!listener_.is_inside) {
-    access_ =
-        gates_.make_access(assigned.empty() ? connect.client_id : assigned, greeting_->identity);
-  }
+  const std::string_view client_id = assigned.empty() ? connect.client_id : assigned;
+  class_ = gates_.common().classes.find(client_id, greeting_->identity.get());
+  if (!listener_.is_inside) access_ = gates_.make_access(client_id, greeting_->identity);
   set_enhanced(connect);
 }
 

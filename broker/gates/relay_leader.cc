@@ -210,9 +210,9 @@ void RelayLeader::run_here(Led& led, Turn& turn, const mqtt::Connect& connect) {
   auto made = std::make_unique<RelayLink>(*this, opening.key, turn.shard, turn.client_id,
                                           opening.facts.limits, led.epoch);
   RelayLink& link = *made;
-  if (opening.facts.has_identity) {
-    link.set_identity(std::make_shared<const auth::Identity>(opening.facts.identity));
-  }
+  link.set_identity(opening.facts.has_identity
+                        ? std::make_shared<const auth::Identity>(opening.facts.identity)
+                        : nullptr);
   link.set_enhanced(connect, opening.facts);
   links_[opening.key] = std::move(made);
   led.links.erase(turn.client_id);  // its key lies in the older link

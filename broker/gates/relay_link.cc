@@ -21,7 +21,8 @@ RelayLink::RelayLink(RelayLeader& leader, const RelayKey& key, ShardId shard, st
       epoch_(epoch) {}
 
 void RelayLink::set_identity(auth::IdentityPtr identity) {
-  access_ = leader_.gates().make_access(client_id_, std::move(identity));
+  class_ = leader_.gates().common().classes.find(client_id_, identity.get());
+  if (identity != nullptr) access_ = leader_.gates().make_access(client_id_, std::move(identity));
 }
 
 void RelayLink::set_enhanced(const mqtt::Connect& connect, const RelayOpen& facts) {

@@ -54,7 +54,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   const std::string& client_id() const { return client_id_; }
   bool is_over() const { return session_ == nullptr; }
 
-  // As its front let it in; before begin().
+  // As its front let it in, perhaps null; before begin().
   void set_identity(auth::IdentityPtr identity);
   void set_enhanced(const mqtt::Connect& connect, const RelayOpen& facts);
   // The session that connect() made with this link.
@@ -75,6 +75,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   std::uint32_t packet_size_max() const override { return limits_.packet_size_max; }
   session::Access* access() override { return access_.get(); }
   std::string_view authentication_data() const override;
+  session::ClientClass client_class() const override { return class_; }
   void opened() override;
   void close(std::string_view why) override;
 
@@ -109,8 +110,9 @@ class RelayLink final : public session::Link, private core::TurnEnd {
 
   net::Remainder in_;
   std::uint64_t taken_ = 0;  // bytes not credited to the front yet
-  bool paused_ = false;      // waits until others are free
-  bool later_ = false;       // go_on() will be called
+  session::ClientClass class_ = session::kClientClassesMax;
+  bool paused_ = false;  // waits until others are free
+  bool later_ = false;   // go_on() will be called
 
   net::WriteQueue out_;
   std::uint64_t window_ = kRelayWindow;  // bytes that may still be sent

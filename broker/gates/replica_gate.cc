@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/core/load.h"
 #include "broker/session/record_codec.h"
 #include "broker/session/shard_start.h"
 
@@ -88,7 +89,7 @@ void ReplicaGate::flush() {
     const ShardId shard = one.record.shard;
     const Position position =
         hosts_->propose(shard, owner, buffer->bytes().subspan(one.begin, one.end - one.begin));
-    shards_[shard.value].proposed.push_back({position, false, std::move(one.record)});
+    shards_[shard.value].proposed.push_back({position, false, std::move(one.record), turn_ns()});
   }
   has_proposed_ = true;
   core_.at_turn_end(*this);
@@ -99,10 +100,17 @@ session::LogIndex ReplicaGate::put_part(ShardId shard, std::vector<std::uint8_t>
   auto* const buffer = new RecordBuffer(std::move(part));
   const auto owner = SharedPtr<SharedBlock>::adopt(buffer);
   const Position position = hosts_->propose(shard, owner, buffer->bytes());
-  shards_[shard.value].proposed.push_back({position, true, std::move(whole)});
+  shards_[shard.value].proposed.push_back({position, true, std::move(whole), turn_ns()});
   has_proposed_ = true;
   core_.at_turn_end(*this);
   return position.index;
+}
+
+// Read once a turn, for all records of it.
+std::int64_t ReplicaGate::turn_ns() {
+  const std::uint64_t turn = core_.counters().turns.value() + 1;
+  if (std::exchange(turn_, turn) != turn) turn_ns_ = core::steady_ns();
+  return turn_ns_;
 }
 
 // --- from the log ---
@@ -142,6 +150,7 @@ bool ReplicaGate::take_proposed(ShardId shard, const LogRecord& record) {
   }
   if (!one.record) return true;
   counters_.applied.add();
+  commits_.add(turn_ns() - one.at_ns);
   table_.on_committed(shard, record.position.index, one.record->record, one.record->door);
   return true;
 }

@@ -18,6 +18,7 @@
 
 #include "broker/base/clock.h"
 #include "broker/base/counter.h"
+#include "broker/base/duration_counts.h"
 #include "broker/base/log.h"
 #include "broker/core/core.h"
 #include "broker/gates/record_line.h"
@@ -63,6 +64,8 @@ class ReplicaGate final : public session::ShardLog,
   // That a shard's state is being read.
   bool is_loading() const;
   const ReplicaGateCounters& counters() const { return counters_; }
+  // From when a record was proposed here until it is committed; of every one.
+  const DurationCounts& commits() const { return commits_; }
 
   // ShardLog
   void append(ShardId shard, session::Record record, session::Door* door) override;
@@ -97,6 +100,7 @@ class ReplicaGate final : public session::ShardLog,
     Position position;
     bool is_part = false;
     std::optional<Appended> record;  // none: a part that isn't the last
+    std::int64_t at_ns = 0;
   };
   // What came while the shard was loaded, and how it was led then.
   struct Event {
@@ -134,6 +138,7 @@ class ReplicaGate final : public session::ShardLog,
 
   void load(ShardId shard);
   void loaded(ShardId shard, std::uint64_t load, std::unique_ptr<session::ShardState> state);
+  std::int64_t turn_ns();
   void lead(ShardId shard, std::uint64_t epoch);
   void follow(ShardId shard);
   void forget(ShardId shard);
@@ -163,6 +168,9 @@ class ReplicaGate final : public session::ShardLog,
   std::function<void(const std::string& why)> on_unknown_;
   bool has_proposed_ = false;  // since the hosts' last turn
   ReplicaGateCounters counters_;
+  DurationCounts commits_;
+  std::uint64_t turn_ = 0;  // of turn_ns_
+  std::int64_t turn_ns_ = 0;
 };
 
 }  // namespace roost::gates

@@ -171,6 +171,7 @@ void Acceptor::read_first(DetachedConnection& connection) {
 
 void Acceptor::on_handshake_done(Handshake& handshake, DetachedConnection connection) {
   count(handshake.layers_done(), false);
+  if (connection.peer.tls_resumed) counters_.tls_resumed.add();
   handshakes_.erase(&handshake);
   if (state_->settings.admission != nullptr && state_->settings.proxy_protocol) {
     const Admission::Answer answer =

@@ -12,6 +12,7 @@ struct NetCounters {
   Counter bytes_in, bytes_out;                     // of the socket, TLS and framing included
   Counter reads, writes;                           // system calls
   Counter tls_handshakes, tls_handshake_failures;
+  Counter tls_resumed;  // part of tls_handshakes: an earlier session went on
   Counter websocket_handshakes, websocket_refusals;
   Counter proxy_refusals;
   Counter accept_errors;        // EMFILE and the like; accepting pauses for a while

@@ -27,6 +27,7 @@ struct PeerInfo {
   bool is_loopback = false;  // the socket's own peer (a Unix socket counts); false behind PROXY
                              // unless the proxied source is loopback too
   bool tls = false;
+  bool tls_resumed = false;                             // by a ticket, without certificates
   std::shared_ptr<const CertificateNames> certificate;  // null: none was shown and verified
 };
 

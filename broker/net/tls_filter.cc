@@ -110,6 +110,7 @@ class TlsFilter final : public ByteFilter {
 
   void describe(PeerInfo& peer) const override {
     peer.tls = true;
+    peer.tls_resumed = ::SSL_session_reused(ssl_.get()) == 1;
     const std::unique_ptr<X509, decltype(&::X509_free)> certificate(
         ::SSL_get1_peer_certificate(ssl_.get()), &::X509_free);
     if (!certificate || ::SSL_get_verify_result(ssl_.get()) != X509_V_OK) return;

@@ -16,7 +16,9 @@ MessagePtr Message::make(const MessageParts& parts) {
   const bool borrows = static_cast<bool>(parts.payload_owner);
   const std::size_t body =
       parts.topic.size() + forwarded + (borrows ? sizeof(Borrowed) : parts.payload.size());
-  void* room = ::operator new(sizeof(Message) + body);
+  const bool measured = parts.measured_ns != 0;
+  void* room = ::operator new(sizeof(Message) + body +
+                              (measured ? sizeof parts.measured_ns : std::size_t{0}));
   auto* message = ::new (room) Message();
   message->payload_size_ = static_cast<std::uint32_t>(parts.payload.size());
   message->forwarded_size_ = static_cast<std::uint32_t>(forwarded);
@@ -29,7 +31,9 @@ MessagePtr Message::make(const MessageParts& parts) {
   message->qos_ = parts.qos;
   message->retain_ = parts.retain;
   message->borrows_ = borrows;
+  message->measured_ = measured;
   auto* out = static_cast<std::uint8_t*>(room) + sizeof(Message);
+  if (measured) std::memcpy(out + body, &parts.measured_ns, sizeof parts.measured_ns);
   std::memcpy(out, parts.topic.data(), parts.topic.size());
   out += parts.topic.size();
   if (parts.properties == nullptr && forwarded > 0) {
@@ -57,6 +61,14 @@ Message::Borrowed Message::borrowed() const {
   Borrowed found;
   std::memcpy(&found, body() + topic_size_ + forwarded_size_, sizeof found);
   return found;
+}
+
+std::int64_t Message::measured_ns() const {
+  const std::size_t body =
+      topic_size_ + forwarded_size_ + (borrows_ ? sizeof(Borrowed) : std::size_t{payload_size_});
+  std::int64_t ns = 0;
+  std::memcpy(&ns, this->body() + body, sizeof ns);
+  return ns;
 }
 
 std::uint32_t Message::remaining_s(SteadyMs now_ms) const {

@@ -23,6 +23,9 @@ inline constexpr std::size_t kBorrowedPayloadMin = std::size_t{1} << 20;
 // but what the shards of a cluster say to each other (session/share_step.h).
 inline constexpr std::uint8_t kStepMark = 0;
 
+// Of the messages that come to a core one in so many has its way to each subscriber measured.
+inline constexpr std::uint64_t kMeasuredOneIn = 64;  // a power of two
+
 // What a message is made of. Views are copied by Message::make.
 struct MessageParts {
   std::string_view topic;  // a valid topic name
@@ -37,6 +40,8 @@ struct MessageParts {
   std::uint64_t sequence = 0;
   // When it was published, on the steady clock of this process.
   SteadyMs received_ms = 0;
+  // The same, finely, where its way is measured (kMeasuredOneIn); 0: it isn't.
+  std::int64_t measured_ns = 0;
   // Seconds to live from then; none without Message Expiry Interval. [MQTT-3.3.2-5]
   std::optional<std::uint32_t> expiry_s;
   // May be null: the properties to forward are read from it (mqtt::append_forwarded).
@@ -65,6 +70,9 @@ class Message final : public SharedBlock {
            topic() == other.topic();
   }
   SteadyMs received_ms() const { return received_ms_; }
+  bool is_measured() const { return measured_; }
+  // Requires: is_measured().
+  std::int64_t measured_ns() const;
   std::optional<std::uint32_t> expiry_s() const {
     return expires_ ? std::optional(expiry_s_) : std::nullopt;
   }
@@ -101,6 +109,7 @@ class Message final : public SharedBlock {
   bool retain_ : 1 = false;
   bool expires_ : 1 = false;
   bool borrows_ : 1 = false;
+  bool measured_ : 1 = false;  // measured_ns stands behind the body
 };
 
 using MessagePtr = SharedPtr<const Message>;

@@ -30,6 +30,7 @@ Publication* Router::new_publication(PublicationWaiter* waiter, std::uint64_t ta
   }
   // One door stands for publish() itself, so that nothing completes before it returns.
   *publication = Publication{waiter, tag, 1};
+  counters_.open.add();
   return publication;
 }
 
@@ -247,6 +248,7 @@ void Router::door_confirmed(Publication& publication) {
   PublicationWaiter* waiter = publication.waiter;
   const std::uint64_t tag = publication.tag;
   spare_.push_back(&publication);
+  counters_.open.sub();
   if (waiter != nullptr) waiter->on_confirmed(tag);
 }
 

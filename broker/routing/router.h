@@ -64,6 +64,7 @@ struct RouterCounters {
   Counter published;      // messages given to publish()
   Counter sent_to_cores;  // copies (pointers) sent to other cores
   Counter unmatched;      // nobody can have wanted it
+  Counter open;           // publications whose publisher's ack waits for confirmations: now
 };
 
 class Router final : private core::TurnEnd {

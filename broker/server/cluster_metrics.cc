@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The numbers that only a node of a cluster has.
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <memory>
@@ -32,6 +33,18 @@ double of_this_node(const Status& status, std::uint32_t Status::Node::*what) {
   return 0;
 }
 
+double count_behind(const Status& status) {
+  double count = 0;
+  for (const Status::Shard& shard : status.shards) {
+    if (shard.record.leader.name != status.self) continue;
+    for (const cluster::Replica& one : shard.record.replicas) {
+      const auto& isr = shard.record.isr;
+      count += std::find(isr.begin(), isr.end(), one) == isr.end() ? 1 : 0;
+    }
+  }
+  return count;
+}
+
 constexpr GaugeRow kGauges[] = {
     {"roost_cluster_joined", "1: registered, and linked with every node that is alive.",
      [](const Status& status) { return status.is_joined ? 1.0 : 0.0; }},
@@ -53,11 +66,43 @@ constexpr GaugeRow kGauges[] = {
        for (const Status::Shard& shard : status.shards) count += shard.is_stalled ? 1 : 0;
        return count;
      }},
+    {"roost_cluster_replicas_behind", "Copies of shards led here that are not in sync.",
+     count_behind},
     {"roost_cluster_feature_level", "In force: all nodes have it.",
      [](const Status& status) { return static_cast<double>(status.feature_level); }},
     {"roost_cluster_alarms", "Alarms that stand; `roost cluster status` names them.",
      [](const Status& status) { return static_cast<double>(status.alarms.size()); }},
 };
+
+// Seconds from or to a moment on the steady clock; 0: there is none.
+double seconds_between(SteadyMs from_ms, SteadyMs to_ms) {
+  if (from_ms == 0 || to_ms == 0) return 0;
+  return static_cast<double>(std::max<SteadyMs>(to_ms - from_ms, 0)) / 1e3;
+}
+
+void add_coordinator_metrics(observe::Metrics& metrics, const NodeCluster& cluster,
+                             const Clock& clock) {
+  metrics.add_gauge("roost_etcd_answer_age_seconds", "Since etcd's last answer; 0: none yet.",
+                    [&cluster, &clock] {
+                      return seconds_between(cluster.coordinator_health().answered_ms,
+                                             clock.steady_ms());
+                    });
+  metrics.add_gauge(
+      "roost_etcd_lease_remaining_seconds",
+      "Until this node's lease ends, unless it is renewed; 0: it has none.", [&cluster, &clock] {
+        return seconds_between(clock.steady_ms(), cluster.coordinator_health().lease_until_ms);
+      });
+}
+
+void add_lag_metrics(observe::Metrics& metrics, NodeCluster& cluster) {
+  metrics.add_gauge("roost_replication_lag_records",
+                    "Records that the copy that is behind most, of the shards led here, hasn't on "
+                    "disk.",
+                    [&cluster] { return static_cast<double>(cluster.cluster().lag().records); });
+  metrics.add_gauge("roost_replication_lag_seconds",
+                    "Since the copy that is behind longest, of the shards led here, had all.",
+                    [&cluster] { return static_cast<double>(cluster.cluster().lag().ms) / 1e3; });
+}
 
 template <typename Counters>
 struct Row {
@@ -213,6 +258,8 @@ void add_cluster_metrics(observe::Metrics& metrics, const Node& node) {
     metrics.add_gauge(row.name, row.help, [status, read = row.read] { return read(*status); });
   }
   add_link_metrics(metrics, cluster);
+  add_coordinator_metrics(metrics, cluster, node.clock);
+  add_lag_metrics(metrics, cluster);
   metrics.add_counter("roost_replica_appends_skipped_total",
                       "Records not sent to a node that reads too slowly; they are sent again.",
                       [&cluster] { return static_cast<double>(cluster.appends_skipped()); });

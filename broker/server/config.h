@@ -203,6 +203,10 @@ struct DrainConfig {
   std::string server_reference;  // MQTT 5; empty: none
 };
 
+struct MetricsConfig {
+  std::string classes;  // of clients: gates::parse_class_rule(), separated by commas
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::info;
   bool json = false;
@@ -222,6 +226,7 @@ struct Config {
   NodeConfig node;
   EtcdConfig etcd;
   DrainConfig drain;
+  MetricsConfig metrics;
   LogConfig log;
   std::string data_dir;
   std::uint16_t shards = 0;

@@ -47,6 +47,7 @@ class Checker {
                [this](const std::string& path, const std::string& text) { add(path, text); });
     check_http(config_.http,
                [this](const std::string& path, const std::string& text) { add(path, text); });
+    check_classes();
     check_files();
     return std::move(errors_);
   }
@@ -118,6 +119,21 @@ class Checker {
       claim(places, peers->host + " port " + std::to_string(peers->port), "node.listen",
             "the address");
     }
+  }
+
+  void check_classes() {
+    std::set<std::string> names;
+    for (const std::string& text : split_list(config_.metrics.classes)) {
+      const auto rule = gates::parse_class_rule(text);
+      if (rule) {
+        names.insert(rule->name);
+      } else {
+        add("metrics.classes", rule.error().message);
+      }
+    }
+    if (names.size() <= session::kClientClassesMax) return;
+    add("metrics.classes", "these are " + std::to_string(names.size()) + " classes; at most " +
+                               std::to_string(session::kClientClassesMax) + " are allowed");
   }
 
   void claim(std::map<std::string, std::string>& claimed, const std::string& what,
@@ -201,6 +217,14 @@ void derive(Config& config) {
   }
   derive_cluster(config);
   if (config.auth.threads == 0) config.auth.threads = std::max(1U, cpu_count() / 2);
+}
+
+std::vector<gates::ClientClassRule> class_rules(const MetricsConfig& config) {
+  std::vector<gates::ClientClassRule> rules;
+  for (const std::string& text : split_list(config.classes)) {
+    if (auto rule = gates::parse_class_rule(text)) rules.push_back(*std::move(rule));
+  }
+  return rules;
 }
 
 std::vector<std::string> check_config(const Config& config, const Origin& origin) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/gates/client_classes.h"
 #include "broker/server/config.h"
 
 namespace roost::server {
@@ -18,6 +19,9 @@ using Origin = std::function<std::string(std::string_view path)>;
 
 // Names listeners, resolves what is inherited or "auto".
 void derive(Config& config);
+
+// metrics.classes, as far as it is right.
+std::vector<gates::ClientClassRule> class_rules(const MetricsConfig& config);
 
 // Everything wrong, one sentence each. Requires: derive().
 std::vector<std::string> check_config(const Config& config, const Origin& origin);

@@ -13,8 +13,9 @@ namespace roost::server {
 namespace {
 
 // The settings that may be lists of words.
-constexpr std::array<std::string_view, 4> kWordLists = {"etcd.endpoints", "http.allowed_hosts",
-                                                        "http.allowed_origins", "mqtt.keep_last"};
+constexpr std::array<std::string_view, 5> kWordLists = {"etcd.endpoints", "http.allowed_hosts",
+                                                        "http.allowed_origins", "metrics.classes",
+                                                        "mqtt.keep_last"};
 
 constexpr int kDepthMax = 16;
 
@@ -92,7 +93,9 @@ class Flattener {
     if (node.size() == 0) {
       outcome_.entries.push_back({path, "", line_of(node.Mark()), YamlEntry::Kind::empty_list});
     }
-    const bool is_words = std::find(kWordLists.begin(), kWordLists.end(), path) != kWordLists.end();
+    const bool is_words =
+        std::find(kWordLists.begin(), kWordLists.end(), path) != kWordLists.end() ||
+        (path.starts_with("listeners.") && path.ends_with(".auth"));
     if (is_words && node.size() > 0 && join_scalars(node, path)) return;
     std::size_t index = 0;
     for (const auto& item : node) add(item, join(path, std::to_string(index++)), depth + 1);

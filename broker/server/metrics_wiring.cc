@@ -37,10 +37,6 @@ constexpr Row<S> kSessionCounters[] = {
      &S::acks_in},
     {"roost_acks_sent_total", "PUBACK, PUBREC, PUBREL and PUBCOMP packets to clients.",
      &S::acks_out},
-    {"roost_publish_received_bytes_total", "Payload bytes published by clients.",
-     &S::publish_bytes_in},
-    {"roost_publish_sent_bytes_total", "Payload bytes delivered to clients.",
-     &S::publish_bytes_out},
     {"roost_wills_total", "Wills published.", &S::wills_sent},
     {"roost_keep_alive_timeouts_total", "Clients ended for silence.", &S::keep_alive_timeouts},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_slow_reader,
@@ -109,8 +105,9 @@ constexpr Row<S> kSessionGauges[] = {
     {"roost_retained_messages", "Retained messages kept.", &S::retained},
     {"roost_inflight_messages", "QoS 1 and 2 messages sent and not finished.", &S::in_flight},
 };
-static_assert(every_counter_has_a_row<S, std::size(kSessionCounters), std::size(kSessionGauges)>(6),
-              "a counter without a metric");
+static_assert(
+    every_counter_has_a_row<S, std::size(kSessionCounters), std::size(kSessionGauges)>(12),
+    "a counter without a metric");
 
 using N = net::NetCounters;
 constexpr Row<N> kNetCounters[] = {
@@ -120,6 +117,8 @@ constexpr Row<N> kNetCounters[] = {
     {"roost_socket_reads_total", "System calls that read from clients.", &N::reads},
     {"roost_socket_writes_total", "System calls that wrote to clients.", &N::writes},
     {"roost_tls_handshakes_total", "TLS handshakes done.", &N::tls_handshakes},
+    {"roost_tls_handshakes_resumed_total", "Of them, those that went on with an earlier session.",
+     &N::tls_resumed},
     {"roost_tls_handshake_failures_total", "TLS handshakes that failed.",
      &N::tls_handshake_failures},
     {"roost_websocket_handshakes_total", "WebSocket upgrades done.", &N::websocket_handshakes},
@@ -174,6 +173,12 @@ constexpr Row<R> kRouterCounters[] = {
     {"roost_messages_sent_to_cores_total", "Messages handed to another core.", &R::sent_to_cores},
     {"roost_messages_unmatched_total", "Messages that nobody can have wanted.", &R::unmatched},
 };
+constexpr Row<R> kRouterGauges[] = {
+    {"roost_acks_waiting", "QoS 1 and 2 messages whose PUBACK or PUBREC waits to be kept.",
+     &R::open},
+};
+static_assert(every_counter_has_a_row<R, std::size(kRouterCounters), std::size(kRouterGauges)>(0),
+              "a counter without a metric");
 
 using C = core::CoreCounters;
 constexpr Row<C> kCoreCounters[] = {
@@ -230,6 +235,12 @@ void add_qos_counters(observe::Metrics& metrics, const Node& node) {
     metrics.add_counter(
         "roost_publish_sent_total", "PUBLISH packets to clients, by QoS.",
         [sum] { return sum(&S::publishes_out); }, labels);
+    metrics.add_counter(
+        "roost_publish_received_bytes_total", "Payload bytes published by clients, by QoS.",
+        [sum] { return sum(&S::publish_bytes_in); }, labels);
+    metrics.add_counter(
+        "roost_publish_sent_bytes_total", "Payload bytes delivered to clients, by QoS.",
+        [sum] { return sum(&S::publish_bytes_out); }, labels);
   }
 }
 
@@ -281,7 +292,8 @@ constexpr StoreRow kStoreGauges[] = {
     {"roost_store_pending_bytes", "Appended and not on disk yet.", &T::pending_bytes},
     {"roost_store_untrimmed_bytes", "Log since the last checkpoint.", &T::untrimmed_bytes},
 };
-static_assert(sizeof(T) / sizeof(Counter) == std::size(kStoreCounters) + std::size(kStoreGauges),
+static_assert((sizeof(T) - sizeof(DurationCounts)) / sizeof(Counter) ==
+                  std::size(kStoreCounters) + std::size(kStoreGauges),
               "a counter without a metric");
 
 void add_store(observe::Metrics& metrics, const Node& node) {
@@ -304,8 +316,9 @@ void add_store(observe::Metrics& metrics, const Node& node) {
   metrics.add_counter("roost_checkpoints_total", "Checkpoints done.", number(counters.checkpoints));
   metrics.add_counter("roost_checkpoint_failures_total", "Checkpoints that failed.",
                       number(counters.checkpoint_failures));
-  metrics.add_counter("roost_checkpoint_milliseconds_total", "Time spent in them.",
-                      number(counters.checkpoint_ms));
+  metrics.add_counter("roost_checkpoint_seconds_total", "Time spent in them.", [&counters] {
+    return static_cast<double>(counters.checkpoint_ms.value()) / 1e3;
+  });
   metrics.add_gauge("roost_replayed_records", "Log records replayed at the start.",
                     number(counters.replayed));
   metrics.add_gauge("roost_unreadable_records", "Log records that could not be read at the start.",
@@ -346,9 +359,11 @@ void add_metrics(observe::Metrics& metrics, const Node& node) {
   add_rows(metrics, node, kGateCounters, [](const Node& n, std::size_t core) -> const G& {
     return std::as_const(n.on_core[core]->gates).counters();
   });
-  add_rows(metrics, node, kRouterCounters, [](const Node& n, std::size_t core) -> const R& {
+  const auto router = [](const Node& n, std::size_t core) -> const R& {
     return n.on_core[core]->sessions.router().counters();
-  });
+  };
+  add_rows(metrics, node, kRouterCounters, router);
+  add_rows(metrics, node, kRouterGauges, router, /*gauges=*/true);
   add_rows(metrics, node, kCoreCounters, [](const Node& n, std::size_t core) -> const C& {
     return n.on_core[core]->sessions.core().counters();
   });
@@ -357,6 +372,8 @@ void add_metrics(observe::Metrics& metrics, const Node& node) {
   add_log(metrics, node);
   add_store(metrics, node);
   add_process(metrics, node);
+  add_health_metrics(metrics, node);
+  add_summaries(metrics, node);
 }
 
 }  // namespace roost::server

@@ -69,5 +69,7 @@ struct Node {
 void add_metrics(observe::Metrics& metrics, const Node& node);
 void add_auth_metrics(observe::Metrics& metrics, const Node& node);
 void add_cluster_metrics(observe::Metrics& metrics, const Node& node);  // none of a node alone
+void add_health_metrics(observe::Metrics& metrics, const Node& node);   // how long things take
+void add_summaries(observe::Metrics& metrics, const Node& node);        // one family over many rows
 
 }  // namespace roost::server

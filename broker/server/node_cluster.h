@@ -76,6 +76,7 @@ class NodeCluster {
   void stop();
   // Of the links; none of them are counted any more once stopped. Any thread.
   cluster::PeerCounters link_counters() const;
+  cluster::CoordinatorHealth coordinator_health() const { return coordinator_->health(); }
   std::uint64_t appends_skipped() const { return cluster_->appends_skipped(); }
   // The cores have ended.
   void close() { cluster_.reset(); }

@@ -68,6 +68,8 @@ class NodeStore {
   storage::ReplicaStore& store() { return *store_; }
   const storage::ReplicaStore& store() const { return *store_; }
   const NodeStoreCounters& counters() const { return counters_; }
+  // Of a node alone, by core: null in a cluster.
+  const gates::DiskGate* gate(std::size_t core) const { return ends_[core].gate.get(); }
 
  private:
   struct End {

@@ -9,6 +9,7 @@
 #include "broker/base/file.h"
 #include "broker/http/routes.h"
 #include "broker/server/admin_api.h"
+#include "broker/server/config_check.h"
 #include "broker/server/http_door.h"
 #include "broker/server/node.h"
 #include "broker/server/reloading.h"
@@ -47,7 +48,6 @@ session::SessionLimits session_limits(const Config& config) {
 constexpr int kFinishLimitMs = 8000;
 // For the leadership of a node that stops to move to others.
 constexpr int kDrainLimitMs = 10'000;
-
 // For clients to be sent off at drain.rate.
 constexpr int kSendOffLimitMs = 60'000;
 
@@ -165,6 +165,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
       started_ms(clock.steady_ms()) {
   routing.shard_count = config.shards;
   tables.limits = session_limits(config);
+  gates_common.classes = gates::ClientClasses(class_rules(config.metrics));
   if (coordinator != nullptr) {
     cluster = std::make_unique<NodeCluster>(config, log, clock, cores, routing, store->store(),
                                             std::move(coordinator));
@@ -219,8 +220,7 @@ struct Server::Inside {
   std::unique_ptr<HttpDoor> http;
   std::unique_ptr<AdminApi> admin;
   std::unique_ptr<Reloading> reloading;
-  bool started = false;
-  bool stopped = false;
+  bool started = false, stopped = false;
 };
 
 Server::Server(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
@@ -377,6 +377,7 @@ void Server::reload() { inside_->reloading->reload_all(); }
 
 void Server::look_for_changes() { inside_->reloading->reload_changed(); }
 
+std::string Server::metrics_markdown() const { return inside_->metrics.markdown(); }
 std::vector<std::string> Server::listening() const {
   std::vector<std::string> lines;
   for (const auto& listener : inside_->node->listeners) lines.push_back(listener->describe());

@@ -45,6 +45,8 @@ class Server {
 
   // "mqtt on 127.0.0.1:1883" and so on, for the start message.
   std::vector<std::string> listening() const;
+  // Every metric there is with this config, as a table. Metrics::markdown()
+  std::string metrics_markdown() const;
   // What an operator of so few nodes should know; empty: nothing.
   std::string cluster_note() const;
   std::uint16_t port(std::size_t listener) const;

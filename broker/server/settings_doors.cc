@@ -168,6 +168,11 @@ std::vector<Setting> http_settings() {
       {"http.tls.ca", Kind::file, "", CONFIG_FIELD(http.tls.ca_file),
        "PEM file with the authority of client certificates, which open the API as a token does, "
        "and of nothing else."},
+      {"metrics.classes", Kind::text, "", CONFIG_FIELD(metrics.classes),
+       "Classes of clients that are counted apart, separated by commas (or a list), at most 32: "
+       "NAME=client_id:PATTERN, NAME=user:PATTERN or NAME=certificate:PATTERN (common name), where "
+       "* stands for anything, as in sensors=client_id:sensor-*. The first that fits counts; who "
+       "fits none is in class other."},
   };
 }
 

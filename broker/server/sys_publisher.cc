@@ -55,8 +55,8 @@ observe::SysNumbers SysPublisher::numbers() {
           &one.dropped_too_large, &one.dropped_session_end, &one.dropped_not_authorized}) {
       sum.publish_dropped += dropped->value();
     }
-    sum.publish_bytes_received += one.publish_bytes_in.value();
-    sum.publish_bytes_sent += one.publish_bytes_out.value();
+    for (const Counter& bytes : one.publish_bytes_in) sum.publish_bytes_received += bytes.value();
+    for (const Counter& bytes : one.publish_bytes_out) sum.publish_bytes_sent += bytes.value();
     sum.bytes_received += net.bytes_in.value();
     sum.bytes_sent += net.bytes_out.value();
     sum.connections_received += one.connects.value();

@@ -53,6 +53,7 @@ void Session::attach(const mqtt::Connect& connect, Link& link, std::string_view 
   version_ = connect.version;
   bridge_ = connect.bridge;
   last_packet_ms_ = now_ms();
+  class_ = &table_.class_counters(link.client_class());
   keep_alive_ms_ = keep_alive_of(connect, limits) * 1500U;  // [MQTT-3.1.2-22]
   receive_maximum_ = limits.max_inflight;
   if (connect.version == ProtocolVersion::v5) {
@@ -135,6 +136,8 @@ void Session::opened(StoredSession* stored, bool session_present) {
   stored_ = stored;
   table_.counters().connects.add();
   table_.counters().connected.add();
+  class_->connected.add();
+  opened_ms_ = now_ms();
   if (is_durable()) table_.counters().durable_connected.add();
   opening_->connack.session_present = session_present;
   send_packet(opening_->connack);
@@ -254,11 +257,13 @@ void Session::let_go() {
   }
   if (!is_opening()) {
     table_.counters().connected.sub();
+    class_->connected.sub();
     if (is_durable()) table_.counters().durable_connected.sub();
   }
   for (std::size_t i = 0; i < held_.size(); ++i) {
     const bool once = held_[i].qos == mqtt::Qos::at_most_once;
-    (once ? table_.counters().dropped_offline_qos0 : table_.counters().dropped_session_end).add();
+    note_drop(once ? table_.counters().dropped_offline_qos0
+                   : table_.counters().dropped_session_end);
   }
 }
 
@@ -351,6 +356,7 @@ void Session::end_volatile() {
     }
   }
   counters.dropped_session_end.add(lost);
+  class_->dropped.add(lost);
 }
 
 void Session::arm_timer() {

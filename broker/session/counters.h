@@ -17,8 +17,8 @@ struct SessionCounters {
   Counter takeovers;
   Counter sessions_expired;
   Counter subscriptions, shared_subscriptions;
-  std::array<Counter, 3> publishes_in, publishes_out;  // by QoS
-  Counter publish_bytes_in, publish_bytes_out;         // payload
+  std::array<Counter, 3> publishes_in, publishes_out;          // by QoS
+  std::array<Counter, 3> publish_bytes_in, publish_bytes_out;  // payload, by QoS
   Counter acks_in, acks_out;
   Counter packets_in, packets_out;
   Counter wills_sent;
@@ -56,6 +56,17 @@ struct SessionCounters {
   Counter refused_filters;          // not allowed: 0x87
   Counter refused_subscriptions;    // over max_subscriptions_per_client: 0x97
   Counter keep_alive_timeouts;
+};
+
+// Classes of clients that operators name; those in none are the last one's.
+inline constexpr std::size_t kClientClassesMax = 32;
+using ClientClass = std::uint8_t;  // index, kClientClassesMax: none
+
+// Of the connected clients of one class, on one core.
+struct ClassCounters {
+  Counter connected;
+  Counter messages_in, messages_out;  // PUBLISHes
+  Counter dropped;                    // messages that were for it
 };
 
 }  // namespace roost::session

@@ -9,6 +9,7 @@
 
 #include "broker/base/bytes.h"
 #include "broker/routing/message.h"
+#include "broker/session/counters.h"
 
 namespace roost::session {
 
@@ -36,6 +37,8 @@ class Link {
   virtual std::uint32_t packet_size_max() const { return 0; }
   // What its client may do; null: everything. Lasts as long as the link.
   virtual Access* access() { return nullptr; }
+  // For metrics; while the session begins.
+  virtual ClientClass client_class() const { return kClientClassesMax; }
   // For CONNACK, of a client that came with an authentication method.
   virtual std::string_view authentication_data() const { return {}; }
   // CONNACK is written: what else the client sent may be handled now.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/load.h"
 #include "broker/session/access.h"
 #include "broker/session/reserved_topic.h"
 #include "broker/session/session.h"
@@ -20,7 +21,8 @@ void Session::handle(mqtt::Publish& publish) {
   if (stranded_) return;
   SessionCounters& counters = table_.counters();
   counters.publishes_in[static_cast<std::size_t>(publish.qos)].add();
-  counters.publish_bytes_in.add(publish.payload.size());
+  counters.publish_bytes_in[static_cast<std::size_t>(publish.qos)].add(publish.payload.size());
+  class_->messages_in.add();
   if (version_ == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
   const ReasonCode verdict = judge(publish);
   const bool refused = verdict != ReasonCode::success;
@@ -143,6 +145,7 @@ routing::MessagePtr Session::message_of(const mqtt::Publish& publish) const {
   parts.origin = origin_;
   parts.sequence = table_.router().next_number();
   parts.received_ms = now_ms();
+  if (parts.sequence % routing::kMeasuredOneIn == 0) parts.measured_ns = core::steady_ns();
   if (version_ == mqtt::ProtocolVersion::v5) {
     parts.properties = &publish.properties;
     if (publish.properties.has(PropertyId::message_expiry_interval)) {

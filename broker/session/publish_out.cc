@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "broker/core/load.h"
 #include "broker/mqtt/encode.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
@@ -60,7 +61,7 @@ bool Session::send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup)
   parts.dup = dup;
   SessionCounters& counters = table_.counters();
   if (entry.qos == Qos::at_most_once && !fits(entry)) {
-    counters.dropped_too_large.add();
+    note_drop(counters.dropped_too_large);
     return false;
   }
   if (aliases_out_ != nullptr && has_room_for_alias(parts)) {
@@ -81,8 +82,22 @@ bool Session::send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup)
   }
   counters.packets_out.add();
   counters.publishes_out[static_cast<std::size_t>(entry.qos)].add();
-  counters.publish_bytes_out.add(payload.size());
+  counters.publish_bytes_out[static_cast<std::size_t>(entry.qos)].add(payload.size());
+  class_->messages_out.add();
+  if (entry.message->is_measured() && !dup) measure(entry);
   return true;
+}
+
+// What waited for its client to come isn't counted: that is the client's time.
+// Nor a retained message, which waited for its subscriber.
+void Session::measure(const QueueEntry& entry) {
+  if (entry.retain || entry.message->received_ms() < opened_ms_) return;
+  table_.deliveries().add(core::steady_ns() - entry.message->measured_ns());
+}
+
+void Session::note_drop(Counter& cause) {
+  cause.add();
+  class_->dropped.add();
 }
 
 // What a durable session may have in flight is bounded by its state too: acks that aren't committed
@@ -178,7 +193,7 @@ void Session::on_puback(const mqtt::Ack& ack) {
     refuse(ReasonCode::protocol_error, "PUBACK for a QoS 2 message");
     return;
   }
-  if (mqtt::is_error(ack.reason)) table_.counters().dropped_rejected.add();
+  if (mqtt::is_error(ack.reason)) note_drop(table_.counters().dropped_rejected);
   finish(*entry);
   pump();
 }
@@ -196,7 +211,7 @@ void Session::on_pubrec(const mqtt::Ack& ack) {
   }
   if (entry->state == Outgoing::State::pubrec_received) return;  // PUBREL comes soon
   if (mqtt::is_error(ack.reason)) {  // [MQTT-4.3.3-4]: the flow ends here
-    table_.counters().dropped_rejected.add();
+    note_drop(table_.counters().dropped_rejected);
     finish(*entry);
     pump();
     return;

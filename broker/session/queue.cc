@@ -27,6 +27,14 @@ constexpr std::size_t kPageBytes = 1024 * 1024;
 
 std::size_t Session::queue_size() const { return is_durable() ? stored_->queued : out_.waiting(); }
 
+SteadyMs Session::oldest_ms() const {
+  constexpr std::size_t kLooksMax = 64;  // those that wait only for older ones to leave have none
+  for (std::size_t i = 0; i < std::min(out_.size(), kLooksMax); ++i) {
+    if (out_.at(i).queued.message) return out_.at(i).queued.message->received_ms();
+  }
+  return 0;
+}
+
 bool Session::is_busy() const {
   return out_.waiting() > 0 || !caught_up_ || !window_open() || link_->is_congested();
 }
@@ -56,18 +64,18 @@ void Session::deliver_once(QueueEntry entry) {
 void Session::send_or_enqueue(QueueEntry entry) {
   if (entry.qos == Qos::at_most_once && !replaying_) {
     if (!may_receive(entry)) {
-      table_.counters().dropped_not_receivable.add();
+      note_drop(table_.counters().dropped_not_receivable);
       return;
     }
     if (link_->is_congested()) {
-      table_.counters().dropped_slow_reader.add();
+      note_drop(table_.counters().dropped_slow_reader);
       return;
     }
     send_publish(entry, 0, false);
     return;
   }
   if (!is_durable() && out_.waiting() > 0 && !make_room(entry)) {
-    table_.counters().dropped_queue_full.add();
+    note_drop(table_.counters().dropped_queue_full);
     return;
   }
   push(std::move(entry));
@@ -137,7 +145,7 @@ void Session::pump() {
       if (fits(entry)) {
         send_publish(entry, 0, false);
       } else {
-        table_.counters().dropped_too_large.add();
+        note_drop(table_.counters().dropped_too_large);
       }
       continue;
     }
@@ -206,13 +214,13 @@ bool Session::drop_next_if_stale() {
   const std::int64_t age_max_ms = std::int64_t{table_.limits().max_queued_age_s} * 1000;
   const bool is_old = age_max_ms > 0 && now_ms() - next.queued.message->received_ms() > age_max_ms;
   if (!next.sent && next.queued.message->is_expired(now_ms())) {
-    counters.dropped_expired.add();
+    note_drop(counters.dropped_expired);
   } else if (!next.sent && is_old && !next.queued.retain) {
-    counters.dropped_old.add();
+    note_drop(counters.dropped_old);
   } else if (!next.sent && !may_receive(next.queued)) {
-    counters.dropped_not_receivable.add();
+    note_drop(counters.dropped_not_receivable);
   } else if (!fits(next.queued)) {
-    counters.dropped_too_large.add();
+    note_drop(counters.dropped_too_large);
   } else {
     return false;
   }
@@ -317,7 +325,7 @@ void Session::page_read(Page& page) {
   const auto missing_before = [&](std::uint64_t sequence) {
     for (; expected < sequence; ++expected) {
       if (!stored_->is_unfinished(expected) || std::erase(completed_early_, expected) > 0) continue;
-      table_.counters().dropped_damaged.add();
+      note_drop(table_.counters().dropped_damaged);
       finish_stored(expected);
     }
     expected = sequence + 1;

@@ -29,6 +29,7 @@
 namespace roost::session {
 
 class SessionTable;
+struct ClassCounters;
 
 // When PUBACK and PUBREC leave.
 enum class AckMode : std::uint8_t {
@@ -76,6 +77,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void deliver_once(QueueEntry entry);
   // A message would have to wait in the queue now.
   bool is_busy() const;
+  // When the oldest message came that its client hasn't got or acknowledged; 0: there is none here.
+  SteadyMs oldest_ms() const;
   void pump();
   // Ends the connection with a reason, e.g. 0x8E or 0x8B.
   // `server_reference`: where the client shall go instead; v5, with 0x9C and 0x9D.
@@ -175,6 +178,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   // publish_out.cc
   bool window_open() const;
   bool send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup);
+  void measure(const QueueEntry& entry);
   bool fits(const QueueEntry& entry) const;
   bool has_room_for_alias(mqtt::PublishParts parts) const;
   void on_puback(const mqtt::Ack& ack);
@@ -224,6 +228,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void release_held();
 
   // shared
+  void note_drop(Counter& cause);
   SteadyMs now_ms() const;
   void send_packet(const mqtt::Packet& packet);
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode reason);
@@ -232,8 +237,9 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   SessionTable& table_;
   const std::string client_id_;
   const Generation generation_;
-  Link* link_ = nullptr;      // null: over
-  Access* access_ = nullptr;  // the link's; null: everything is allowed
+  Link* link_ = nullptr;            // null: over
+  Access* access_ = nullptr;        // the link's; null: everything is allowed
+  ClassCounters* class_ = nullptr;  // from attach() on
   StoredSession* stored_ = nullptr;
   std::unique_ptr<Opening> opening_;
 
@@ -251,6 +257,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::uint32_t expiry_s_ = 0;       // Session Expiry Interval; kNeverExpires: never
   std::uint32_t keep_alive_ms_ = 0;  // 1.5 x the keep alive; 0: none
   SteadyMs last_packet_ms_ = 0;
+  SteadyMs opened_ms_ = 0;
   std::size_t stranded_place_ = 0;
   std::unique_ptr<TopicAliasIn> aliases_in_;
   std::unique_ptr<TopicAliasOut> aliases_out_;

@@ -320,6 +320,7 @@ void SessionTable::tick() {
 // Expired ones are never sent anyway; this gives their memory back.
 void SessionTable::on_timer() {
   router_.look_at_keeps();
+  stale_queues_.age().tick();
   for (const auto& shard : shards_) {
     if (shard != nullptr) shard->expire_retained(core_.now_ms(), kRetainedExpiryBudget);
   }

@@ -18,13 +18,11 @@
 #include "broker/routing/interest.h"
 #include "broker/routing/router.h"
 #include "broker/routing/share_group.h"
-#include "broker/routing/topic_tree.h"
-#include "broker/session/counters.h"
 #include "broker/session/limits.h"
 #include "broker/session/matching.h"
+#include "broker/session/measures.h"
 #include "broker/session/retained_room.h"
 #include "broker/session/session.h"
-#include "broker/session/shard_log.h"
 #include "broker/session/shard_state.h"
 #include "broker/session/stale_queues.h"
 #include "broker/session/subscribed_gate.h"
@@ -38,7 +36,8 @@ struct SessionTables {
   RetainedRoom retained_room;
 };
 
-class SessionTable final : public routing::LocalDelivery,
+class SessionTable final : public Measures,
+                           public routing::LocalDelivery,
                            public Committed,
                            private core::TurnEnd,
                            private core::Timer {
@@ -123,6 +122,7 @@ class SessionTable final : public routing::LocalDelivery,
   Session* live(std::string_view client_id) const;  // connected or opening; or null
   Session* live(std::string_view client_id, const Generation& generation) const;
   const StoredSession* stored(std::string_view client_id) const;  // or null
+  const auto& all_live() const { return live_; }
   // Ends every connection, e.g. with 0x8B when the node stops.
   void kick_all(mqtt::ReasonCode reason, std::string_view why);
   // The same of at most so many of them; returns of how many.

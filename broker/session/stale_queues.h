@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/session/queue_age.h"
 #include "broker/session/record.h"
 #include "broker/session/stored_session.h"
 
@@ -19,13 +20,14 @@ class SessionTable;
 
 class StaleQueues {
  public:
-  explicit StaleQueues(SessionTable& table) : table_(table) {}
+  explicit StaleQueues(SessionTable& table) : table_(table), age_(table) {}
 
   // Its client is absent and its queue may be long: is it worth a look, now and then?
   void note(const StoredSession& session);
   // Now and then: takes the looks that are due.
   void tick();
   std::size_t size() const { return looks_.size(); }
+  QueueAge& age() { return age_; }
 
  private:
   static constexpr SteadyMs kAgainMs = 600'000;  // where nothing in the queue ever ends
@@ -54,6 +56,7 @@ class StaleQueues {
   void finish(const std::string& client_id, Look& look);
 
   SessionTable& table_;
+  QueueAge age_;
   std::unordered_map<std::string, Look> looks_;
   std::size_t running_ = 0;
 };

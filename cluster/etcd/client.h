@@ -6,6 +6,7 @@
 // Owner: the coordinator; handles of watches and leases know it weakly.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
@@ -52,10 +53,18 @@ class Client {
                        answered(std::move(status));
                      });
         },
-        [response, done = std::move(done)](const Requests::Ending& ending) {
+        [this, response, done = std::move(done)](const Requests::Ending& ending) {
+          if (ending.status.is_ok()) note_answer();
           done(ending, *response);
         });
   }
+
+  void note_answer() { answered_ms_.store(Loop::now_ms(), std::memory_order_relaxed); }
+  void note_lease(std::int64_t until_ms) {
+    lease_until_ms_.store(until_ms, std::memory_order_relaxed);
+  }
+  // Any thread.
+  CoordinatorHealth health() const { return {answered_ms_.load(), lease_until_ms_.load()}; }
 
   void revoke(std::int64_t lease);
   void follow(Follower& follower) { followers_.insert(&follower); }
@@ -72,6 +81,7 @@ class Client {
   bool is_probing_ = false;
   int revocations_ = 0;
   std::function<void()> on_revoked_;
+  std::atomic<std::int64_t> answered_ms_{0}, lease_until_ms_{0};
 };
 
 }  // namespace roost::cluster::etcd

@@ -135,6 +135,8 @@ class EtcdCoordinator final : public Coordinator {
     return std::make_unique<EtcdWatch>(client_, std::move(run));
   }
 
+  CoordinatorHealth health() const override { return client_->health(); }
+
  private:
   // etcd counts in whole seconds: it is asked for no less than `ttl_ms`, and the lease counts as
   // lost after `ttl_ms`. A grant that was executed without our hearing of it runs out by itself.

@@ -18,6 +18,7 @@ constexpr std::int64_t kAnswerMs = 200;  // the least time for an answer
 void LeaseRun::begin(std::int64_t sent_at) {
   renewed_at_ = sent_at;
   renew_at_ = sent_at + ttl_ms_ / 3;
+  client_.note_lease(sent_at + ttl_ms_);
   tick();
 }
 
@@ -57,8 +58,10 @@ void LeaseRun::renew_on(Route route) {
 void LeaseRun::renewed(std::int64_t ttl_s) {
   stream_.reset();
   is_renewing_ = false;
+  client_.note_answer();
   if (ttl_s <= 0) return lose();
   renewed_at_ = sent_at_;
+  client_.note_lease(sent_at_ + ttl_ms_);
   renew_at_ = sent_at_ + ttl_ms_ / 3;
 }
 
@@ -80,11 +83,13 @@ void LeaseRun::leave() {
 
 void LeaseRun::revoke() {
   if (std::exchange(is_over_, true)) return;
+  client_.note_lease(0);
   stream_.reset();
   if (!is_left_) client_.revoke(id_);
 }
 
 void LeaseRun::lose() {
+  client_.note_lease(0);
   is_over_ = true;
   stream_.reset();
   guard_.run([this] { on_lost_(); });

@@ -230,6 +230,17 @@ std::optional<SteadyMs> Leader::confirmed_ms() const {
 }
 
 // R3: a leader that doesn't get on is replaced.
+Lag Leader::lag() const {
+  Lag most;
+  const LogIndex last = state_.log.last();
+  for (const Progress& member : members_) {
+    if (member.synced >= last) continue;
+    most.records = std::max(most.records, last - member.synced);
+    most.ms = std::max(most.ms, state_.now - member.caught_up_ms);
+  }
+  return most;
+}
+
 std::int64_t Leader::stalled_ms() const {
   if (state_.role != Role::leader) return state_.now - began_ms_;
   return state_.commit < state_.log.last() ? state_.now - commit_moved_ms_ : 0;

@@ -11,6 +11,7 @@
 
 #include "cluster/replication/isr_change.h"
 #include "cluster/replication/replica_state.h"
+#include "cluster/replication/status.h"
 
 namespace roost::cluster::replication {
 
@@ -79,6 +80,7 @@ class Leader {
   LogIndex wanted_from() const;
   std::optional<SteadyMs> confirmed_ms() const;
   std::int64_t stalled_ms() const;
+  Lag lag() const;
 
  private:
   // leader.cc

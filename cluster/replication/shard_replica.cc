@@ -293,6 +293,8 @@ std::optional<SteadyMs> ShardReplica::confirmed_ms() const {
   return state_->leader ? state_->leader->confirmed_ms() : std::nullopt;
 }
 
+Lag ShardReplica::lag() const { return state_->leader ? state_->leader->lag() : Lag(); }
+
 const SeenRecord& ShardReplica::record() const { return state_->shared.seen; }
 const Meta& ShardReplica::meta() const { return state_->shared.log.meta(); }
 

@@ -107,6 +107,7 @@ class ShardReplica {
   // Leading: the last moment at which the whole ISR still held to this epoch, by the clock of this
   // node; what is granted counts from it. nullopt: not leading, or never yet. Interest leases
   std::optional<SteadyMs> confirmed_ms() const;
+  Lag lag() const;                   // leading; else nothing
   const SeenRecord& record() const;  // newest seen
   const Meta& meta() const;
   ShardStatus status() const;

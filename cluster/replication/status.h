@@ -26,6 +26,12 @@ struct ShardStatus {
   friend bool operator==(const ShardStatus&, const ShardStatus&) = default;
 };
 
+// How far the replica that is behind most is behind its leader.
+struct Lag {
+  replication::LogIndex records = 0;  // not on its disk
+  std::int64_t ms = 0;                // since it had all that there was
+};
+
 struct PeerView {
   enum class Seen { connected, silent, refused };  // refused: nobody listens at its address
   std::string name;

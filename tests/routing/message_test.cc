@@ -37,6 +37,7 @@ TEST(Message, BorrowsAPayloadForAsLongAsItLives) {
   EXPECT_EQ(message->topic(), "camera/1");
   EXPECT_EQ(as_text(message->forwarded()), "forwarded");
   EXPECT_EQ(message->memory_size(), sizeof(Message) + 8 + 9 + 11);
+  EXPECT_FALSE(message->is_measured());
   message = {};
   EXPECT_TRUE(gone);
 }
@@ -49,6 +50,25 @@ TEST(Message, CopiesAPayloadThatNobodyKeeps) {
   const MessagePtr message = Message::make(parts);
   payload = "other";
   EXPECT_EQ(as_text(message->payload()), "payload");
+}
+
+TEST(Message, KnowsWhenItCameWhereItsWayIsMeasured) {
+  const std::string payload = "21.5";
+  MessageParts parts;
+  parts.topic = "t";
+  parts.payload = as_bytes(payload);
+  parts.measured_ns = 123'456'789'012;
+  const MessagePtr copied = Message::make(parts);
+  ASSERT_TRUE(copied->is_measured());
+  EXPECT_EQ(copied->measured_ns(), 123'456'789'012);
+  EXPECT_EQ(as_text(copied->payload()), "21.5");
+  bool gone = false;
+  const auto packet = SharedPtr<const Packet>::adopt(new Packet(gone));
+  parts.payload = as_bytes(packet->payload);
+  parts.payload_owner = SharedPtr<const SharedBlock>::share(packet.get());
+  const MessagePtr borrowed = Message::make(parts);
+  EXPECT_EQ(borrowed->measured_ns(), 123'456'789'012);
+  EXPECT_EQ(as_text(borrowed->payload()), "the payload");
 }
 
 }  // namespace

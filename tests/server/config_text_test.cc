@@ -31,6 +31,21 @@ TEST(ConfigText, IsWhatIsCommitted) {
       << "run from the repository's root; after a change of the table run with REGENERATE=1";
 }
 
+TEST(ConfigText, TheTableIsWhatIsCommitted) {
+  constexpr const char* kTable = "deploy/docs/settings.md";
+  const std::string text =
+      "# Settings\n\nEvery setting. In roost.yaml, as an environment variable (N is the number of "
+      "a "
+      "listener, from 0), or as\n`--set SETTING=VALUE`; flags win over the environment, that over "
+      "the file. Durations take ms, s, m, h, d, w (plain:\nseconds), sizes B, kB, MB, GB, KiB, "
+      "MiB, GiB (plain: bytes). The same as a file with comments: [roost.yaml](../roost.yaml), "
+      "or\n`roost serve --print-config`; this table: `roost serve --print-config --markdown`.\n\n"
+      "Generated; `tests/server/config_text_test.cc` compares.\n\n" +
+      settings_markdown();
+  if (std::getenv("REGENERATE") != nullptr) std::ofstream(kTable) << text;
+  EXPECT_EQ(read(kTable), text);
+}
+
 // Loads a text and says it again in a comparable form.
 std::string summary_of(const std::string& text) {
   // A name of its own: tests of this file run at the same time, each in its process.
@@ -71,6 +86,25 @@ TEST(ConfigText, SaysTheDefaultsWhenTheCommentsAreTakenAway) {
   const std::string active = std::regex_replace(default_config_text(), setting_line, "\n$1$2");
   EXPECT_NE(active, default_config_text());
   EXPECT_EQ(summary_of(active), summary_of(""));
+}
+
+TEST(ConfigText, WhatIsSaidToTakeAListTakesOne) {
+  std::size_t looked_at = 0;
+  for (const Setting& setting : settings()) {
+    if (setting.doc.find("(or a list)") == std::string_view::npos) continue;
+    ++looked_at;
+    std::string path(setting.path), yaml;
+    const bool in_listener = path.starts_with(kListenerPrefix);
+    if (in_listener) path.erase(0, kListenerPrefix.size());
+    const std::size_t dot = path.find('.');
+    if (in_listener) {
+      yaml = "listeners: [{" + path + ": [a, b]}]\n";
+    } else {
+      yaml = path.substr(0, dot) + ": {" + path.substr(dot + 1) + ": [a, b]}\n";
+    }
+    EXPECT_EQ(summary_of(yaml).find("takes one value"), std::string::npos) << yaml;
+  }
+  EXPECT_GT(looked_at, 4U);
 }
 
 TEST(ConfigText, LinesFitTheScreen) {

@@ -13,7 +13,9 @@ from support.roost import until
 class Metrics(SystemCase):
     def server(self, **config):
         self.http_port = self.free_port()
-        return self.roost(http={"address": "127.0.0.1", "port": self.http_port}, **config)
+        server = self.roost(http={"address": "127.0.0.1", "port": self.http_port}, **config)
+        self.wait_until_ready(self.http_port)
+        return server
 
     def scrape(self):
         status, text = self.http(self.http_port, "/metrics")
@@ -78,7 +80,7 @@ class Metrics(SystemCase):
         self.assertEqual(causes, {"slow_reader", "queue_full", "expired", "too_large",
                                   "offline_qos0", "session_end", "rejected_by_subscriber",
                                   "not_authorized", "queue_overflow_oldest", "keep_last",
-                                  "queued_too_long", "damaged", "not_receivable"})
+                                  "queued_too_long", "damaged", "not_receivable", "max_retained"})
 
     def test_no_client_id_or_topic_in_labels(self):
         server = self.server()

@@ -16,7 +16,7 @@ from harness.broker import free_port
 from harness.client import Client
 from support import reference
 from support.certificates import Certificates
-from support.roost import Roost, Server
+from support.roost import Roost, Server, until
 from support.tool import Tool
 
 HERE = Path(__file__).resolve().parent.parent
@@ -133,6 +133,16 @@ class SystemCase(unittest.TestCase):
     def certificates(self):
         self.needs(shutil.which("openssl"), "openssl is not installed")
         return Certificates(self.folder)
+
+    def wait_until_ready(self, http_port):
+        """MQTT's ports are open a moment before HTTP's."""
+        def is_ready():
+            try:
+                return self.http(http_port, "/readyz")[0] == 200
+            except OSError:
+                return False
+
+        until(is_ready, "/readyz is 200")
 
     def http(self, port, path):
         """(status, body) of a GET."""
