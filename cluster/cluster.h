@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,18 @@ class Cluster {
   // The traffic lane; as PeerNetwork::send().
   virtual bool send(PeerId to, std::uint64_t session, std::string chunk) = 0;
   virtual std::size_t waiting_bytes(PeerId to) const = 0;
+
+  // Asks the broker of another node; what that says is opaque here. `done` once, on any thread,
+  // at once perhaps, and must not block. Errors: unavailable (no session with a node of that name,
+  // it ended, or no answer in time), resource_exhausted (too long).
+  using Answered = std::function<void(Result<std::string>)>;
+  virtual void ask(const std::string& node, std::string question, std::int64_t timeout_ms,
+                   Answered done) = 0;
+  // What is asked of this node: called on the cluster's own thread, must not block; `reply` once,
+  // from any thread, also when nobody waits any more.
+  using Reply = std::function<void(std::string answer)>;
+  using Asked = std::function<void(std::string question, Reply reply)>;
+  virtual void on_question(Asked asked) = 0;
 
   virtual ClusterStatus status() const = 0;
   // Errors: not_found, invalid_argument, unavailable (no controller answers), permission_denied.

@@ -50,7 +50,10 @@ ClusterNode::ClusterNode(ClusterSettings settings, Coordinator& coordinator,
       post_(thread_.poster()),
       view_(keys_, settings_.node),
       registration_(keys_, own_record(settings_, store), settings_.lease_ms, coordinator, post_,
-                    [this](LeaseId lease) { on_lease(lease); }) {
+                    [this](LeaseId lease) { on_lease(lease); }),
+      questions_([this](PeerId to, std::uint64_t session, std::string chunk) {
+        return network_ && network_->send(to, session, Lane::bulk, std::move(chunk));
+      }) {
   CoreNode& node = *this;
   for (CoreHosts::Post& post : cores) {
     CoreHostsSettings core;
@@ -83,6 +86,7 @@ void ClusterNode::stop() {
   network_.reset();
   aside_.stop();
   for (const CommandPtr& command : std::exchange(commands_, {})) give_up(command);
+  questions_.end();
 }
 
 void ClusterNode::tick() {
@@ -100,6 +104,7 @@ void ClusterNode::tick() {
     raise_feature_level();
   }
   tick_commands();
+  questions_.tick(now);
   tell_joined();
   say_trouble();
   if (is_status_old_ || now - status_ms_ >= kStatusMs) note_status();
@@ -373,22 +378,6 @@ void ClusterNode::note_status() {
   is_drained_ = is_draining_ && !leads_any;
   const std::lock_guard lock(status_mutex_);
   status_ = std::move(status);
-}
-
-Lag ClusterNode::lag() const {
-  Lag most;
-  for (const Core& core : cores_) {
-    const CoreHostsCounters& counters = core.hosts->counters();
-    most.records = std::max(most.records, counters.lag_records.value());
-    most.ms = std::max(most.ms, static_cast<std::int64_t>(counters.lag_ms.value()));
-  }
-  return most;
-}
-
-std::uint64_t ClusterNode::appends_skipped() const {
-  std::uint64_t count = 0;
-  for (const Core& core : cores_) count += core.hosts->counters().appends_skipped.value();
-  return count;
 }
 
 ClusterStatus ClusterNode::status() const {

@@ -27,6 +27,7 @@
 #include "cluster/core_hosts.h"
 #include "cluster/log_progress.h"
 #include "cluster/peer_messages.h"
+#include "cluster/questions.h"
 #include "cluster/registration.h"
 #include "cluster/task_thread.h"
 
@@ -57,6 +58,11 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
   std::uint32_t feature_level() const override { return feature_level_; }
   bool send(PeerId to, std::uint64_t session, std::string chunk) override;
   std::size_t waiting_bytes(PeerId to) const override;
+  void ask(const std::string& node, std::string question, std::int64_t timeout_ms,
+           Answered done) override;
+  void on_question(Asked asked) override {
+    post_([this, asked = std::move(asked)] { asked_ = asked; });
+  }
   ClusterStatus status() const override;
   Result<void> remove_node(const std::string& name, bool undo) override;
   Result<void> move_leaders(const std::string& from) override;
@@ -129,6 +135,7 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
   Result<void> execute(const PeerCommand& what);
   void on_command(PeerId from, std::uint64_t session, const PeerCommand& what);
   void on_answer(const PeerAnswer& answer);
+  void on_talk(PeerId from, std::uint64_t session, PeerTalk talk);
   void settle(const CommandPtr& command, Result<void> result);
   void give_up(const CommandPtr& command);
 
@@ -167,6 +174,8 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
   std::vector<Alarm> alarms_;
   std::vector<CommandPtr> commands_;
   std::uint64_t last_command_ = 0;
+  Questions questions_;
+  Asked asked_;  // null: nobody answers
 
   // --- of any thread ---
   mutable std::shared_mutex sending_mutex_;

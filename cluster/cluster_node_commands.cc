@@ -160,4 +160,33 @@ void ClusterNode::drain() {
   });
 }
 
+// --- from broker to broker ---
+
+// What is posted when the thread has ended is dropped: whoever asks must have an end of its own.
+void ClusterNode::ask(const std::string& node, std::string question, std::int64_t timeout_ms,
+                      Answered done) {
+  post_([this, node, question = std::move(question), timeout_ms, done = std::move(done)]() mutable {
+    const ClusterView::Peer* peer = view_.peer(node);
+    if (peer == nullptr || peer->session == 0) {
+      return done(error(ErrorKind::unavailable, "there is no link to it"));
+    }
+    questions_.ask(peer->id, peer->session, question, clock_.steady_ms() + timeout_ms,
+                   std::move(done));
+  });
+}
+
+void ClusterNode::on_talk(PeerId from, std::uint64_t session, PeerTalk talk) {
+  if (talk.is_answer) return questions_.answered(from, session, std::move(talk));
+  std::string question;
+  const std::uint64_t number = talk.number;
+  if (!questions_.came(from, session, std::move(talk), question)) return;
+  auto reply = [this, post = post_, from, session, number](std::string answer) {
+    post([this, from, session, number, answer = std::move(answer)] {
+      questions_.answer(from, session, number, answer);
+    });
+  };
+  if (!asked_) return reply({});
+  asked_(std::move(question), std::move(reply));
+}
+
 }  // namespace roost::cluster

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A cluster node between the network and its cores.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -33,6 +34,7 @@ void ClusterNode::on_peer_down(PeerId peer, std::uint64_t session) {
   }
   post_([this, peer, session] {
     view_.on_peer_down(peer, session);
+    questions_.on_peer_down(peer, session);
     is_report_urgent_ = true;
     after_news();
   });
@@ -104,6 +106,9 @@ std::optional<ShardId> shard_of_snapshot(const PeerMessage& message) {
 }  // namespace
 
 void ClusterNode::on_bulk_chunk(PeerId from, std::uint64_t session, Chunk chunk) {
+  if (kind_of_chunk(chunk.bytes) == static_cast<std::uint8_t>(PeerMessageKind::talk)) {
+    return post_([this, from, session, one = std::move(chunk)] { on_message(from, session, one); });
+  }
   auto message = decode_peer_message(as_bytes(chunk.bytes));
   const auto shard = message ? shard_of_snapshot(*message) : std::nullopt;
   if (!shard) return;  // of a later version, or broken: its stream gets no further
@@ -134,6 +139,8 @@ void ClusterNode::on_message(PeerId from, std::uint64_t session, const Chunk& ch
     on_command(from, session, *command);
   } else if (const auto* answer = std::get_if<PeerAnswer>(&*message)) {
     on_answer(*answer);
+  } else if (auto* talk = std::get_if<PeerTalk>(&*message)) {
+    on_talk(from, session, std::move(*talk));
   }
 }
 
@@ -190,6 +197,22 @@ void ClusterNode::report(std::size_t core, std::vector<ShardStatus> shards, bool
     is_status_old_ |= is_urgent || is_draining_;
     if (controller_ && is_report_urgent_) send_report();
   });
+}
+
+Lag ClusterNode::lag() const {
+  Lag most;
+  for (const Core& core : cores_) {
+    const CoreHostsCounters& counters = core.hosts->counters();
+    most.records = std::max(most.records, counters.lag_records.value());
+    most.ms = std::max(most.ms, static_cast<std::int64_t>(counters.lag_ms.value()));
+  }
+  return most;
+}
+
+std::uint64_t ClusterNode::appends_skipped() const {
+  std::uint64_t count = 0;
+  for (const Core& core : cores_) count += core.hosts->counters().appends_skipped.value();
+  return count;
 }
 
 }  // namespace roost::cluster

@@ -117,6 +117,14 @@ void fields(Form& form, In<Form, SnapshotPiece::End>& end) {
   form.number(end.applied);
 }
 
+template <typename Form>
+void fields(Form& form, In<Form, PeerTalk>& talk) {
+  form.flag(talk.is_answer);
+  form.number(talk.number);
+  form.flag(talk.is_last);
+  form.blob(talk.bytes);
+}
+
 template <typename T>
 std::string chunk_of(PeerMessageKind kind, const T& value) {
   std::string chunk(1, static_cast<char>(kind));
@@ -148,6 +156,7 @@ std::string encode(const SnapshotTaken& taken) {
 std::string encode(const SnapshotEnded& ended) {
   return chunk_of(PeerMessageKind::snapshot_ended, ended);
 }
+std::string encode(const PeerTalk& talk) { return chunk_of(PeerMessageKind::talk, talk); }
 
 Result<PeerMessage> decode_peer_message(ByteView chunk) {
   PackedReader form(chunk);
@@ -164,6 +173,8 @@ Result<PeerMessage> decode_peer_message(ByteView chunk) {
       return read_as<PeerMessage, SnapshotTaken>(form);
     case PeerMessageKind::snapshot_ended:
       return read_as<PeerMessage, SnapshotEnded>(form);
+    case PeerMessageKind::talk:
+      return read_as<PeerMessage, PeerTalk>(form);
     case PeerMessageKind::replicas:
       break;
   }

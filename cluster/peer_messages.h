@@ -28,6 +28,7 @@ enum class PeerMessageKind : std::uint8_t {
   snapshot_part = 10,
   snapshot_taken = 11,
   snapshot_ended = 12,
+  talk = 13,
 };
 // 0: of an empty chunk.
 inline std::uint8_t kind_of_chunk(std::string_view chunk) {
@@ -72,6 +73,15 @@ struct SnapshotEnded {
   std::uint64_t import = 0;
   std::string why;
 };
+// A part of a question to the other node's broker, or of what it says to one. In order.
+struct PeerTalk {
+  bool is_answer = false;
+  std::uint64_t number = 0;  // of the question; whoever asks counts
+  bool is_last = true;
+  std::string bytes;
+  friend bool operator==(const PeerTalk&, const PeerTalk&) = default;
+};
+inline constexpr std::size_t kTalkPartBytes = 512 << 10;
 inline constexpr std::size_t kSnapshotPartBytes = 512 << 10;
 // A piece is no longer: its size, and a value of a state (a MiB) above it.
 inline constexpr std::size_t kSnapshotPieceBytesMax = 4 << 20;
@@ -83,11 +93,12 @@ std::string encode(const PeerAnswer& answer);
 std::string encode(const SnapshotPart& part);
 std::string encode(const SnapshotTaken& taken);
 std::string encode(const SnapshotEnded& ended);
+std::string encode(const PeerTalk& talk);
 // A piece without its numbers, which its parts have.
 std::string encode(const SnapshotPiece& piece);
 
-using PeerMessage =
-    std::variant<NodeReport, PeerCommand, PeerAnswer, SnapshotPart, SnapshotTaken, SnapshotEnded>;
+using PeerMessage = std::variant<NodeReport, PeerCommand, PeerAnswer, SnapshotPart, SnapshotTaken,
+                                 SnapshotEnded, PeerTalk>;
 // Of a whole chunk that is none of replicas. Errors: corrupt, or not_found: of an unknown kind.
 Result<PeerMessage> decode_peer_message(ByteView chunk);
 // Errors: corrupt.

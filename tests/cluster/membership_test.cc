@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
+
 #include "tests/cluster/live_cluster.h"
 
 namespace roost::cluster {
@@ -165,6 +168,26 @@ TEST_P(Membership, AForcedLeaderBeginsANewLineage) {
 }
 
 INSTANTIATE_TEST_SUITE_P(InMemory, Membership, testing::Values(LiveCluster::Disks::memory));
+
+TEST_P(Membership, NodesAskEachOther) {
+  start_three(1);
+  for (const char* name : {"n1", "n2"}) {
+    cluster_.node(name).node().on_question([name](std::string question, Cluster::Reply reply) {
+      reply(name + (" heard " + question));
+    });
+  }
+  const auto ask = [&](const std::string& node, const std::string& question) {
+    auto told = std::make_shared<std::promise<Result<std::string>>>();
+    cluster_.node("n1").node().ask(node, question, 5000,
+                                   [told](Result<std::string> answer) { told->set_value(answer); });
+    return told->get_future().get();
+  };
+  EXPECT_EQ(ask("n2", "hello").value(), "n2 heard hello");
+  const std::string large(3 * kTalkPartBytes + 1, 'x');
+  EXPECT_EQ(ask("n2", large).value(), "n2 heard " + large);
+  EXPECT_EQ(ask("n3", "hello").value(), "");  // nobody answers there
+  EXPECT_EQ(ask("n9", "hello").error().kind, ErrorKind::unavailable);
+}
 
 }  // namespace
 }  // namespace roost::cluster

@@ -30,7 +30,8 @@ std::vector<std::string> all_chunks() {
           encode(PeerAnswer{9, false, ErrorKind::not_found, "there is no node n9"}),
           encode(SnapshotPart{ShardId{5}, 2, 7, true, "bytes"}),
           encode(SnapshotTaken{ShardId{5}, 2, 8, true}),
-          encode(SnapshotEnded{ShardId{5}, 2, "no more room"})};
+          encode(SnapshotEnded{ShardId{5}, 2, "no more room"}),
+          encode(PeerTalk{true, 7, false, "part"})};
 }
 
 std::string encoded(const PeerMessage& message) {

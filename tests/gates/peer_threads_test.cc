@@ -89,6 +89,10 @@ class Side final : public cluster::Cluster {
     return true;
   }
   std::size_t waiting_bytes(PeerId) const override { return 0; }
+  void ask(const std::string&, std::string, std::int64_t, Answered done) override {
+    done(error(ErrorKind::unavailable, "nobody is asked here"));
+  }
+  void on_question(Asked) override {}
   cluster::ClusterStatus status() const override { return {}; }
   Result<void> remove_node(const std::string&, bool) override { return {}; }
   Result<void> move_leaders(const std::string&) override { return {}; }

@@ -33,6 +33,10 @@ class StageCluster final : public cluster::Cluster {
   std::uint32_t feature_level() const override { return 1; }
   bool send(PeerId to, std::uint64_t session, std::string chunk) override;
   std::size_t waiting_bytes(PeerId to) const override;
+  void ask(const std::string&, std::string, std::int64_t, Answered done) override {
+    done(error(ErrorKind::unavailable, "nobody is asked here"));
+  }
+  void on_question(Asked) override {}
   cluster::ClusterStatus status() const override;
   Result<void> remove_node(const std::string&, bool) override { return {}; }
   Result<void> move_leaders(const std::string&) override { return {}; }

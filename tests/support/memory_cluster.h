@@ -35,6 +35,10 @@ class MemoryCluster {
     std::size_t waiting_bytes(PeerId to) const override {
       return net_.waiting_bytes(index_, net_.index_of(index_, to));
     }
+    void ask(const std::string&, std::string, std::int64_t, Answered done) override {
+      done(error(ErrorKind::unavailable, "nobody is asked here"));
+    }
+    void on_question(Asked) override {}
     cluster::ClusterStatus status() const override { return net_.status(index_); }
     Result<void> remove_node(const std::string&, bool) override { return {}; }
     Result<void> move_leaders(const std::string&) override { return {}; }
