@@ -188,6 +188,12 @@ void ClientGate::send_payload(ByteView payload, const routing::MessagePtr& owner
   connection_->write_shared(payload, SharedPtr<const SharedBlock>::share(owner.get()));
 }
 
+void ClientGate::describe(session::ClientFacts& facts) const {
+  facts.user = user_place_.user();
+  facts.listener = listener_.name;
+  facts.address = connection_->peer().address;
+}
+
 bool ClientGate::is_congested() const { return connection_->is_congested(); }
 
 void ClientGate::close(std::string_view why) {

@@ -87,6 +87,7 @@ class ClientGate final : private net::ConnectionEvents, public session::Link {
   std::uint32_t packet_size_max() const override { return listener_.limits.packet_size_max; }
   session::Access* access() override;
   std::string_view authentication_data() const override;
+  void describe(session::ClientFacts& facts) const override;
   session::ClientClass client_class() const override { return class_; }
   void opened() override { connection_->resume_reading(); }
   void departs(session::Departure departure) override;

@@ -37,8 +37,10 @@ void LossRate::add(std::string_view client_id, SteadyMs now_ms) {
   }
   Seen& seen = seen_[hash64(client_id)];
   if (now_ms < seen.held_until_ms) return;
-  if (seen.count == 0 || now_ms - seen.since_ms >= limits_.losses_window_ms) seen = {now_ms, 0, 0};
-  if (++seen.count <= limits_.losses_max) return;
+  if (seen.count == 0 || now_ms - seen.since_ms >= limits_.losses_window_ms)
+    seen = {now_ms, 0, 0, {}};
+  if (++seen.count == 2) seen.client_id = client_id;
+  if (seen.count <= limits_.losses_max) return;
   seen.held_until_ms = now_ms + limits_.losses_hold_ms;
   seen.count = 0;
 }

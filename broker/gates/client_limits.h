@@ -59,6 +59,17 @@ class LossRate {
   void add(std::string_view client_id, SteadyMs now_ms);
   bool is_held_off(std::string_view client_id, SteadyMs now_ms) const;
   std::size_t size() const { return seen_.size(); }
+  // visit(client id, losses in the present window, how long it is held off yet) of all that lost
+  // more than one within it.
+  template <typename Visit>
+  void for_each(SteadyMs now_ms, Visit&& visit) const {
+    for (const auto& [hash, seen] : seen_) {
+      const bool is_held = now_ms < seen.held_until_ms;
+      if (seen.client_id.empty() || is_over(seen, now_ms)) continue;
+      visit(seen.client_id, is_held ? limits_.losses_max + 1 : seen.count,
+            is_held ? seen.held_until_ms - now_ms : 0);
+    }
+  }
 
  private:
   static constexpr std::size_t kSeenMax = 65'536;  // then those whose time is over are forgotten
@@ -66,6 +77,7 @@ class LossRate {
     SteadyMs since_ms = 0;
     SteadyMs held_until_ms = 0;
     std::uint32_t count = 0;
+    std::string client_id;  // from the second one on
   };
   bool is_over(const Seen& seen, SteadyMs now_ms) const;
 

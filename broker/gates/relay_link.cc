@@ -21,8 +21,17 @@ RelayLink::RelayLink(RelayLeader& leader, const RelayKey& key, ShardId shard, st
       epoch_(epoch) {}
 
 void RelayLink::set_identity(auth::IdentityPtr identity) {
+  identity_ = identity;
   class_ = leader_.gates().common().classes.find(client_id_, identity.get());
   if (identity != nullptr) access_ = leader_.gates().make_access(client_id_, std::move(identity));
+}
+
+void RelayLink::describe(session::ClientFacts& facts) const {
+  facts.is_relayed = true;
+  if (identity_ == nullptr) return;
+  facts.user = identity_->user_name;
+  facts.listener = identity_->listener;
+  facts.address = identity_->address;
 }
 
 void RelayLink::set_enhanced(const mqtt::Connect& connect, const RelayOpen& facts) {

@@ -75,6 +75,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   std::uint32_t packet_size_max() const override { return limits_.packet_size_max; }
   session::Access* access() override { return access_.get(); }
   std::string_view authentication_data() const override;
+  void describe(session::ClientFacts& facts) const override;
   session::ClientClass client_class() const override { return class_; }
   void opened() override;
   void close(std::string_view why) override;
@@ -104,6 +105,7 @@ class RelayLink final : public session::Link, private core::TurnEnd {
   const std::uint64_t epoch_;
   mqtt::ProtocolVersion version_ = mqtt::ProtocolVersion::v3_1_1;
   session::Session* session_ = nullptr;  // null: not begun, or over
+  auth::IdentityPtr identity_;           // null: nothing is known of it
   std::unique_ptr<ClientAccess> access_;
   std::unique_ptr<EnhancedSession> enhanced_;  // null: it came without a method
   std::unique_ptr<PublishRate> rate_;          // null: no limit

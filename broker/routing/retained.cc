@@ -125,6 +125,23 @@ void RetainedStore::remove(std::uint32_t index) {
   entries_.pop_back();
 }
 
+void RetainedStore::below(std::string_view topic, bool is_root,
+                          const std::function<void(const Below&)>& visit) const {
+  NodeId node = root_;
+  if (!is_root) {
+    for (mqtt::LevelCursor levels(topic); !levels.done();) {
+      const Symbol symbol = symbols_.find(levels.next());
+      if (symbol == kNoSymbol) return;
+      node = child(node, symbol);
+      if (node == kNone) return;
+    }
+  }
+  for (NodeId id = nodes_[node].first_child; id != kNone; id = nodes_[id].next) {
+    const Node& one = nodes_[id];
+    visit({symbols_.text(one.symbol), one.entry != 0, one.first_child != kNone});
+  }
+}
+
 MessagePtr RetainedStore::find(std::string_view topic) const {
   const std::uint32_t index = index_of(topic);
   return index == kNoIndex ? MessagePtr() : entries_[index - 1].message;

@@ -42,6 +42,16 @@ class RetainedStore {
     for (const Entry& entry : entries_) visit(*entry.message);
   }
 
+  // The levels below `topic` ("" with `is_root`: the first levels): calls visit(level, whether its
+  // topic keeps a message, whether others stand below it).
+  struct Below {
+    std::string_view level;
+    bool has_message = false;
+    bool has_more = false;
+  };
+  void below(std::string_view topic, bool is_root,
+             const std::function<void(const Below&)>& visit) const;
+
   std::size_t size() const;
   std::size_t payload_bytes() const;
 

@@ -91,6 +91,7 @@ void ShardState::apply_one(const DetachedRecord& record) {
 void ShardState::detach(StoredSession& session, ShardMs now_ms) {
   session.attached = false;
   session.live = nullptr;
+  session.offline_since_s = seconds_of(now_ms);
   mark_dirty(session);
   if (session.rare != nullptr) {
     session.rare->gathers_open = 0;

@@ -52,7 +52,7 @@ void Session::attach(const mqtt::Connect& connect, Link& link, std::string_view 
   expiry_s_ = expiry_of(connect, limits);
   version_ = connect.version;
   bridge_ = connect.bridge;
-  last_packet_ms_ = now_ms();
+  opened_ms_ = last_packet_ms_ = now_ms();
   class_ = &table_.class_counters(link.client_class());
   keep_alive_ms_ = keep_alive_of(connect, limits) * 1500U;  // [MQTT-3.1.2-22]
   receive_maximum_ = limits.max_inflight;
@@ -64,6 +64,7 @@ void Session::attach(const mqtt::Connect& connect, Link& link, std::string_view 
     if (aliases > 0) aliases_out_ = std::make_unique<TopicAliasOut>(aliases);
   }
   prepare_connack(connect, assigned_client_id);
+  if (is_traced()) trace(traced_note("connects"));
 }
 
 AttachedRecord Session::attached_record(const mqtt::Connect& connect, bool durable) {
@@ -166,6 +167,7 @@ void Session::opened(StoredSession* stored, bool session_present) {
 void Session::send_packet(const mqtt::Packet& packet) {
   std::vector<std::uint8_t> bytes;
   mqtt::encode(packet, version_, bytes);
+  if (is_traced()) trace(traced_out(packet));
   table_.counters().packets_out.add();
   std::copy(bytes.begin(), bytes.end(), link_->room(bytes.size()));
 }
@@ -175,6 +177,7 @@ void Session::send_ack(mqtt::PacketType type, mqtt::PacketId id, ReasonCode reas
   const std::size_t size = mqtt::encode_ack(type, id, reason, version_, bytes);
   table_.counters().packets_out.add();
   table_.counters().acks_out.add();
+  if (is_traced()) trace(traced(TraceEvent::Way::out, type, id, reason));
   std::copy_n(bytes, size, link_->room(size));
 }
 
@@ -240,6 +243,7 @@ void Session::stored_ended() {
 // The connection is over, and this object with it: it dies at the turn's end.
 void Session::detach(Departure departure) {
   CHECK(link_ != nullptr);
+  if (is_traced()) trace(traced_note("the connection is over"));
   link_ = nullptr;
   if (!stranded_) {
     let_go();
@@ -262,8 +266,9 @@ void Session::let_go() {
   }
   for (std::size_t i = 0; i < held_.size(); ++i) {
     const bool once = held_[i].qos == mqtt::Qos::at_most_once;
-    note_drop(once ? table_.counters().dropped_offline_qos0
-                   : table_.counters().dropped_session_end);
+    count_drop(once ? table_.counters().dropped_offline_qos0
+                    : table_.counters().dropped_session_end,
+               DropCause::none);
   }
 }
 

@@ -40,6 +40,7 @@ struct SessionCounters {
   Counter dropped_session_end;     // waiting when the session ended
   Counter dropped_rejected;        // the subscriber answered PUBREC with an error
   Counter dropped_not_authorized;  // published to $SYS, or against the rules
+  Counter dropped_purged;          // by an operator's word
   Counter dropped_retained_full;   // not kept: over max_retained, when nobody can be told any more
   Counter dropped_not_receivable;  // to a client that may not have it by the rules
   Counter access_ended;            // clients whose token expired

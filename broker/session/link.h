@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "broker/base/bytes.h"
@@ -20,6 +21,13 @@ enum class Departure : std::uint8_t {
   normal,     // DISCONNECT 0x00: the will is thrown away
   with_will,  // DISCONNECT 0x04
   lost,       // connection closed, keep alive over, protocol error, takeover, kicked
+};
+
+// Who the client is, for people.
+struct ClientFacts {
+  std::string user, listener;
+  std::string address;      // with its port, where its connection is here
+  bool is_relayed = false;  // its connection is at another node
 };
 
 // What close() is told where another connection has the client id now.
@@ -41,6 +49,7 @@ class Link {
   virtual ClientClass client_class() const { return kClientClassesMax; }
   // For CONNACK, of a client that came with an authentication method.
   virtual std::string_view authentication_data() const { return {}; }
+  virtual void describe(ClientFacts& facts) const { static_cast<void>(facts); }
   // CONNACK is written: what else the client sent may be handled now.
   virtual void opened() {}
   // DISCONNECT came, close() follows. Without it the client counts as lost.

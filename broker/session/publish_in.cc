@@ -24,6 +24,7 @@ void Session::handle(mqtt::Publish& publish) {
   counters.publish_bytes_in[static_cast<std::size_t>(publish.qos)].add(publish.payload.size());
   class_->messages_in.add();
   if (version_ == mqtt::ProtocolVersion::v5 && !resolve_alias(publish)) return;
+  if (table_.tracer() != nullptr) trace(traced(publish));
   const ReasonCode verdict = judge(publish);
   const bool refused = verdict != ReasonCode::success;
   if (publish.qos == Qos::at_most_once) {

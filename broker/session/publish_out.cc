@@ -61,7 +61,7 @@ bool Session::send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup)
   parts.dup = dup;
   SessionCounters& counters = table_.counters();
   if (entry.qos == Qos::at_most_once && !fits(entry)) {
-    note_drop(counters.dropped_too_large);
+    count_drop(counters.dropped_too_large, DropCause::too_large);
     return false;
   }
   if (aliases_out_ != nullptr && has_room_for_alias(parts)) {
@@ -69,6 +69,7 @@ bool Session::send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup)
     parts.topic_alias = choice.alias;
     if (choice.known) parts.topic = {};
   }
+  if (table_.tracer() != nullptr) trace(traced(entry, id, dup));
   const mqtt::PublishSize size = mqtt::publish_size(parts);
   const ByteView payload = entry.message->payload();
   Link& link = *link_;
@@ -95,9 +96,11 @@ void Session::measure(const QueueEntry& entry) {
   table_.deliveries().add(core::steady_ns() - entry.message->measured_ns());
 }
 
-void Session::note_drop(Counter& cause) {
-  cause.add();
+void Session::count_drop(Counter& counter, DropCause cause) {
+  counter.add();
   class_->dropped.add();
+  ++drops_;
+  last_drop_ = cause;
 }
 
 // What a durable session may have in flight is bounded by its state too: acks that aren't committed
@@ -111,6 +114,8 @@ bool Session::window_open() const {
 void Session::handle(const mqtt::Ack& ack) {
   if (stranded_) return;
   table_.counters().acks_in.add();
+  if (table_.tracer() != nullptr)
+    trace(traced(TraceEvent::Way::in, ack.type, ack.packet_id, ack.reason));
   switch (ack.type) {
     case PacketType::puback:
       on_puback(ack);
@@ -193,7 +198,8 @@ void Session::on_puback(const mqtt::Ack& ack) {
     refuse(ReasonCode::protocol_error, "PUBACK for a QoS 2 message");
     return;
   }
-  if (mqtt::is_error(ack.reason)) note_drop(table_.counters().dropped_rejected);
+  if (mqtt::is_error(ack.reason))
+    count_drop(table_.counters().dropped_rejected, DropCause::rejected_by_subscriber);
   finish(*entry);
   pump();
 }
@@ -211,7 +217,7 @@ void Session::on_pubrec(const mqtt::Ack& ack) {
   }
   if (entry->state == Outgoing::State::pubrec_received) return;  // PUBREL comes soon
   if (mqtt::is_error(ack.reason)) {  // [MQTT-4.3.3-4]: the flow ends here
-    note_drop(table_.counters().dropped_rejected);
+    count_drop(table_.counters().dropped_rejected, DropCause::rejected_by_subscriber);
     finish(*entry);
     pump();
     return;

@@ -64,18 +64,18 @@ void Session::deliver_once(QueueEntry entry) {
 void Session::send_or_enqueue(QueueEntry entry) {
   if (entry.qos == Qos::at_most_once && !replaying_) {
     if (!may_receive(entry)) {
-      note_drop(table_.counters().dropped_not_receivable);
+      count_drop(table_.counters().dropped_not_receivable, DropCause::not_receivable);
       return;
     }
     if (link_->is_congested()) {
-      note_drop(table_.counters().dropped_slow_reader);
+      count_drop(table_.counters().dropped_slow_reader, DropCause::slow_reader);
       return;
     }
     send_publish(entry, 0, false);
     return;
   }
   if (!is_durable() && out_.waiting() > 0 && !make_room(entry)) {
-    note_drop(table_.counters().dropped_queue_full);
+    count_drop(table_.counters().dropped_queue_full, DropCause::queue_full);
     return;
   }
   push(std::move(entry));
@@ -145,7 +145,7 @@ void Session::pump() {
       if (fits(entry)) {
         send_publish(entry, 0, false);
       } else {
-        note_drop(table_.counters().dropped_too_large);
+        count_drop(table_.counters().dropped_too_large, DropCause::too_large);
       }
       continue;
     }
@@ -214,13 +214,13 @@ bool Session::drop_next_if_stale() {
   const std::int64_t age_max_ms = std::int64_t{table_.limits().max_queued_age_s} * 1000;
   const bool is_old = age_max_ms > 0 && now_ms() - next.queued.message->received_ms() > age_max_ms;
   if (!next.sent && next.queued.message->is_expired(now_ms())) {
-    note_drop(counters.dropped_expired);
+    count_drop(counters.dropped_expired, DropCause::expired);
   } else if (!next.sent && is_old && !next.queued.retain) {
-    note_drop(counters.dropped_old);
+    count_drop(counters.dropped_old, DropCause::too_old);
   } else if (!next.sent && !may_receive(next.queued)) {
-    note_drop(counters.dropped_not_receivable);
+    count_drop(counters.dropped_not_receivable, DropCause::not_receivable);
   } else if (!fits(next.queued)) {
-    note_drop(counters.dropped_too_large);
+    count_drop(counters.dropped_too_large, DropCause::too_large);
   } else {
     return false;
   }
@@ -325,7 +325,7 @@ void Session::page_read(Page& page) {
   const auto missing_before = [&](std::uint64_t sequence) {
     for (; expected < sequence; ++expected) {
       if (!stored_->is_unfinished(expected) || std::erase(completed_early_, expected) > 0) continue;
-      note_drop(table_.counters().dropped_damaged);
+      count_drop(table_.counters().dropped_damaged, DropCause::damaged);
       finish_stored(expected);
     }
     expected = sequence + 1;

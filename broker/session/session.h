@@ -19,12 +19,14 @@
 #include "broker/routing/message.h"
 #include "broker/routing/router.h"
 #include "broker/session/awaiting_release.h"
+#include "broker/session/drop_cause.h"
 #include "broker/session/link.h"
 #include "broker/session/matching.h"
 #include "broker/session/outgoing.h"
 #include "broker/session/retained_elsewhere.h"
 #include "broker/session/stored_session.h"
 #include "broker/session/topic_alias.h"
+#include "broker/session/tracer.h"
 
 namespace roost::session {
 
@@ -52,6 +54,14 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   // CONNACK waits for the shard's log: nothing may be handled yet.
   bool is_opening() const { return opening_ != nullptr; }
   std::size_t queue_size() const;
+  std::uint64_t queue_bytes() const;
+  std::uint32_t in_flight() const { return out_.unfinished(); }
+  std::uint32_t drops() const { return drops_; }  // of this connection
+  SteadyMs connected_since_ms() const { return opened_ms_; }
+  SteadyMs last_packet_ms() const { return last_packet_ms_; }
+  SteadyMs oldest_unacked_ms() const;  // when that came to the broker; 0: nothing is
+  const Link& link() const { return *link_; }
+  void describe(struct SessionView& view) const;  // what it alone knows
   const FilterList& filters() const { return is_durable() ? stored_->filters : filters_; }
 
   // --- what the client sends. Requires: is_connected(), not is_opening(). After any of them the
@@ -66,8 +76,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void refuse(mqtt::ReasonCode reason, std::string_view why);
   // The link is closed already and must not be used any more.
   void connection_lost(std::string_view why);
-  // Room again in the link.
-  void on_drained();
+  void on_drained();  // room again in the link
   // Any packet counts as a sign of life.
   void saw_packet() { last_packet_ms_ = now_ms(); }
 
@@ -228,7 +237,10 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void release_held();
 
   // shared
-  void note_drop(Counter& cause);
+  // Somebody is followed, this one perhaps. Out of line: a message pays for the question alone.
+  bool is_traced() const;
+  void trace(TraceEvent event) const;
+  void count_drop(Counter& counter, DropCause cause);
   SteadyMs now_ms() const;
   void send_packet(const mqtt::Packet& packet);
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode reason);
@@ -247,12 +259,14 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   AckMode ack_mode_ = AckMode::quorum;
   bool bridge_ = false;
   bool stranded_ = false;
-  bool logged_ = false;                    // its coming was a record, so its going is one
-  bool replaying_ = false;                 // retained messages wait: QoS 0 stays behind them
-  bool caught_up_ = true;                  // what is queued comes here at once
-  Acks noted_ = Acks::none;                // has acks that aren't committed
-  bool reading_ = false;                   // a page is on its way from the disk
-  std::uint16_t receive_maximum_ = 65535;  // the client's
+  bool logged_ = false;      // its coming was a record, so its going is one
+  bool replaying_ = false;   // retained messages wait: QoS 0 stays behind them
+  bool caught_up_ = true;    // what is queued comes here at once
+  Acks noted_ = Acks::none;  // has acks that aren't committed
+  bool reading_ = false;     // a page is on its way from the disk
+  DropCause last_drop_ = DropCause::none;
+  std::uint32_t drops_ = 0;
+  std::uint16_t receive_maximum_ = 65535;                 // the client's
   std::uint32_t packet_size_max_ = mqtt::kPacketSizeMax;  // the client's
   std::uint32_t expiry_s_ = 0;       // Session Expiry Interval; kNeverExpires: never
   std::uint32_t keep_alive_ms_ = 0;  // 1.5 x the keep alive; 0: none

@@ -23,9 +23,11 @@
 #include "broker/session/measures.h"
 #include "broker/session/retained_room.h"
 #include "broker/session/session.h"
+#include "broker/session/session_view.h"
 #include "broker/session/shard_state.h"
 #include "broker/session/stale_queues.h"
 #include "broker/session/subscribed_gate.h"
+#include "broker/session/tracer.h"
 
 namespace roost::session {
 
@@ -51,8 +53,7 @@ class SessionTable final : public Measures,
     log_ = &log;
     disk_ = &disk;
   }
-  // In a cluster; as those.
-  void use(RetainedElsewhere& elsewhere) { elsewhere_ = &elsewhere; }
+  void use(RetainedElsewhere& elsewhere) { elsewhere_ = &elsewhere; }  // in a cluster
   void use(SubscribedGate& gate) { subscribed_gate_ = &gate; }
 
   // --- start-up, on any one thread, before the core runs ---
@@ -64,11 +65,10 @@ class SessionTable final : public Measures,
   void replay(ShardId shard, LogIndex index, const Record& record);
 
   // --- leading, shard by shard; in a turn of the core (leading.cc) ---
-  // Leads it: its sessions run here, its log is appended to from here.
   bool leads(ShardId id) const {
     return shards_[id.value] != nullptr && shards_[id.value]->is_leading();
   }
-  // A node alone: all shards of this core; on every core before clients come.
+  // A node alone: all shards of this core, before clients come.
   void lead(const StartedRecord& limits);
   // After all cores lead: fans out again what was not confirmed everywhere.
   void resume();
@@ -104,30 +104,36 @@ class SessionTable final : public Measures,
   // In a cluster: and this node leads that shard.
   Session& connect(const mqtt::Connect& connect, Link& link, std::string_view assigned_client_id,
                    AckMode ack = AckMode::quorum);
-  // The same for a clean session that another node, its shard's leader, lets run on this one: has
-  // no record here, its will and who owns the client id are the leader's.
+  // The same for a clean session that its shard's leader lets run on this node: has no record here,
+  // its will and who owns the client id are the leader's.
   Session& connect_here(const mqtt::Connect& connect, Link& link,
                         std::string_view assigned_client_id, AckMode ack, Generation generation);
   // At the leader: whether the session of this CONNECT runs there, as it outlives its connection or
   // goes on with one that does.
   bool runs_at_leader(const mqtt::Connect& connect, std::string_view client_id) const;
-  // At the leader, of a clean session that runs elsewhere: its will, or that an older session of
-  // the client id ends, is a record; `door` waits for it.
+  // There, of a clean session that runs elsewhere: its will, or that an older one ends, is a
+  // record.
   void attach_elsewhere(const mqtt::Connect& connect, std::string_view client_id,
                         const Generation& generation, Door* door);
-  // Something of that client id is remembered, or will be in a moment.
-  bool is_known(std::string_view client_id) const;
-  // Requires: leads(shard).
-  Generation next_generation(ShardId shard) { return {log_->epoch(shard), ++generation_}; }
+  bool is_known(std::string_view client_id) const;  // is remembered, or will be in a moment
+  Generation next_generation(ShardId led) { return {log_->epoch(led), ++generation_}; }
   Session* live(std::string_view client_id) const;  // connected or opening; or null
   Session* live(std::string_view client_id, const Generation& generation) const;
   const StoredSession* stored(std::string_view client_id) const;  // or null
   const auto& all_live() const { return live_; }
-  // Ends every connection, e.g. with 0x8B when the node stops.
+  // Ends every connection, e.g. with 0x8B when the node stops; at most so many, returns how many.
   void kick_all(mqtt::ReasonCode reason, std::string_view why);
-  // The same of at most so many of them; returns of how many.
   std::size_t kick_some(std::size_t count, mqtt::ReasonCode reason, std::string_view why,
                         std::string_view server_reference);
+
+  // --- for people (session_view.cc) ---
+  // The durable sessions of a shard that is led here; the clean ones of `count` buckets from that
+  // one on: returns where to go on, 0: nowhere.
+  void list(ShardId shard, SessionPage& page) const;
+  std::size_t list_clean(std::size_t from, std::size_t count, SessionPage& page) const;
+  Route route_of(std::string_view topic);
+  Tracer* tracer() const { return tracer_; }  // null: nobody is followed
+  void use(Tracer* tracer) { tracer_ = tracer; }
 
   // LocalDelivery
   bool deliver_local(const routing::MessagePtr& message, routing::ConfirmTo confirm,
@@ -149,9 +155,9 @@ class SessionTable final : public Measures,
                         const std::optional<Source>& source, Door* door, bool is_certain = true);
   void keep_in_shard(ShardId shard, const routing::MessagePtr& message,
                      const std::optional<Source>& source, Door* door);
-  // A door for those: `then` runs when all of its records are committed; never, if one is dropped.
+  // For those: `then` runs when all of its records are committed; never, if one is dropped.
   Door* open_door(core::Task then);
-  // Whoever opened it is through. True: nothing is left to wait for, and `then` doesn't run.
+  // Whoever opened it is through. True: nothing is left to wait for, `then` doesn't run.
   bool shut_door(Door* door);
   // The same, but then `then` runs now. (Or one of its records is committed.)
   void close_door(Door* door);
@@ -193,25 +199,22 @@ class SessionTable final : public Measures,
   void read(ShardId shard, ShardDisk::Job job) { disk_->read(shard, std::move(job)); }
   Session* opening(std::string_view client_id, const Generation& generation);
   void leave(Session& session);  // its connection is over; dies at the turn's end
-  // It has acks to be committed: in this turn, or after ack_delay_ms at the latest.
+  // Acks to be committed: in this turn, or after ack_delay_ms.
   void note_acks(Session& session, bool now);
   void at_turn_end_of(ShardState& shard);
   void due_at(SteadyMs due_ms);
   SubscribedGate* subscribed_gate() { return subscribed_gate_; }  // null: a node alone
-  // Of messages that wait in queues that are nowhere else.
-  std::uint64_t& bytes_in_memory() { return bytes_in_memory_; }
+  std::uint64_t& bytes_in_memory() { return bytes_in_memory_; }   // of queues that are nowhere else
   Matcher<StoredSession>& stored_matcher() { return stored_matcher_; }
   StaleQueues& stale_queues() { return stale_queues_; }
   // To the client of a session whose shard is led here.
   void deliver_once(StoredSession& session, QueueEntry entry);
-  // An ordinary filter into or out of index and interest.
   void subscribe_volatile(Session& session, std::string_view filter,
                           const Subscription& subscription);
   void unsubscribe_volatile(Session& session, std::string_view filter);
   // A filter of a durable session whose shard is led here.
   void interest_add(ShardId shard, std::string_view filter);
   void interest_remove(ShardId shard, std::string_view filter);
-
   // Retained messages matching `filters`, from all shards; `done` runs on this core. One question a
   // core and node however many filters a SUBSCRIBE brings. (gather.cc)
   using Gathered = std::function<void(std::vector<Kept>)>;
@@ -234,11 +237,10 @@ class SessionTable final : public Measures,
                     std::string_view left_by);
   // Groups are state of their shards. (shared_cluster.cc)
   bool in_cluster() const { return is_in_cluster_; }
-  // A step out of a shard's log. None: its node is away, node_came() or node_gone() will follow.
+  // Out of a shard's log. None: its node is away, node_came() or node_gone() will follow.
   std::optional<routing::Router::Published> send_step(const routing::MessagePtr& message,
                                                       routing::Waiting waiting,
                                                       const Source& source);
-  // A message for a member, without a promise.
   void send_step_once(const ShareStep& step, const routing::MessagePtr& message);
 
  private:
@@ -246,8 +248,6 @@ class SessionTable final : public Measures,
   static constexpr std::size_t kTriesMax = 8;  // members asked before one must take a message
   static constexpr std::size_t kRetainedExpiryBudget = 1000;  // messages looked at a shard
   static constexpr SteadyMs kTickMs = 10'000;                 // between TickRecords
-  // Connections whose shard is led elsewhere end at this pace, so that they don't all come back at
-  // once.
   static constexpr std::size_t kStrandedPortion = 200;
   static constexpr SteadyMs kStrandedMs = 50;
 
@@ -355,13 +355,13 @@ class SessionTable final : public Measures,
   SessionTables& tables_;
   routing::Router router_;
   routing::InterestWriter volatile_interest_;
-  routing::InterestWriter durable_interest_;  // a node alone
-  std::unordered_map<std::uint16_t, routing::InterestWriter>
-      led_interest_;  // in a cluster, by shard
+  routing::InterestWriter durable_interest_;                                 // a node alone
+  std::unordered_map<std::uint16_t, routing::InterestWriter> led_interest_;  // in a cluster
   routing::SlotInterest shard_interest_;
   SessionCounters counters_;
   ShardLog* log_ = nullptr;
   ShardDisk* disk_ = nullptr;
+  Tracer* tracer_ = nullptr;
   RetainedElsewhere* elsewhere_ = nullptr;  // null: a node alone
   SubscribedGate* subscribed_gate_ = nullptr;
   std::vector<std::unique_ptr<ShardState>> shards_;  // by shard id; null: another core's

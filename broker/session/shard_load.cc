@@ -156,6 +156,9 @@ void ShardState::load_session(std::string_view client_id, StoredHeader header) {
   session.attached = header.attached;
   session.expiry_s = header.expiry_s;
   session.expires_at_ms = header.expires_at_ms;
+  const bool ends = header.expires_at_ms != kNever && !header.attached;
+  const ShardMs since_ms = header.expires_at_ms - std::int64_t{header.expiry_s} * 1000;
+  session.offline_since_s = seconds_of(ends ? since_ms : time_ms_);
   session.next_sequence = session.disk_end = header.next_sequence;
   session.oldest = header.oldest_unfinished;
   session.sent_before = header.sent_before;

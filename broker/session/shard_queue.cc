@@ -27,6 +27,7 @@ void ShardState::deliver(StoredSession& session, const routing::MessagePtr& mess
   }
   if (!make_room(session, message->memory_size())) {
     counters().dropped_queue_full.add();
+    session.note_drop(DropCause::queue_full);
     if (leading_) table_.stale_queues().note(session);
     return;
   }
@@ -51,6 +52,7 @@ void ShardState::drop_older(StoredSession& session, const routing::Message& mess
   const std::uint64_t older = std::exchange(at->second, session.next_sequence);
   if (is_new || !session.is_unfinished(older) || older < session.flight_end()) return;
   counters().dropped_superseded.add();
+  session.note_drop(DropCause::superseded);
   finish(session, older);
 }
 
@@ -73,6 +75,7 @@ bool ShardState::make_room(StoredSession& session, std::size_t bytes) {
     if (oldest >= session.next_sequence) return false;
     if (session.live != nullptr) session.live->dropped(oldest);
     counters().dropped_oldest.add();
+    session.note_drop(DropCause::oldest_of_full_queue);
     finish(session, oldest);
   }
   return true;

@@ -93,6 +93,9 @@ class ShardState final : private routing::PublicationWaiter {
 
   // --- share groups in a cluster ---
   const ShardGroups& groups() const { return groups_; }
+  std::vector<routing::ShareGroup*> matching_groups(std::string_view topic) {
+    return groups_.matching(topic);
+  }
   // The leader: one member of each group that wants it, at QoS 0.
   void assign_once(const routing::MessagePtr& message);
   // The leader, while a record is applied: runs `done` when the next of the steps that the record

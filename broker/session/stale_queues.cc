@@ -132,6 +132,8 @@ void StaleQueues::judge(const StoredSession& session, Look& look, std::uint64_t 
   }
   SessionCounters& counters = table_.counters();
   (is_by_age ? counters.dropped_old : counters.dropped_expired).add();
+  ShardState& shard = table_.shard(table_.shard_of(session.client_id()));
+  shard.find(session.client_id())->note_drop(is_by_age ? DropCause::too_old : DropCause::expired);
   gone.push_back(sequence);
 }
 

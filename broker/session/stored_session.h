@@ -15,6 +15,7 @@
 #include "broker/base/hash.h"
 #include "broker/routing/short_text.h"
 #include "broker/routing/table_hash.h"
+#include "broker/session/drop_cause.h"
 #include "broker/session/filter_list.h"
 #include "broker/session/queue_entry.h"
 #include "broker/session/record.h"
@@ -65,18 +66,26 @@ struct StoredSession {
   std::uint32_t queued = 0;  // unfinished messages
   std::uint32_t expiry_s = 0;
   std::uint32_t due_place = 0;  // in DueSessions; 0: none
+  // For people, not on disk: shard time since when nobody is connected; messages that were dropped.
+  std::uint32_t offline_since_s = 0;
+  std::uint32_t dropped = 0;
   std::uint16_t receive_maximum = 0;
   bool durable : 1 = true;  // false: only a clean session's will stands here
   bool attached : 1 = false;
   bool is_dirty : 1 = false;  // differs from what is on disk
   bool filters_dirty : 1 = false;
   bool has_will_on_disk : 1 = false;
-  Session* live = nullptr;  // its client, on this node
+  DropCause last_drop = DropCause::none;  // as `dropped`
+  Session* live = nullptr;                // its client, on this node
   FilterList filters;
   Ring<Fresh> fresh;  // rising; sequences from disk_end on
   std::unique_ptr<Rare> rare;
 
   std::string_view client_id() const { return client_id_.view(); }
+  void note_drop(DropCause cause) {
+    ++dropped;
+    last_drop = cause;
+  }
   std::uint64_t origin() const { return hash64(client_id()); }  // for No Local
   Rare& make_rare();
   // Gives it back if nothing stands in it.
@@ -105,7 +114,12 @@ struct StoredSession {
 
 // Of a million sleeping sessions each is no larger than this; one filter of theirs costs a block of
 // 48 bytes more, and its entry in the topic tree. README.md
-static_assert(sizeof(StoredSession) == 168);
+static_assert(sizeof(StoredSession) == 176);
+
+// Of shard time, for offline_since_s.
+inline std::uint32_t seconds_of(ShardMs ms) {
+  return ms <= 0 ? 0 : static_cast<std::uint32_t>(ms / 1000);
+}
 
 // For a table of sessions that is searched by client id.
 struct ByClientId {

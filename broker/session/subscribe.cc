@@ -18,6 +18,10 @@ using mqtt::ReasonCode;
 
 void Session::handle(const mqtt::Subscribe& subscribe) {
   if (stranded_) return;
+  if (is_traced() && !subscribe.entries.empty()) {
+    trace(traced_filters(mqtt::PacketType::subscribe, subscribe.packet_id,
+                         subscribe.entries.front().filter, subscribe.entries.size()));
+  }
   auto answer = std::make_unique<Answer>();
   answer->packet_id = subscribe.packet_id;
   SubscribedRecord record;
@@ -157,6 +161,10 @@ void Session::send_answers() {
 
 void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
   if (stranded_) return;
+  if (is_traced() && !unsubscribe.filters.empty()) {
+    trace(traced_filters(mqtt::PacketType::unsubscribe, unsubscribe.packet_id,
+                         unsubscribe.filters.front(), unsubscribe.filters.size()));
+  }
   auto answer = std::make_unique<Answer>();
   answer->packet_id = unsubscribe.packet_id;
   answer->is_unsuback = true;
