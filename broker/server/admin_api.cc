@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
 #include <utility>
@@ -53,12 +54,20 @@ http::Response stopping() { return refusal({ErrorKind::unavailable, "this node i
 
 AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
     : node_(node),
+      fleet_(node.config.node.name, cluster),
+      sessions_(node, fleet_),
+      retained_(node, fleet_),
+      why_(node, fleet_),
+      ops_(node, fleet_, sessions_, cluster),
+      traces_(node, fleet_),
       cluster_(cluster),
-      explain_(node),
+      explain_(node, fleet_),
       backup_(node.config, node.clock, node.store->store(), node.log),
       door_(node),
       publish_(door_, node.config.http, node.clock),
-      events_(door_) {
+      events_(door_),
+      replay_(node, fleet_, publish_.publisher()),
+      bans_(bans()) {
   http::Settings settings;
   settings.unix_path = admin::socket_path(node.config.data_dir);
   settings.json_errors = true;
@@ -114,14 +123,39 @@ std::vector<http::Route> AdminApi::verbs() {
       {"POST", "/api/v1/drain", [this](const http::Request&) { return drain(); }},
   };
   for (http::Route& route : cluster_.routes()) all.push_back(std::move(route));
-  for (http::Route& route : explain_.routes()) all.push_back(std::move(route));
+  return all;
+}
+
+// Who is banned is banned by all nodes that are there.
+std::vector<http::Route> AdminApi::bans() {
   const auto end_banned = [&node = node_] {
     for (const auto& one : node.on_core) {
       one->sessions.core().post([&gates = one->gates] { gates.end_banned(); });
     }
   };
-  for (http::Route& route : node_.bans.routes(end_banned)) all.push_back(std::move(route));
-  return all;
+  std::vector<http::Route> routes = node_.bans.routes(end_banned);
+  for (http::Route& route : routes) {
+    if (route.method == "GET") continue;
+    const std::string name = "POST " + route.path;
+    fleet_.add(name, [this, here = std::move(route.handler)](const Fleet::Object& object) {
+      const std::lock_guard lock(one_at_a_time_);
+      http::Request request;
+      request.body = text_of(object, "body");
+      const http::Response said = here(request);
+      return Fleet::Told(json::object{{"status", said.status}, {"body", said.body}});
+    });
+    route.handler = [this, name](const http::Request& request) {
+      const auto all = fleet_.ask_all(name, {{"body", request.body}});
+      const json::value& own = all.front().told.value();
+      const auto status = own.at("status").to_number<unsigned>();
+      json::value body = json::parse(own.at("body").as_string());
+      if (auto silent = missing(all); !silent.empty() && body.is_object()) {
+        body.as_object()["missing"] = std::move(silent);
+      }
+      return answer(body, status);
+    };
+  }
+  return routes;
 }
 
 // What may run beside each other and beside the verbs, and brings its own locks. Who waits for a
@@ -132,6 +166,19 @@ std::vector<http::Route> AdminApi::queries() {
   };
   for (http::Route& route : publish_.routes()) all.push_back(std::move(route));
   for (http::Route& route : events_.routes()) all.push_back(std::move(route));
+  const auto add_slow = [&all](std::vector<http::Route> routes) {
+    for (http::Route& route : routes) {
+      route.is_slow = true;
+      all.push_back(std::move(route));
+    }
+  };
+  add_slow(bans_);
+  add_slow(sessions_.routes());
+  add_slow(retained_.routes());
+  add_slow(explain_.routes());
+  add_slow(why_.routes());
+  add_slow(ops_.routes());
+  add_slow(traces_.routes());
   return all;
 }
 
@@ -166,6 +213,7 @@ http::Response AdminApi::begin_backup(const http::Request& request) {
 
 void AdminApi::start() {
   is_started_ = true;
+  fleet_.start();
   door_.start();
   if (http_ != nullptr) http_->start();
 }
@@ -181,6 +229,7 @@ void AdminApi::stop() {
     events_.stop();
   }
   backup_.stop();
+  fleet_.stop();
   if (http_ != nullptr) http_->stop();
   if (is_running) door_.stop();
 }

@@ -22,8 +22,15 @@
 #include "broker/server/cluster_api.h"
 #include "broker/server/events_api.h"
 #include "broker/server/explain_api.h"
+#include "broker/server/fleet.h"
 #include "broker/server/inside_door.h"
+#include "broker/server/ops_api.h"
 #include "broker/server/publish_api.h"
+#include "broker/server/replay.h"
+#include "broker/server/retained_api.h"
+#include "broker/server/session_api.h"
+#include "broker/server/trace_api.h"
+#include "broker/server/why_api.h"
 
 namespace roost::server {
 
@@ -48,22 +55,31 @@ class AdminApi {
  private:
   std::vector<http::Route> verbs();
   std::vector<http::Route> queries();
+  std::vector<http::Route> bans();
   http::Response begin_backup(const http::Request& request);
   http::Response drain();
 
   Node& node_;
+  Fleet fleet_;
+  SessionApi sessions_;
+  RetainedApi retained_;
+  WhyApi why_;
+  OpsApi ops_;
+  TraceApi traces_;
   ClusterApi cluster_;
   ExplainApi explain_;
   BackupJob backup_;
   InsideDoor door_;
   PublishApi publish_;
   EventsApi events_;
+  Replay replay_;
   std::function<void()> stop_;
   std::mutex one_at_a_time_;  // of the verbs
   bool is_draining_ = false;  // guarded by one_at_a_time_
   std::atomic<bool> is_over_{false};
   bool is_started_ = false;
-  std::unique_ptr<http::Server> http_;  // null: no socket
+  const std::vector<http::Route> bans_;  // their verbs are in fleet_
+  std::unique_ptr<http::Server> http_;   // null: no socket
 };
 
 }  // namespace roost::server

@@ -3,9 +3,6 @@
 
 #include <boost/json/value.hpp>
 
-#include <chrono>
-#include <future>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +10,7 @@
 #include "broker/gates/client_access.h"
 #include "broker/mqtt/topic.h"
 #include "broker/server/api_answer.h"
+#include "broker/server/core_call.h"
 #include "broker/server/node.h"
 
 namespace roost::server {
@@ -22,8 +20,6 @@ namespace {
 namespace json = boost::json;
 using auth::Right;
 using Explanation = auth::Rules::Explanation;
-
-constexpr std::chrono::seconds kCoreAnswersWithin{5};
 
 struct Question {
   std::string client_id;
@@ -104,7 +100,7 @@ Answer answer_on_core(const NodeCore& core, const Question& question) {
 
 json::value json_of(const Question& question, const Answer& answer) {
   return json::object{
-      {"client", question.client_id},          {"connected_here", answer.is_connected},
+      {"client", question.client_id},          {"connected", answer.is_connected},
       {"user", answer.identity.user_name},     {"listener", answer.identity.listener},
       {"address", answer.identity.address},    {"topic", question.topic},
       {"allowed", answer.explanation.allowed}, {"why", answer.explanation.why}};
@@ -112,27 +108,42 @@ json::value json_of(const Question& question, const Answer& answer) {
 
 }  // namespace
 
+ExplainApi::ExplainApi(Node& node, Fleet& fleet) : node_(node), fleet_(fleet) {
+  fleet.add("explain.acl", [this](const Fleet::Object& object) { return explain_here(object); });
+}
+
 std::vector<http::Route> ExplainApi::routes() {
   return {{"POST", "/api/v1/explain/acl",
            [this](const http::Request& request) { return explain_acl(request); }}};
 }
 
+Fleet::Told ExplainApi::explain_here(const Fleet::Object& object) {
+  auto question = question_of(object);
+  if (!question) return Unexpected(question.error());
+  auto said = from_core<Answer>(
+      core_of(node_, question->client_id),
+      [asked = *question](NodeCore& core, const std::function<void(Result<Answer>)>& done) {
+        done(answer_on_core(core, asked));
+      });
+  if (!said) return Unexpected(said.error());
+  return json_of(*question, *said);
+}
+
+// Of the node that the client is connected to; else of this one.
 http::Response ExplainApi::explain_acl(const http::Request& request) {
   const auto body = object_of(request);
   if (!body) return refusal({ErrorKind::invalid_argument, "the body must be an object"});
-  auto question = question_of(*body);
-  if (!question) return refusal(question.error());
-  const std::uint16_t shards = node_.config.shards;
-  core::Core& core = node_.cores.of(shard_of(question->client_id, shards));
-  auto told = std::make_shared<std::promise<Answer>>();
-  std::future<Answer> answered = told->get_future();
-  core.post([&on_core = *node_.on_core[core.id().value], told, asked = *question] {
-    told->set_value(answer_on_core(on_core, asked));
-  });
-  if (answered.wait_for(kCoreAnswersWithin) != std::future_status::ready) {
-    return refusal({ErrorKind::unavailable, "the core that has that client doesn't answer"});
+  const auto said = fleet_.ask_all("explain.acl", *body);
+  if (!said.front().told) return refusal(said.front().told.error());
+  const Fleet::Said* best = &said.front();
+  for (const Fleet::Said& one : said) {
+    if (one.told && one.told->at("connected").as_bool()) best = &one;
   }
-  return answer(json_of(*question, answered.get()));
+  json::object result = best->told->as_object();
+  result["node"] = best->node;
+  result["connected_here"] = result.at("connected").as_bool() && best == &said.front();
+  if (auto silent = missing(said); !silent.empty()) result["missing"] = std::move(silent);
+  return answer(result);
 }
 
 }  // namespace roost::server

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // POST /api/v1/explain/acl: whether a client may do something with a topic, and by which rule. Of
-// a client that is connected here its own identity counts, of another the one in the question.
-// Thread: the API's own; asks the core of the client id.
+// a client that is connected to any node its own identity counts, of another the one in the
+// question, and the rules of this node. Thread: threads that may wait.
 // Owner: AdminApi.
 #pragma once
 
 #include <vector>
 
 #include "broker/http/server.h"
+#include "broker/server/fleet.h"
 
 namespace roost::server {
 
@@ -15,13 +16,16 @@ struct Node;
 
 class ExplainApi {
  public:
-  explicit ExplainApi(Node& node) : node_(node) {}
+  // Adds what this node tells of itself to `fleet`. Both must outlive it.
+  ExplainApi(Node& node, Fleet& fleet);
   std::vector<http::Route> routes();
 
  private:
+  Fleet::Told explain_here(const Fleet::Object& object);
   http::Response explain_acl(const http::Request& request);
 
   Node& node_;
+  Fleet& fleet_;
 };
 
 }  // namespace roost::server

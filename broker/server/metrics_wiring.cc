@@ -75,6 +75,8 @@ constexpr Row<S> kSessionCounters[] = {
      "max_retained"},
     {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_retained_full,
      "max_retained"},
+    {"roost_messages_dropped_total", "Messages not delivered, by cause.", &S::dropped_purged,
+     "purged"},
     {"roost_subscriptions_refused_total", "Filters refused, by cause.", &S::refused_filter_length,
      "max_topic_length"},
     {"roost_clients_refused_total", "Connections ended by us, by cause.",

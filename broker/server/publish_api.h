@@ -29,6 +29,7 @@ class PublishApi {
 
   std::vector<http::Route> routes();
   void stop() { publisher_.stop(); }
+  Publisher& publisher() { return publisher_; }
   void add_metrics(observe::Metrics& metrics) const;
 
  private:

@@ -102,8 +102,9 @@ std::vector<Setting> limit_settings() {
        "kernel's queue. 0: no limit.",
        range(0, 1'000'000)},
       {"limits.max_handshakes", Kind::number, "1000", CONFIG_FIELD(limits.max_handshakes),
-       "TLS handshakes under way at once on a core and listener; who is silent for 1 s doesn't "
-       "count. Others wait, 16 times as many; then accepting does. 0: no limit.",
+       "TLS handshakes under way at once on a core and listener; those that take more than 1 s "
+       "leave "
+       "a tenth of it to others. Others wait, 16 times as many; then accepting does. 0: no limit.",
        range(0, 1000000)},
       {"limits.messages_per_second", Kind::number, "0", CONFIG_FIELD(limits.messages_per_second),
        "PUBLISHes of one client in a second; a second's worth may come at once. 0: no limit.",

@@ -7,6 +7,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -113,7 +114,7 @@ struct SpdlogLog::Inside {
   }
 
   const bool json;
-  const LogLevel lowest;
+  std::atomic<LogLevel> lowest;
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<FdSink> sink;
   std::shared_ptr<spdlog::async_logger> logger;
@@ -125,7 +126,15 @@ SpdlogLog::SpdlogLog(LogLevel level, Format format, int fd)
 
 SpdlogLog::~SpdlogLog() = default;  // the pool's end writes what is queued
 
-bool SpdlogLog::enabled(LogLevel level) const { return level >= inside_->lowest; }
+bool SpdlogLog::enabled(LogLevel level) const {
+  return level >= inside_->lowest.load(std::memory_order_relaxed);
+}
+
+LogLevel SpdlogLog::level() const { return inside_->lowest.load(std::memory_order_relaxed); }
+
+void SpdlogLog::set_level(LogLevel level) {
+  inside_->lowest.store(level, std::memory_order_relaxed);
+}
 
 void SpdlogLog::write(LogLevel level, std::string_view line) {
   if (!enabled(level)) return;

@@ -23,6 +23,8 @@ class SpdlogLog final : public Log {
   bool enabled(LogLevel level) const override;
   // Control characters (a client chooses its id) are escaped, so that a line stays a line.
   void write(LogLevel level, std::string_view line) override;
+  LogLevel level() const;
+  void set_level(LogLevel level);
   // Blocks until everything written before is out, 5 s at most.
   void flush();
 

@@ -3,7 +3,10 @@
 // Thread: any one at a time.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/cluster.h"
@@ -16,6 +19,12 @@ class FakeCluster final : public cluster::Cluster {
   std::uint32_t feature_level() const override { return shown.feature_level; }
   bool send(PeerId, std::uint64_t, std::string) override { return false; }
   std::size_t waiting_bytes(PeerId) const override { return 0; }
+  void ask(const std::string& node, std::string question, std::int64_t, Answered done) override {
+    const auto at = said.find(node);
+    if (at == said.end()) return;  // never answers
+    done(at->second(question));
+  }
+  void on_question(Asked hear) override { heard = std::move(hear); }
   cluster::ClusterStatus status() const override { return shown; }
   Result<void> remove_node(const std::string& name, bool undo) override {
     return note((undo ? "undo remove " : "remove ") + name);
@@ -48,6 +57,9 @@ class FakeCluster final : public cluster::Cluster {
   }
 
   cluster::ClusterStatus shown;
+  // What a node says to a question.
+  std::map<std::string, std::function<Result<std::string>(const std::string&)>> said;
+  Asked heard;
   std::vector<std::string> asked;
   Result<void> answers;
 
