@@ -7,6 +7,7 @@
 
 #include "broker/admin/words.h"
 #include "broker/cli/cli.h"
+#include "broker/cli/fleet_call.h"
 #include "broker/cli/json_fields.h"
 #include "broker/cli/node_call.h"
 #include "broker/server/settings_value.h"
@@ -23,7 +24,7 @@ const std::string kFooter =
         "  roost ban client lamp-17 --for 10m      its connection ends, and it can't come back\n"
         "  roost ban address 192.0.2.0/24          for good, until --remove\n"
         "  roost ban                               who is banned\n\n"
-        "A ban is this node's; it is kept over restarts.\n\n") +
+        "A ban is of all nodes that are there; it is kept over restarts.\n\n") +
     kPlaceHelp +
     "\nExit codes: 0; 1 the node answers with an error; 2 usage or config; 3 the data directory\n"
     "may not be used by this user; 5 no node answers there.";
@@ -79,6 +80,7 @@ int run_ban(int argc, char** argv) {
           : ask_node(kName, *data_dir, "POST", removes ? "/api/v1/bans/remove" : "/api/v1/bans",
                      json::serialize(body));
   if (!answer.body) return answer.exit_code;
+  say_missing(kName, *answer.body);
   if (as_json) {
     std::printf("%s\n", json::serialize(*answer.body).c_str());
   } else {

@@ -23,6 +23,18 @@ int run_cluster(int argc, char** argv);
 int run_drain(int argc, char** argv);
 int run_ban(int argc, char** argv);
 int run_explain(int argc, char** argv);
+int run_explain_session(int argc, char** argv);
+int run_explain_route(int argc, char** argv);
+int run_nodes(int argc, char** argv);
+int run_clients(int argc, char** argv);
+int run_sessions(int argc, char** argv);
+int run_session(int argc, char** argv);
+int run_kick(int argc, char** argv);
+int run_top(int argc, char** argv);
+int run_trace(int argc, char** argv);
+int run_queue(int argc, char** argv);
+int run_retained(int argc, char** argv);
+int run_completion(int argc, char** argv);
 int run_import(int argc, char** argv);
 
 }  // namespace roost::cli

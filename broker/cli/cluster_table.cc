@@ -6,37 +6,20 @@
 #include <cstdio>
 #include <vector>
 
-#include "broker/admin/words.h"
 #include "broker/base/ids.h"
 #include "broker/cli/json_fields.h"
+#include "broker/cli/table.h"
 
 namespace roost::cli {
 namespace {
 
 namespace json = boost::json;
-using Row = std::vector<std::string>;
-
-// Cells that came from other nodes can't drive the terminal.
-std::string cell(const std::string& text) { return text.empty() ? "-" : admin::printable(text); }
-std::string cell(std::uint64_t number) { return std::to_string(number); }
+using Row = TableRow;
 
 void put_line(std::string& out, const char* name, const std::string& value) {
   std::array<char, 32> head{};
   std::snprintf(head.data(), head.size(), "%-14s ", name);
   out += head.data() + value + "\n";
-}
-
-void put_table(std::string& out, const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool is_last = i + 1 == row.size();
-      out += row[i] + (is_last ? "\n" : std::string(widths[i] + 2 - row[i].size(), ' '));
-    }
-  }
 }
 
 std::string joined(const json::array& names, const char* between) {

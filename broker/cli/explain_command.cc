@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// roost explain acl: which rule lets a client do something, or doesn't.
+// roost explain acl: which rule lets a client do something, or doesn't. session and route:
+// why_command.cc.
 #include <boost/json/serialize.hpp>
 
 #include <cstdio>
@@ -32,18 +33,23 @@ std::string who(const json::object& answer) {
   words += user.empty() ? ", anonymous" : ", user " + user;
   if (!text_field(answer, "listener").empty()) words += ", by " + text_field(answer, "listener");
   if (!text_field(answer, "address").empty()) words += ", from " + text_field(answer, "address");
-  return words + (flag_field(answer, "connected_here") ? " (connected)" : " (not connected here)");
+  return words + (flag_field(answer, "connected") ? " (connected)" : " (not connected)");
 }
 
 }  // namespace
 
 int run_explain(int argc, char** argv) {
+  const std::string_view about = argc > 1 ? argv[1] : "";
+  if (about == "session") return run_explain_session(argc - 1, argv + 1);
+  if (about == "route") return run_explain_route(argc - 1, argv + 1);
   PlaceOptions place;
   bool as_json = false;
   std::string what, client, action, topic, user, listener, address, common_name;
   std::vector<std::string> groups;
-  Arguments arguments(kName, "Says whether a client may do something, and by which rule.");
-  arguments.positional("WHAT", what, true, "acl");
+  Arguments arguments("roost explain",
+                      "Says whether a client may do something, and by which rule.");
+  arguments.positional("WHAT", what, true,
+                       "acl; also `roost explain session CLIENT` and `roost explain route TOPIC`");
   arguments.positional("CLIENT", client, true, "Its client id");
   arguments.positional("ACTION", action, true,
                        "publish, retain (publish with RETAIN), subscribe, "
@@ -60,7 +66,8 @@ int run_explain(int argc, char** argv) {
   add_place(arguments, place);
   arguments.footer(kFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
-  if (what != "acl") return complain("roost explain", "it explains acl, not " + what, kExitUsage);
+  if (what != "acl")
+    return complain("roost explain", "it explains acl, session and route, not " + what, kExitUsage);
   const auto data_dir = find_data_dir(kName, place);
   if (!data_dir) return kExitUsage;
   const json::object question = {{"client", client},
