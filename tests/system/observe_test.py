@@ -80,7 +80,8 @@ class Metrics(SystemCase):
         self.assertEqual(causes, {"slow_reader", "queue_full", "expired", "too_large",
                                   "offline_qos0", "session_end", "rejected_by_subscriber",
                                   "not_authorized", "queue_overflow_oldest", "keep_last",
-                                  "queued_too_long", "damaged", "not_receivable", "max_retained"})
+                                  "queued_too_long", "damaged", "not_receivable", "purged",
+                                  "max_retained"})
 
     def test_no_client_id_or_topic_in_labels(self):
         server = self.server()
