@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "broker/base/glob.h"
 #include "broker/mqtt/filter_relation.h"
 #include "broker/mqtt/topic.h"
 
@@ -39,23 +40,7 @@ bool matches_topic(const Rule& rule, const TopicPattern& pattern, const Subject&
 bool Glob::fits(std::string_view name) const {
   if (!has_star_) return name == text_;
   if (name.empty()) return false;
-  // Greedy, going back to the last star only.
-  std::string_view shape = text_;
-  std::size_t at = 0, in = 0, star = std::string_view::npos, from = 0;
-  while (in < name.size()) {
-    if (at < shape.size() && shape[at] == '*') {
-      star = at++;
-      from = in;
-    } else if (at < shape.size() && shape[at] == name[in]) {
-      ++at, ++in;
-    } else if (star != std::string_view::npos) {
-      at = star + 1;
-      in = ++from;
-    } else {
-      return false;
-    }
-  }
-  return shape.find_first_not_of('*', at) == std::string_view::npos;
+  return base::glob_matches(text_, name);
 }
 
 class RuleSet::Asked {

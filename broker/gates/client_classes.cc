@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
+#include "broker/base/glob.h"
 
 namespace roost::gates {
 
@@ -66,26 +67,6 @@ Result<ClientClassRule> parse_class_rule(std::string_view text) {
   return rule;
 }
 
-// As far as it goes without the star; then the last star takes one character more.
-bool fits(std::string_view pattern, std::string_view text) {
-  std::size_t at = 0, in = 0, star = std::string_view::npos, from = 0;
-  while (in < text.size()) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star = at++;
-      from = in;
-    } else if (at < pattern.size() && pattern[at] == text[in]) {
-      ++at;
-      ++in;
-    } else if (star != std::string_view::npos) {
-      at = star + 1;
-      in = ++from;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', at) == std::string_view::npos;
-}
-
 ClientClasses::ClientClasses(std::vector<ClientClassRule> rules) : rules_(std::move(rules)) {
   for (const ClientClassRule& rule : rules_) {
     const auto found = std::find(names_.begin(), names_.end(), rule.name);
@@ -100,7 +81,7 @@ session::ClientClass ClientClasses::find(std::string_view client_id,
                                          const auth::Identity* identity) const {
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     const std::string_view text = text_for(rules_[i].by, client_id, identity);
-    if (!text.empty() && fits(rules_[i].pattern, text)) return classes_[i];
+    if (!text.empty() && base::glob_matches(rules_[i].pattern, text)) return classes_[i];
   }
   return session::kClientClassesMax;
 }

@@ -26,9 +26,6 @@ struct ClientClassRule {
 // letters, digits, "_" and "-", but not "other". Errors: invalid_argument: what is wrong with it.
 Result<ClientClassRule> parse_class_rule(std::string_view text);
 
-// "*" stands for any number of characters, also none.
-bool fits(std::string_view pattern, std::string_view text);
-
 class ClientClasses {
  public:
   ClientClasses() = default;

@@ -4,10 +4,11 @@
 #include <array>
 #include <utility>
 
+#include "broker/base/glob.h"
 #include "broker/mqtt/reason_code.h"
 #include "broker/mqtt/topic.h"
+#include "broker/net/peer_info.h"
 #include "broker/session/link.h"
-#include "broker/session/session_view.h"
 
 namespace roost::server {
 
@@ -24,11 +25,11 @@ std::string host_of(const TraceEvent& event) {
   if (event.link == nullptr) return {};
   session::ClientFacts facts;
   event.link->describe(facts);
-  return facts.is_relayed ? facts.address : facts.address.substr(0, facts.address.rfind(':'));
+  return facts.is_relayed ? facts.address : std::string(net::host_of(facts.address));
 }
 
 bool is_wanted(const TraceWish& wish, const TraceEvent& event) {
-  if (!wish.client_id.empty() && !session::matches_pattern(wish.client_id, event.client_id)) {
+  if (!wish.client_id.empty() && !base::glob_matches(wish.client_id, event.client_id)) {
     return false;
   }
   if (!wish.topic.empty() && (event.type != mqtt::PacketType::publish || event.topic.empty() ||

@@ -2,8 +2,10 @@
 #include "broker/session/session_view.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
+#include "broker/base/glob.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
 
@@ -38,26 +40,14 @@ SessionView view_of(const Session* live, const StoredSession* stored, SteadyMs n
   return view;
 }
 
-}  // namespace
-
-bool matches_pattern(std::string_view pattern, std::string_view text) {
-  std::size_t at = 0, in = 0, star = std::string_view::npos, again = 0;
-  while (in < text.size()) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star = at++;
-      again = in;
-    } else if (at < pattern.size() && pattern[at] == text[in]) {
-      ++at, ++in;
-    } else if (star != std::string_view::npos) {
-      at = star + 1;
-      in = ++again;
-    } else {
-      return false;
-    }
-  }
-  while (at < pattern.size() && pattern[at] == '*') ++at;
-  return at == pattern.size();
+// "192.0.2.7:51234" -> "192.0.2.7", "[::1]:50000" -> "::1"; without a port as it is.
+std::string_view host_of(std::string_view address) {
+  if (address.starts_with('[')) return address.substr(1, address.find(']') - 1);
+  const std::size_t colon = address.find(':');
+  return colon == address.rfind(':') ? address.substr(0, colon) : address;
 }
+
+}  // namespace
 
 void Session::describe(SessionView& view) const {
   view.version = version_;
@@ -92,7 +82,7 @@ bool SessionPage::is_wanted(const Session* live, const StoredSession* stored) co
   if (query_.connected && *query_.connected != (live != nullptr)) return false;
   if (query_.durable && *query_.durable != (stored != nullptr && stored->durable)) return false;
   const std::string_view id = live != nullptr ? live->client_id() : stored->client_id();
-  if (!query_.client_id.empty() && !matches_pattern(query_.client_id, id)) return false;
+  if (!query_.client_id.empty() && !base::glob_matches(query_.client_id, id)) return false;
   if (query_.user.empty() && query_.listener.empty() && query_.address.empty()) return true;
   if (live == nullptr) return false;
   ClientFacts facts;
@@ -100,14 +90,16 @@ bool SessionPage::is_wanted(const Session* live, const StoredSession* stored) co
   const auto is = [](const std::string& wanted, const std::string& found) {
     return wanted.empty() || wanted == found;
   };
-  const std::string host = facts.address.substr(0, facts.address.rfind(':'));
   return is(query_.user, facts.user) && is(query_.listener, facts.listener) &&
-         (is(query_.address, facts.address) || query_.address == host);
+         (is(query_.address, facts.address) || query_.address == host_of(facts.address));
 }
 
-std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stored, SteadyMs now_ms,
+std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stored, const Now& now,
                                   std::int64_t offline_ms) const {
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::min() / 2;
   const auto number = [](auto value) { return static_cast<std::int64_t>(value); };
+  const auto ago = [&now](std::int64_t ms) { return -((now.wall_ms - ms + 500) / 1000); };
+  const auto since = [&](SteadyMs steady_ms) { return ago(now.steady_ms - steady_ms); };
   switch (query_.order) {
     case SessionOrder::client_id:
       return 0;
@@ -119,7 +111,7 @@ std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stor
       return live == nullptr ? 0 : live->in_flight();
     case SessionOrder::oldest_unacked: {
       const SteadyMs since_ms = live == nullptr ? 0 : live->oldest_unacked_ms();
-      return since_ms == 0 ? 0 : now_ms - since_ms;
+      return since_ms == 0 ? kLast : since(since_ms);
     }
     case SessionOrder::dropped:
       return number(live == nullptr ? 0 : live->drops()) +
@@ -127,11 +119,11 @@ std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stor
     case SessionOrder::subscriptions:
       return number(live != nullptr ? live->filters().size() : stored->filters.size());
     case SessionOrder::connected:
-      return live == nullptr ? -1 : now_ms - live->connected_since_ms();
+      return live == nullptr ? kLast : since(live->connected_since_ms());
     case SessionOrder::silent:
-      return live == nullptr ? offline_ms : now_ms - live->last_packet_ms();
+      return live == nullptr ? ago(offline_ms) : since(live->last_packet_ms());
     case SessionOrder::offline:
-      return live == nullptr ? offline_ms : -1;
+      return live == nullptr ? ago(offline_ms) : kLast;
   }
   return 0;
 }
@@ -153,11 +145,11 @@ void SessionPage::put(Row row) {
   rows_.pop_back();
 }
 
-void SessionPage::offer(const Session* live, const StoredSession* stored, SteadyMs now_ms,
+void SessionPage::offer(const Session* live, const StoredSession* stored, const Now& now,
                         std::int64_t offline_ms) {
   if (!is_wanted(live, stored)) return;
   SessionPlace place;
-  place.rank = rank_of(live, stored, now_ms, offline_ms) * (query_.is_reversed ? -1 : 1);
+  place.rank = rank_of(live, stored, now, offline_ms) * (query_.is_reversed ? -1 : 1);
   // By rank alone where that decides: no text is copied for most.
   if (rows_.size() >= query_.limit && !rows_.empty() && place.rank < rows_.front().place.rank) {
     ++matched_;
@@ -166,7 +158,7 @@ void SessionPage::offer(const Session* live, const StoredSession* stored, Steady
   }
   place.client_id = live != nullptr ? live->client_id() : std::string(stored->client_id());
   if (!takes(place)) return;
-  put({std::move(place), view_of(live, stored, now_ms, offline_ms)});
+  put({std::move(place), view_of(live, stored, now.steady_ms, offline_ms)});
 }
 
 void SessionPage::merge(std::vector<Row> rows) {
@@ -207,21 +199,22 @@ std::optional<SessionDetails> look_at_session(SessionTable& table, std::string_v
 void SessionTable::list(ShardId id, SessionPage& page) const {
   if (!leads(id)) return;
   const ShardState& shard = *shards_[id.value];
-  const SteadyMs now_ms = core_.now_ms();
-  const ShardMs shard_s = seconds_of(shard.now_ms(now_ms));
+  const SessionPage::Now now{core_.now_ms(), core_.wall_ms()};
+  const ShardMs shard_s = seconds_of(shard.now_ms(now.steady_ms));
   shard.for_each([&](const StoredSession& session) {
     if (!session.durable || ShardState::is_departed(session.client_id())) return;
     const std::int64_t offline_s = shard_s - session.offline_since_s;
-    page.offer(session.live, &session, now_ms, session.live == nullptr ? offline_s * 1000 : 0);
+    page.offer(session.live, &session, now, session.live == nullptr ? offline_s * 1000 : 0);
   });
 }
 
 std::size_t SessionTable::list_clean(std::size_t from, std::size_t count, SessionPage& page) const {
   const std::size_t end = std::min(live_.bucket_count(), from + count);
+  const SessionPage::Now now{core_.now_ms(), core_.wall_ms()};
   for (std::size_t bucket = from; bucket < end; ++bucket) {
     for (auto at = live_.begin(bucket); at != live_.end(bucket); ++at) {
       const Session& session = *at->second;
-      if (!session.is_durable()) page.offer(&session, nullptr, core_.now_ms(), 0);
+      if (!session.is_durable()) page.offer(&session, nullptr, now, 0);
     }
   }
   return end == live_.bucket_count() ? 0 : end;

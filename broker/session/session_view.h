@@ -91,7 +91,8 @@ enum class SessionOrder : std::uint8_t {
   offline,    // for how long
 };
 
-// Where it stands in its order.
+// Where it stands in its order. Times rank by when they began, as a wall clock's seconds: so that a
+// place is the same on all nodes, and later.
 struct SessionPlace {
   std::int64_t rank = 0;  // larger comes first
   std::string client_id;  // of one rank: rising
@@ -114,9 +115,6 @@ struct SessionQuery {
   std::size_t limit = 100;
 };
 
-// '*' stands for any run of characters, none too.
-bool matches_pattern(std::string_view pattern, std::string_view text);
-
 class SessionPage {
  public:
   struct Row {
@@ -126,8 +124,13 @@ class SessionPage {
 
   explicit SessionPage(SessionQuery query) : query_(std::move(query)) {}
 
+  // When it is, on the clocks of who offers.
+  struct Now {
+    SteadyMs steady_ms = 0;
+    WallMs wall_ms = 0;
+  };
   // One or both; `offline_ms` where nobody is connected.
-  void offer(const Session* live, const StoredSession* stored, SteadyMs now_ms,
+  void offer(const Session* live, const StoredSession* stored, const Now& now,
              std::int64_t offline_ms);
   // Of another core or node, in the same order.
   void merge(std::vector<Row> rows);
@@ -137,7 +140,7 @@ class SessionPage {
   std::uint64_t matched() const { return matched_; }  // before `after` too
 
  private:
-  std::int64_t rank_of(const Session* live, const StoredSession* stored, SteadyMs now_ms,
+  std::int64_t rank_of(const Session* live, const StoredSession* stored, const Now& now,
                        std::int64_t offline_ms) const;
   bool is_wanted(const Session* live, const StoredSession* stored) const;
   bool takes(const SessionPlace& place);

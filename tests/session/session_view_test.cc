@@ -73,18 +73,6 @@ class Views : public Chapter {
 };
 INSTANTIATE_TEST_SUITE_P(Cores, Views, testing::Values(1, 3));
 
-TEST(Patterns, AStarIsAnyRun) {
-  EXPECT_TRUE(matches_pattern("", ""));
-  EXPECT_TRUE(matches_pattern("*", ""));
-  EXPECT_TRUE(matches_pattern("lamp-*", "lamp-17"));
-  EXPECT_TRUE(matches_pattern("*-17", "lamp-17"));
-  EXPECT_TRUE(matches_pattern("l*p*7", "lamp-p17"));
-  EXPECT_TRUE(matches_pattern("**a", "ba"));
-  EXPECT_FALSE(matches_pattern("lamp", "lamp-17"));
-  EXPECT_FALSE(matches_pattern("lamp-*", "lump-17"));
-  EXPECT_FALSE(matches_pattern("*7*8", "lamp-17"));
-}
-
 TEST_P(Views, ListsWhoIsThereAndWhoSleepsByName) {
   sleeper("b", 0);
   const Client clean(broker, "a", Hello());
@@ -122,6 +110,27 @@ TEST_P(Views, PagesFollowOneAnotherInEveryOrder) {
   query.after.reset();
   query.is_reversed = true;
   EXPECT_EQ(ids(page(query).take()), (Ids{"s0", "s3"}));
+}
+
+// What comes behind a page is the same when time goes on between the two.
+TEST_P(Views, PagesFollowOneAnotherWhileTimeGoesOn) {
+  for (int i = 0; i < 6; ++i) {
+    sleeper("s" + std::to_string(i), 0);
+    broker.advance_s(i % 2 == 0 ? 10 : 0);
+  }
+  SessionQuery query;
+  query.order = SessionOrder::offline;
+  query.limit = 2;
+  Ids all;
+  for (int pages = 0; pages < 3; ++pages) {
+    const auto rows = page(query).take();
+    ASSERT_EQ(rows.size(), 2U);
+    query.after = rows.back().place;
+    for (const std::string& id : ids(rows)) all.push_back(id);
+    broker.advance_s(7);
+  }
+  EXPECT_EQ(all, (Ids{"s0", "s1", "s2", "s3", "s4", "s5"}));
+  EXPECT_TRUE(page(query).take().empty());
 }
 
 TEST_P(Views, SaysWhatMattersOfEach) {
