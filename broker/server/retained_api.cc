@@ -38,21 +38,25 @@ void add(Levels& levels, std::string_view name, Level level, std::size_t limit) 
   if (levels.size() > limit) levels.erase(std::prev(levels.end()));
 }
 
-// One core's part, a shard a turn.
+// One core's part, a shard a turn; told when what it appended is committed.
 template <typename T>
 class ShardByShard : public std::enable_shared_from_this<ShardByShard<T>> {
  public:
   using Done = std::function<void(Result<T>)>;
-  // True: the shard is through.
-  using Step = std::function<bool(SessionTable&, ShardId, T&)>;
+  // True: the shard is through. What it appends is for that door.
+  using Step = std::function<bool(SessionTable&, ShardId, session::Door*, T&)>;
 
   ShardByShard(SessionTable& table, std::vector<ShardId> shards, Step step, Done done)
       : table_(table), shards_(std::move(shards)), step_(std::move(step)), done_(std::move(done)) {}
 
   void run() {
-    if (next_ == shards_.size()) return done_(std::move(found_));
+    if (door_ == nullptr) {
+      door_ = table_.open_door(
+          [self = this->shared_from_this()] { self->done_(std::move(self->found_)); });
+    }
+    if (next_ == shards_.size()) return table_.close_door(door_);
     const ShardId shard = shards_[next_];
-    if (!table_.leads(shard) || step_(table_, shard, found_)) ++next_;
+    if (!table_.leads(shard) || step_(table_, shard, door_, found_)) ++next_;
     table_.core().post([self = this->shared_from_this()] { self->run(); });
   }
 
@@ -61,6 +65,7 @@ class ShardByShard : public std::enable_shared_from_this<ShardByShard<T>> {
   const std::vector<ShardId> shards_;
   const Step step_;
   const Done done_;
+  session::Door* door_ = nullptr;
   std::size_t next_ = 0;
   T found_{};
 };
@@ -82,12 +87,12 @@ json::object json_of(const routing::Message& message, SteadyMs now_ms) {
   return object;
 }
 
-void clear(SessionTable& table, ShardId shard, std::string_view topic) {
+void clear(SessionTable& table, ShardId shard, session::Door* door, std::string_view topic) {
   routing::MessageParts parts;
   parts.topic = topic;
   parts.retain = true;
   parts.received_ms = table.core().now_ms();
-  table.keep_in_shard(shard, routing::Message::make(parts), std::nullopt, nullptr);
+  table.keep_in_shard(shard, routing::Message::make(parts), std::nullopt, door);
 }
 
 http::Response not_kept(const std::string& topic) {
@@ -120,8 +125,8 @@ Told RetainedApi::below(const Fleet::Object& parameters) {
   const std::string after = text_of(parameters, "after");
   const bool is_first = parameters.if_contains("after") == nullptr;
   const auto limit = parameters.at("limit").to_number<std::size_t>();
-  auto parts =
-      of_all_shards<Levels>(node_, [=](SessionTable& table, ShardId shard, Levels& levels) {
+  auto parts = of_all_shards<Levels>(
+      node_, [=](SessionTable& table, ShardId shard, session::Door*, Levels& levels) {
         table.shard(shard).retained().below(topic, is_root, [&](const auto& one) {
           if (!is_first && one.level <= after) return;
           add(levels, one.level, {one.has_message, one.has_more}, limit + 1);
@@ -159,19 +164,20 @@ Told RetainedApi::remove(const Fleet::Object& parameters) {
   const std::string topic = text_of(parameters, "topic");
   const std::string prefix = text_of(parameters, "prefix");
   using Left = std::pair<std::uint64_t, std::vector<routing::MessagePtr>>;
-  auto parts = of_all_shards<Left>(node_, [=](SessionTable& table, ShardId shard, Left& found) {
-    auto& [count, left] = found;
-    const routing::RetainedStore& kept = table.shard(shard).retained();
-    if (left.empty()) {
-      kept.match(topic.empty() ? prefix + "/#" : topic, 0, left);
-      std::erase_if(left, [](const auto& one) { return one->topic().starts_with("$SYS/"); });
-    }
-    for (std::size_t i = 0; i < kDeletedATurn && !left.empty(); ++i, ++count) {
-      clear(table, shard, left.back()->topic());
-      left.pop_back();
-    }
-    return left.empty();
-  });
+  auto parts = of_all_shards<Left>(
+      node_, [=](SessionTable& table, ShardId shard, session::Door* door, Left& found) {
+        auto& [count, left] = found;
+        const routing::RetainedStore& kept = table.shard(shard).retained();
+        if (left.empty()) {
+          kept.match(topic.empty() ? prefix + "/#" : topic, 0, left);
+          std::erase_if(left, [](const auto& one) { return one->topic().starts_with("$SYS/"); });
+        }
+        for (std::size_t i = 0; i < kDeletedATurn && !left.empty(); ++i, ++count) {
+          clear(table, shard, door, left.back()->topic());
+          left.pop_back();
+        }
+        return left.empty();
+      });
   if (!parts) return Unexpected(parts.error());
   std::uint64_t count = 0;
   for (const Left& part : *parts) count += part.first;
