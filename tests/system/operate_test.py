@@ -396,14 +396,22 @@ class OfThreeNodes(ClusterCase):
         self.assertEqual(set(led.values()), {cluster.leader_of("lamp-3").name})
         for name, api in apis.items():
             self.assertEqual(len(api.ids(client="lamp-*")), 12, name)
-            self.assertEqual(api.ids("clients"), ["publisher", "viewer"], name)
+            self.assertEqual(api.ids("clients", listener="main"), ["publisher", "viewer"],
+                             name)
             self.assertEqual(len(api.get("sessions/lamp-5/queue")["messages"]), 1)
             self.assertEqual(len(api.get("retained", below="to")["levels"]), 12)
             self.assertEqual(api.get("retained/to/7")["payload"], "x")
             self.assertEqual(api.get("explain/route", topic="to/4")["receivers"], 2)
             self.assertEqual(api.causes("lamp-1"), ["offline"])
-            self.assertEqual({one["node"] for one in api.get("nodes")["nodes"]},
-                             {"n1", "n2", "n3"})
+            for verb in "nodes", "listeners":
+                self.assertEqual(sorted(one["node"] for one in api.get(verb)["nodes"]),
+                                 ["n1", "n2", "n3"])
+            self.assertEqual(len(api.get("shards")["shards"]), 64)
+            self.assertEqual(len(api.ids("top", by="queue", limit=12)), 12)
+            sequence = api.get("sessions/lamp-9/queue")["messages"][0]["sequence"]
+            self.assertEqual(api.get(f"sessions/lamp-9/queue/{sequence}")["payload"], "x")
+            self.assertEqual(api.ask("POST", "sessions/lamp-9/queue/replay",
+                                     prefix=f"again/{name}/")[1], {"replayed": 1, "refused": 0})
         for name, api in apis.items():
             i = int(name[1])
             self.assertEqual(api.ask("DELETE", f"sessions/lamp-{i}/queue")[1], {"purged": 1})
