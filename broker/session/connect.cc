@@ -266,9 +266,9 @@ void Session::let_go() {
   }
   for (std::size_t i = 0; i < held_.size(); ++i) {
     const bool once = held_[i].qos == mqtt::Qos::at_most_once;
-    count_drop(once ? table_.counters().dropped_offline_qos0
-                    : table_.counters().dropped_session_end,
-               DropCause::none);
+    count_drop(
+        once ? table_.counters().dropped_offline_qos0 : table_.counters().dropped_session_end,
+        DropCause::none);
   }
 }
 
