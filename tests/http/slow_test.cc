@@ -10,6 +10,7 @@
 #include "broker/http/reply.h"
 #include "broker/http/server.h"
 #include "tests/http/raw_client.h"
+#include "tests/support/eventually.h"
 
 namespace roost::http {
 namespace {
@@ -136,7 +137,8 @@ TEST_F(HttpSlow, AnswersUnderWayLeaveAPlaceToProbes) {
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
   EXPECT_THAT(refused, HasSubstr("Retry-After: 1"));
   EXPECT_EQ(server_->counters().refused_slow, 1u);
-  EXPECT_THAT(ask(request("GET /livez")), EndsWith("alive\n"));
+  // Who was refused has its place until it has closed.
+  EXPECT_TRUE(support::eventually([&] { return ask(request("GET /livez")).ends_with("alive\n"); }));
   held.at(0)({200, "in the end\n"});
   EXPECT_THAT(one.read_answer(), EndsWith("in the end\n"));
 }
