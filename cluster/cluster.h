@@ -62,6 +62,9 @@ struct ClusterStatus {
   std::string self;
   std::string controller;  // node name; empty: none
   bool is_joined = false;
+  // Shards of which this node's copy was in sync before it was away and isn't yet; 0 for good once
+  // it has been 0, or after ClusterSettings::catch_up_ms.
+  std::uint32_t behind = 0;
   bool coordinator_reached = false;  // heard of within its lease's time
   std::uint32_t feature_level = 0;   // in force
   std::vector<Node> nodes;

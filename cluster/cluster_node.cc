@@ -7,14 +7,9 @@
 
 namespace roost::cluster {
 
-using replication::Role;
-
 namespace {
 
-constexpr std::int64_t kStatusMs = 1000;    // between looks at what changes by time
-constexpr std::int64_t kAlarmMs = 600'000;  // an alarm is shown so long after it was raised
-constexpr std::size_t kAlarmsMax = 64;
-constexpr std::int64_t kTroubleMs = 1000;
+constexpr std::int64_t kStatusMs = 1000;  // between looks at what changes by time
 
 bool same(const std::vector<PeerAddress>& a, const std::vector<PeerAddress>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
@@ -22,14 +17,12 @@ bool same(const std::vector<PeerAddress>& a, const std::vector<PeerAddress>& b) 
   });
 }
 
-bool leads(const ShardStatus& status) {
-  return status.role == Role::leader || status.role == Role::fencing ||
-         status.role == Role::confirming;
-}
-
 NodeRecord own_record(const ClusterSettings& settings, const storage::ReplicaStore& store) {
-  return {settings.node, settings.address,      0, store.uuid(), settings.version,
-          settings.zone, settings.feature_level};
+  NodeRecord self{settings.node, settings.address,      0, store.uuid(), settings.version,
+                  settings.zone, settings.feature_level};
+  self.brings_epoch = brought_epoch(store, settings.controller.shard_count);
+  self.brings = brought(store, settings.controller.shard_count, settings.has_content);
+  return self;
 }
 
 }  // namespace
@@ -281,6 +274,7 @@ void ClusterNode::raise_feature_level() {
 void ClusterNode::tell_joined() {
   if (was_joined_ || !registration_.is_registered() || !view_.is_linked_to_all()) return;
   was_joined_ = true;
+  joined_ms_ = clock_.steady_ms();
   note_status();
   log_.write(LogLevel::info, "cluster " + settings_.cluster + ": joined, " +
                                  std::to_string(view_.nodes().size()) + " nodes");
@@ -297,29 +291,6 @@ void ClusterNode::look_at_space() {
              "cluster " + settings_.cluster +
                  (is_full ? ": the disk is nearly full: others shall lead, where others can"
                           : ": the disk has room again: this node may lead"));
-}
-
-// What passes at once, as at each start, is none.
-void ClusterNode::say_trouble() {
-  const std::string& trouble = registration_.trouble();
-  const SteadyMs now = clock_.steady_ms();
-  if (trouble != trouble_) {
-    trouble_ = trouble;
-    trouble_ms_ = now;
-    is_trouble_said_ = false;
-  }
-  if (is_trouble_said_ || trouble.empty() || now - trouble_ms_ < kTroubleMs) return;
-  is_trouble_said_ = true;
-  log_.write(LogLevel::warn, "cluster " + settings_.cluster + ": not registered: " + trouble);
-}
-
-void ClusterNode::raise_here(ShardId shard, const std::string& text) {
-  const std::string line = "shard " + std::to_string(shard.value) + ": " + text;
-  log_.write(LogLevel::error, "cluster " + settings_.cluster + ": " + line);
-  std::erase_if(alarms_, [&](const Alarm& one) { return one.text == line; });
-  if (alarms_.size() == kAlarmsMax) alarms_.erase(alarms_.begin());
-  alarms_.push_back({line, clock_.steady_ms()});
-  is_status_old_ = true;
 }
 
 void ClusterNode::send_report() {
@@ -352,37 +323,6 @@ void ClusterNode::on_report(NodeReport report, SteadyMs now) {
   }
   controller_->on_report(report, now);
   turn_controller();
-}
-
-void ClusterNode::note_status() {
-  const SteadyMs now = status_ms_ = clock_.steady_ms();
-  is_status_old_ = false;
-  ClusterStatus status;
-  status.cluster = settings_.cluster;
-  status.self = settings_.node;
-  status.is_joined = registration_.is_registered() && view_.is_linked_to_all();
-  status.coordinator_reached =
-      registration_.has_lease() || (heard_ms_ > 0 && now - heard_ms_ < settings_.lease_ms);
-  status.feature_level = feature_level_;
-  view_.describe(status);
-  if (!registration_.trouble().empty()) status.alarms.push_back(registration_.trouble());
-  std::erase_if(alarms_, [&](const Alarm& one) { return now - one.at_ms > kAlarmMs; });
-  for (const Alarm& one : alarms_) status.alarms.push_back(one.text);
-
-  bool leads_any = false;
-  for (const Core& core : cores_) {
-    leads_any |= std::any_of(core.shards.begin(), core.shards.end(), leads);
-  }
-  const Replica self{settings_.node, store_.uuid()};
-  for (const auto& shard : status.shards) leads_any |= shard.record.leader == self;
-  is_drained_ = is_draining_ && !leads_any;
-  const std::lock_guard lock(status_mutex_);
-  status_ = std::move(status);
-}
-
-ClusterStatus ClusterNode::status() const {
-  const std::lock_guard lock(status_mutex_);
-  return status_;
 }
 
 }  // namespace roost::cluster

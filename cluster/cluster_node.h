@@ -126,6 +126,7 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
   void on_message(PeerId from, std::uint64_t session, const Chunk& chunk);
   void send_report();
   void on_report(NodeReport report, SteadyMs now);
+  std::uint32_t behind(SteadyMs now);  // ClusterStatus
   void note_status();
 
   // --- commands ---
@@ -165,6 +166,8 @@ class ClusterNode final : public Cluster, private PeerEvents, private Watcher, p
   SteadyMs heard_ms_ = 0, reported_ms_ = 0, status_ms_ = 0;
   bool is_status_old_ = true;
   bool is_report_urgent_ = false, is_draining_ = false, was_joined_ = false;
+  bool has_caught_up_ = false;
+  SteadyMs joined_ms_ = 0;
   bool is_raising_level_ = false;
   bool is_full_ = false;  // the disk, nearly
   std::string trouble_;

@@ -33,12 +33,16 @@ struct ClusterSettings {
 
   std::int64_t lease_ms = 3000;
   std::int64_t tick_ms = 200;
-  std::int64_t report_ms = 500;       // to the controller; at once when something changes
-  std::int64_t command_ms = 5000;     // until a command is given up
-  std::int64_t emptied_ms = 600'000;  // so long leaders stay away after move_leaders
-  std::int64_t level_ms = 5000;       // all nodes there for so long before the feature level rises
-  std::int64_t drop_ms = 10'000;      // CoreHostsSettings
+  std::int64_t report_ms = 500;        // to the controller; at once when something changes
+  std::int64_t command_ms = 5000;      // until a command is given up
+  std::int64_t emptied_ms = 600'000;   // so long leaders stay away after move_leaders
+  std::int64_t level_ms = 5000;        // all nodes there for so long before the feature level rises
+  std::int64_t catch_up_ms = 120'000;  // so long a node that came back is behind at most
+  std::int64_t drop_ms = 10'000;       // CoreHostsSettings
 
+  // Of a shard that was filled before the node was in any cluster, where records and state mean
+  // nothing: whether there is something of somebody's in it. None: there is.
+  std::function<bool(ShardId)> has_content;
   // R3: the log writer makes no progress; asked at each tick. None: the store's counters are
   // (LogProgress).
   std::function<bool()> is_log_stuck;

@@ -222,6 +222,19 @@ bool ClusterView::is_linked_to_all() const {
   });
 }
 
+std::uint32_t ClusterView::count_behind() const {
+  const auto is_ours = [this](const Replica& one) { return one.name == self_; };
+  const auto has_us = [&](const Replicas& list) {
+    return std::any_of(list.begin(), list.end(), is_ours);
+  };
+  return static_cast<std::uint32_t>(
+      std::count_if(records_.begin(), records_.end(), [&](const auto& entry) {
+        const ShardRecord& record = entry.second.record;
+        return has_us(record.replicas) && !has_us(record.isr) && !has_us(record.adding) &&
+               !has_us(record.removing);
+      }));
+}
+
 // --- for people ---
 
 // R2, R6

@@ -62,6 +62,8 @@ class ClusterView {
   const Peer* peer(PeerId id) const;
   // A session with every other registered node.
   bool is_linked_to_all() const;
+  // Shards that have a seat for this node, which isn't in sync; those it joins aren't counted.
+  std::uint32_t count_behind() const;
 
   // --- for people: nodes, shards, the controller ---
   void describe(ClusterStatus& status) const;

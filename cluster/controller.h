@@ -50,7 +50,8 @@ enum class ControllerAlarm {
   older_record,  // a replica has seen a higher counter of that shard: etcd was restored; nothing
                  // is decided for it
   no_candidate,  // the leader is gone and no live member of the ISR may lead. R6
-  unreadable_record
+  unreadable_record,
+  data_of_several  // more than one node brings data to a new cluster: none is taken
 };
 
 struct ControllerOutput {

@@ -49,6 +49,50 @@ bool Controller::State::is_calm() const {
   return true;
 }
 
+// All of them empty; or the one that has something, which the others get when they join. Of those
+// that have only bookkeeping the first does as well as any, but it can't be two: their logs differ.
+Replicas Controller::State::first_replicas(std::uint16_t id,
+                                           const std::vector<PlacementNode>& placed) const {
+  for (const Brought level : {Brought::content, Brought::bookkeeping}) {
+    for (const PlacementNode& node : placed) {
+      const NodeRecord& record = nodes.at(node.name);
+      if (record.brings == level) return {{node.name, record.store}};
+    }
+  }
+  Replicas first;
+  for (const std::string& node : place(ShardId{id}, placed, settings.replicas)) {
+    first.push_back({node, nodes.at(node).store});
+  }
+  return first;
+}
+
+// R1: behind all that anybody's records have, or the leader would append an older one to its own.
+std::uint64_t Controller::State::first_epoch(const std::vector<PlacementNode>& placed) const {
+  std::uint64_t highest = 0;
+  for (const PlacementNode& node : placed) {
+    highest = std::max(highest, nodes.at(node.name).brings_epoch);
+  }
+  return highest + 1;
+}
+
+bool Controller::State::is_data_of_one(const std::vector<PlacementNode>& placed) {
+  std::string names;
+  int count = 0;
+  for (const PlacementNode& node : placed) {
+    if (nodes.at(node.name).brings != Brought::content) continue;
+    names += (count++ == 0 ? "" : ", ") + node.name;
+  }
+  if (count <= 1) {
+    shards[0].raised.erase(ControllerAlarm::data_of_several);
+    return true;
+  }
+  raise(0, ControllerAlarm::data_of_several,
+        names +
+            " bring data from before this cluster: start it with one of them, and the others "
+            "with empty data directories");
+  return false;
+}
+
 void Controller::State::create_shards() {
   bool has_none = true;
   for (auto& [id, shard] : shards) {
@@ -59,6 +103,7 @@ void Controller::State::create_shards() {
   const auto placed = members();
   // Also in the middle: what is made while the others are away would begin with fewer copies.
   if (placed.size() < std::max<std::size_t>(settings.first_nodes, 1)) return;
+  if (!is_data_of_one(placed)) return;
   if (!shard_count) {
     if (!has_none || count_txn != 0 || now < count_ms) return;
     Txn txn;
@@ -74,11 +119,9 @@ void Controller::State::create_shards() {
     if (shard.modified != 0 || shard.txn != 0 || now < shard.next_ms) continue;
     if (shard_of_txn.size() >= settings.elections_max) return;
     ShardRecord record;
-    record.lineage = record.epoch = 1;
-    for (const std::string& node : place(ShardId{id}, placed, settings.replicas)) {
-      record.replicas.push_back({node, nodes.at(node).store});
-    }
-    record.isr = record.replicas;  // all are empty
+    record.lineage = 1;
+    record.epoch = first_epoch(placed);
+    record.isr = record.replicas = first_replicas(id, placed);
     record.leader = record.isr.front();
     record.min_in_sync =
         std::min(settings.min_in_sync, static_cast<std::uint32_t>(record.isr.size()));

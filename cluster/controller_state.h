@@ -87,6 +87,9 @@ struct Controller::State {
   // --- placement, controller_placement.cc ---
   bool is_calm() const;
   void create_shards();
+  Replicas first_replicas(std::uint16_t id, const std::vector<PlacementNode>& placed) const;
+  std::uint64_t first_epoch(const std::vector<PlacementNode>& placed) const;
+  bool is_data_of_one(const std::vector<PlacementNode>& placed);
   void place_shards();
   bool replan(std::uint16_t id, const std::vector<PlacementNode>& members, ShardRecord& next) const;
   bool may_decide(std::uint16_t id, Shard& shard);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the nodes of a cluster say to each other beside the messages of replicas: reports and
-// commands to the controller on the replication lane, snapshots on the bulk lane. The first byte of
-// a chunk is its kind.
+// commands to the controller on the replication lane, snapshots and what brokers ask each other on
+// the bulk lane. The first byte of a chunk is its kind.
 // Thread: any thread (values).
 #pragma once
 
@@ -73,6 +73,9 @@ struct SnapshotEnded {
   std::uint64_t import = 0;
   std::string why;
 };
+inline constexpr std::size_t kSnapshotPartBytes = 512 << 10;
+// A piece is no longer: its size, and a value of a state (a MiB) above it.
+inline constexpr std::size_t kSnapshotPieceBytesMax = 4 << 20;
 // A part of a question to the other node's broker, or of what it says to one. In order.
 struct PeerTalk {
   bool is_answer = false;
@@ -82,9 +85,6 @@ struct PeerTalk {
   friend bool operator==(const PeerTalk&, const PeerTalk&) = default;
 };
 inline constexpr std::size_t kTalkPartBytes = 512 << 10;
-inline constexpr std::size_t kSnapshotPartBytes = 512 << 10;
-// A piece is no longer: its size, and a value of a state (a MiB) above it.
-inline constexpr std::size_t kSnapshotPieceBytesMax = 4 << 20;
 
 // Whole chunks, their kind included.
 std::string encode(const NodeReport& report);

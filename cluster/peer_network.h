@@ -21,7 +21,7 @@ namespace roost::cluster {
 enum class Lane : std::uint8_t {
   replication,  // never behind publishes
   traffic,
-  bulk,  // snapshots
+  bulk,  // snapshots; what brokers ask each other
 };
 inline constexpr std::size_t kLanes = 3;
 

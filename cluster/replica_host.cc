@@ -306,4 +306,28 @@ void ReplicaHost::on_flushed(LogIndex trim_to) {
   if (trim_to <= trim_to_) replica_.on_trimmed(trim_to + 1);  // else an import came between
 }
 
+std::uint64_t brought_epoch(const storage::ReplicaStore& store, std::uint16_t shard_count) {
+  std::uint64_t highest = 0;
+  for (std::uint16_t id = 0; id < shard_count; ++id) {
+    const storage::ReplicaOnDisk disk = store.replica(ShardId{id});
+    if (disk.meta.empty() && !disk.epochs.empty()) {
+      highest = std::max(highest, disk.epochs.back().epoch);
+    }
+  }
+  return highest;
+}
+
+Brought brought(const storage::ReplicaStore& store, std::uint16_t shard_count,
+                const std::function<bool(ShardId)>& has_content) {
+  Brought most = Brought::nothing;
+  for (std::uint16_t id = 0; id < shard_count; ++id) {
+    const ShardId shard{id};
+    const storage::ReplicaOnDisk disk = store.replica(shard);
+    if (!disk.meta.empty() || (disk.last.index == 0 && disk.applied == 0)) continue;
+    if (!has_content || has_content(shard)) return Brought::content;
+    most = Brought::bookkeeping;
+  }
+  return most;
+}
+
 }  // namespace roost::cluster

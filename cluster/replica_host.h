@@ -138,4 +138,11 @@ class ReplicaHost {
   Forgotten forgotten_;     // being forgotten
 };
 
+// Whether a node alone has filled shards of it: no record of a cluster stands beside them. As of
+// open(). `has_content` says of such a shard whether more than bookkeeping is in it; empty: it is.
+Brought brought(const storage::ReplicaStore& store, std::uint16_t shard_count,
+                const std::function<bool(ShardId)>& has_content);
+// The highest epoch of its records; 0: none.
+std::uint64_t brought_epoch(const storage::ReplicaStore& store, std::uint16_t shard_count);
+
 }  // namespace roost::cluster

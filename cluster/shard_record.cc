@@ -204,6 +204,10 @@ std::string encode(const NodeRecord& record) {
   add(text, "version", std::string_view(record.version));
   add(text, "zone", std::string_view(record.zone));
   if (record.feature_level > 0) add(text, "feature_level", std::uint64_t{record.feature_level});
+  if (record.brings != Brought::nothing) {
+    add(text, "brings_data", static_cast<std::uint64_t>(record.brings));
+    add(text, "brings_epoch", record.brings_epoch);
+  }
   return text;
 }
 
@@ -242,7 +246,7 @@ Result<NodeRecord> decode_node_record(std::string_view text) {
   NodeRecord record;
   Lines lines(text);
   std::string_view field;
-  std::uint64_t feature_level = 0;
+  std::uint64_t feature_level = 0, brings = 0;
   if (!lines.next(field) || lines.line() != kNodeHeader) lines.fail("is no node record");
   while (lines.next(field)) {
     lines.once(field);
@@ -253,9 +257,14 @@ Result<NodeRecord> decode_node_record(std::string_view text) {
     if (field == "version") lines.read(record.version);
     if (field == "zone") lines.read(record.zone);
     if (field == "feature_level") lines.read(feature_level);
+    if (field == "brings_data") lines.read(brings);
+    if (field == "brings_epoch") lines.read(record.brings_epoch);
   }
   if (feature_level > kFeatureLevelMax) lines.fail("has a feature level that can't be");
   record.feature_level = static_cast<std::uint32_t>(feature_level);
+  record.brings = brings == 0   ? Brought::nothing
+                  : brings == 2 ? Brought::bookkeeping
+                                : Brought::content;
   if (record.name.empty()) lines.fail(": name is missing");
   if (lines.has_failed()) return lines.failure();
   return record;

@@ -39,6 +39,14 @@ struct ShardRecord {
   friend bool operator==(const ShardRecord&, const ShardRecord&) = default;
 };
 
+// What a node has from the time before it was in any cluster: shards that no record of one stands
+// beside. The numbers are those of the text; a level that isn't known counts as content.
+enum class Brought : std::uint8_t {
+  nothing = 0,
+  content = 1,      // clients' or operators': sessions, messages, retained ones
+  bookkeeping = 2,  // it ran by itself, and kept nothing for anybody
+};
+
 struct NodeRecord {
   std::string name;
   std::string address;            // host:port for its peers
@@ -47,6 +55,10 @@ struct NodeRecord {
   std::string version;
   std::string zone;                 // may be empty
   std::uint32_t feature_level = 0;  // that the program has; 0: it says none
+  Brought brings = Brought::nothing;
+  // The highest epoch of what it brings: a node alone takes a new one at each start, and the shards
+  // of a cluster begin behind it.
+  std::uint64_t brings_epoch = 0;
 
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };

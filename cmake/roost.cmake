@@ -117,6 +117,7 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/gates/relay_frames.cc
     ${CMAKE_SOURCE_DIR}/broker/http/attempts.cc
     ${CMAKE_SOURCE_DIR}/broker/http/guard.cc
+    ${CMAKE_SOURCE_DIR}/broker/http/query.cc
     ${CMAKE_SOURCE_DIR}/broker/http/router.cc
     ${CMAKE_SOURCE_DIR}/broker/http/tokens.cc
     ${CMAKE_SOURCE_DIR}/broker/http/web_url.cc
@@ -125,6 +126,7 @@ function(roost_fuzzers)
     ${CMAKE_SOURCE_DIR}/broker/net/proxy_protocol.cc
     ${CMAKE_SOURCE_DIR}/broker/net/socket.cc
     ${CMAKE_SOURCE_DIR}/broker/net/websocket.cc
+    ${CMAKE_SOURCE_DIR}/broker/observe/traceparent.cc
     ${CMAKE_SOURCE_DIR}/broker/routing/*.cc
     ${CMAKE_SOURCE_DIR}/broker/server/web_*.cc
     ${CMAKE_SOURCE_DIR}/broker/session/body_parts.cc

@@ -11,6 +11,8 @@ product_packages=(
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   librocksdb-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 )
+# For the web console's libraries. Debian's npm conflicts with a nodejs from elsewhere.
+command -v npm >/dev/null || product_packages+=(npm)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { printf '%s: %s\n' "$program" "$1" >&2; shift; (($# == 0)) || printf '  %s\n' "$@" >&2; exit 1; }

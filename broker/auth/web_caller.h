@@ -4,6 +4,7 @@
 // Owner: the server.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@ struct WebRequest {
 struct WebAnswer {
   unsigned status = 0;  // any; redirects are not followed
   std::string body = {};
+  std::uint32_t retry_after_s = 0;  // of Retry-After; 0: none, or a date
 };
 
 class WebCaller {

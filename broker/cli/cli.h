@@ -26,6 +26,8 @@ int run_explain(int argc, char** argv);
 int run_explain_session(int argc, char** argv);
 int run_explain_route(int argc, char** argv);
 int run_nodes(int argc, char** argv);
+int run_bridges(int argc, char** argv);
+int run_webhooks(int argc, char** argv);
 int run_clients(int argc, char** argv);
 int run_sessions(int argc, char** argv);
 int run_session(int argc, char** argv);

@@ -23,6 +23,8 @@ constexpr Command kCommands[] = {
     {"passwd", run_passwd, "add, change or delete a user of a password file"},
     {"status", run_status, "show what a running node is doing"},
     {"nodes", run_nodes, "show all nodes of the cluster, a line each"},
+    {"bridges", run_bridges, "show the bridges to other brokers"},
+    {"webhooks", run_webhooks, "show the webhooks"},
     {"clients", run_clients, "list the clients that are connected"},
     {"sessions", run_sessions, "list sessions, of clients that sleep as well"},
     {"session", run_session, "show one session in full, or end it"},

@@ -12,6 +12,11 @@ namespace roost::cli {
 
 namespace json = boost::json;
 
+const std::string kFleetFooter =
+    std::string(kPlaceHelp) +
+    "\nExit codes: 0; 1 the node answers with an error; 2 usage or config; 3 the data directory\n"
+    "may not be used by this user; 5 no node answers there.";
+
 std::string percent_encode(std::string_view text) {
   constexpr std::string_view kPlain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";

@@ -15,6 +15,9 @@
 
 namespace roost::cli {
 
+// The end of their --help.
+extern const std::string kFleetFooter;
+
 // All but letters, digits and "-._~", as a part of a path or a query.
 std::string percent_encode(std::string_view text);
 

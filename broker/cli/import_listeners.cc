@@ -150,6 +150,7 @@ std::string import_yaml(const Imported& imported, const std::string& file) {
   put_notes(text, "Not the same, or not needed:", imported.remarks);
   text += "\nlisteners:\n";
   for (const ImportedListener& listener : imported.listeners) put_listener(text, listener);
+  text += bridges_yaml(imported.bridges);
   std::vector<ImportedSetting> settings = imported.settings;
   std::stable_sort(settings.begin(), settings.end(),
                    [](const ImportedSetting& a, const ImportedSetting& b) {

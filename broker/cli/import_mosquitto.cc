@@ -95,20 +95,30 @@ class Reader {
   void take(const ConfigLine& line) {
     const OptionRow* const row = find_option(line.option);
     if (row == nullptr) return cannot("mosquitto has no such option");
-    if (row->fate == Fate::impossible) return take_impossible(*row);
+    if (row->fate == Fate::impossible) return cannot(row->text);
     if (row->fate == Fate::not_needed) return remark(row->text);
+    if (row->option == Option::bridge) return take_of_bridge();
     if (!take_of_listener(row->option) && !take_of_tls(row->option) && !take_limit(row->option) &&
         !take_of_all(row->option)) {
       take_as_it_is(*row);
     }
   }
-  // The options of a bridge go with its `connection`.
-  void take_impossible(const OptionRow& row) {
-    const OptionRow* const bridge = find_option("connection");
-    if (row.option == Option::connection) is_in_bridge_ = true;
-    const bool is_of_bridge = row.text == bridge->text && row.option != Option::connection;
-    if (is_of_bridge && is_in_bridge_) return;
-    cannot(row.text);
+  void begin_bridge() {
+    ImportedBridge& bridge = imported_.bridges.emplace_back();
+    bridge.name = line_->value;
+    for (char& c : bridge.name) {
+      const bool is_good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '_';
+      if (!is_good) c = '-';
+    }
+    if (bridge.name != line_->value) remark("its name is " + bridge.name + " now");
+  }
+  void take_of_bridge() {
+    if (line_->option == "connection") return begin_bridge();
+    if (imported_.bridges.empty()) return cannot("stands before the first connection");
+    const std::string why =
+        take_bridge_option(imported_.bridges.back(), line_->option, line_->value);
+    if (!why.empty()) cannot(why);
   }
 
   // True: it was one of these. So the next.
@@ -341,7 +351,6 @@ class Reader {
   bool per_listener_ = false;
   ImportedListener default_;
   bool is_default_asked_ = false;
-  bool is_in_bridge_ = false;
   int log_level_ = 3;
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/base/result.h"
+#include "broker/cli/import_bridges.h"
 
 namespace roost::cli {
 
@@ -47,6 +48,7 @@ struct ImportedSetting {
 
 struct Imported {
   std::vector<ImportedListener> listeners;
+  std::vector<ImportedBridge> bridges;
   std::vector<ImportedSetting> settings;
   std::vector<ImportNote> impossible;  // what stays undone
   std::vector<ImportNote> remarks;     // what is another than it was, or not needed

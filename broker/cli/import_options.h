@@ -27,7 +27,7 @@ enum class Option {
   certfile,
   check_retain_source,
   ciphers,
-  connection,
+  bridge,
   connection_messages,
   crlfile,
   include_dir,

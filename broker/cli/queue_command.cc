@@ -19,11 +19,6 @@ namespace json = boost::json;
 constexpr const char* kQueue = "roost queue";
 constexpr const char* kRetained = "roost retained";
 
-const std::string kCodes =
-    std::string(kPlaceHelp) +
-    "\nExit codes: 0; 1 the node answers with an error; 2 usage or config; 3 the data directory\n"
-    "may not be used by this user; 5 no node answers there.";
-
 std::string payload_of(const json::object& message) {
   if (message.if_contains("payload_base64") != nullptr) {
     return "base64 " + text_field(message, "payload_base64");
@@ -92,7 +87,7 @@ int run_queue(int argc, char** argv) {
   arguments.option("--limit", limit, "Of list: 1 to 1000, else 100");
   arguments.option("--prefix", prefix, "Of replay: put before each topic, such as replayed/");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   const std::string path = "/api/v1/sessions/" + percent_encode(id) + "/queue";
   if (verb == "list") {
@@ -140,7 +135,7 @@ int run_retained(int argc, char** argv) {
   arguments.option("--after", after, "Where the page before ended");
   arguments.option("--limit", limit, "How many levels: 1 to 1000, else 100");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   if ((gets || deletes) && topic.empty()) return complain(kRetained, "TOPIC is missing", 2);
   const std::string one = "/api/v1/retained/" + percent_encode(topic);

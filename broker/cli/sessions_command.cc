@@ -17,11 +17,6 @@ namespace {
 
 namespace json = boost::json;
 
-const std::string kCodes =
-    std::string(kPlaceHelp) +
-    "\nExit codes: 0; 1 the node answers with an error; 2 usage or config; 3 the data directory\n"
-    "may not be used by this user; 5 no node answers there.";
-
 std::string age(std::uint64_t seconds) {
   return admin::duration_words(static_cast<std::int64_t>(seconds));
 }
@@ -79,7 +74,7 @@ int run_list(int argc, char** argv, const char* name, bool connected_only) {
   arguments.option("--limit", limit, "How many: 1 to 1000, else 100");
   arguments.option("--cursor", cursor, "Where the page before ended");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   const std::string connected = online == offline ? "" : online ? "true" : "false";
   const std::string target = std::string(connected_only ? "/api/v1/clients" : "/api/v1/sessions") +
@@ -184,7 +179,7 @@ int run_session(int argc, char** argv) {
   arguments.positional("CLIENT", id, true, "Its client id");
   arguments.flag("--remove", removes, "Ends it for good: its filters and its queue go");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   const NodeAnswer answer = ask_fleet("roost session", options, removes ? "DELETE" : "GET",
                                       "/api/v1/sessions/" + percent_encode(id));
@@ -205,7 +200,7 @@ int run_kick(int argc, char** argv) {
                       "`roost ban`.");
   arguments.positional("CLIENT", id, true, "Its client id");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   const NodeAnswer answer =
       ask_fleet("roost kick", options, "POST", "/api/v1/sessions/" + percent_encode(id) + "/kick");
@@ -217,7 +212,7 @@ int run_nodes(int argc, char** argv) {
   FleetOptions options;
   Arguments arguments("roost nodes", "All nodes of the cluster, a line each.");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   const NodeAnswer answer = ask_fleet("roost nodes", options, "GET", "/api/v1/nodes");
   if (answer.body) print_nodes(*answer.body);
@@ -230,10 +225,10 @@ int run_top(int argc, char** argv) {
   Arguments arguments("roost top", "The sessions that stand out.");
   arguments.positional("BY", by, false,
                        "queue (most messages), bytes, offline (longest), silent, drops, ack "
-                       "(oldest message without an acknowledgement), inflight, filters");
+                       "(oldest message without an acknowledgement), inflight, filters, flapping");
   arguments.option("--limit", limit, "How many: 1 to 1000, else 10");
   add_fleet(arguments, options);
-  arguments.footer(kCodes);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   const NodeAnswer answer = ask_fleet("roost top", options, "GET",
                                       "/api/v1/top" + query_text({{"by", by}, {"limit", limit}}));

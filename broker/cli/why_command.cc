@@ -22,10 +22,6 @@ const std::string kSessionFooter =
     "\nExit codes: 0 nothing holds them up; 1 something does, or the node answers with an error;\n"
     "2 usage or config; 3 the data directory may not be used by this user; 5 no node answers "
     "there.";
-const std::string kRouteFooter =
-    std::string(kPlaceHelp) +
-    "\nExit codes: 0; 1 the node answers with an error; 2 usage or config; 3 the data directory\n"
-    "may not be used by this user; 5 no node answers there.";
 
 int explain_session(const FleetOptions& options, const std::string& id, const std::string& topic) {
   const NodeAnswer answer =
@@ -106,7 +102,7 @@ int run_explain_route(int argc, char** argv) {
                       "Says who would get a message published now, through which node and shard.");
   arguments.positional("TOPIC", topic, true, "A topic name");
   add_fleet(arguments, options);
-  arguments.footer(kRouteFooter);
+  arguments.footer(kFleetFooter);
   if (const auto code = arguments.parse(argc, argv)) return *code;
   return explain_route(options, topic);
 }

@@ -76,6 +76,8 @@ class UnixStream final : public SocketStream<UnixSocket> {
  public:
   using SocketStream::SocketStream;
 
+  void adopt(int fd) { socket_.assign(asio::local::stream_protocol(), fd); }
+
   void connect(Done done) override {
     auto self = shared_from_this();
     socket_.async_connect(asio::local::stream_protocol::endpoint(endpoint_.unix_path),
@@ -212,6 +214,12 @@ std::shared_ptr<Stream> make_socket_stream(Loop& loop, const Endpoint& endpoint)
   }
   if (is_secure(endpoint.transport)) return std::make_shared<TlsStream>(loop, endpoint);
   return std::make_shared<TcpStream>(loop, endpoint);
+}
+
+std::shared_ptr<Stream> adopt_stream(Loop& loop, int fd) {
+  auto stream = std::make_shared<UnixStream>(loop, Endpoint{});
+  stream->adopt(fd);
+  return stream;
 }
 
 std::shared_ptr<Stream> make_stream(Loop& loop, const Endpoint& endpoint) {

@@ -34,6 +34,8 @@ class Stream {
 std::shared_ptr<Stream> make_stream(Loop& loop, const Endpoint& endpoint);
 // The same without WebSocket.
 std::shared_ptr<Stream> make_socket_stream(Loop& loop, const Endpoint& endpoint);
+// A Unix stream socket that is connected already; owns `fd`.
+std::shared_ptr<Stream> adopt_stream(Loop& loop, int fd);
 // WebSocket frames over another stream.
 std::shared_ptr<Stream> make_websocket_stream(std::shared_ptr<Stream> below,
                                               const Endpoint& endpoint);

@@ -8,6 +8,7 @@
 #include "broker/gates/gates.h"
 #include "broker/gates/relay_front.h"
 #include "broker/mqtt/encode.h"
+#include "broker/session/reserved_topic.h"
 
 namespace roost::gates {
 
@@ -92,6 +93,12 @@ void ClientGate::refuse(ProtocolVersion version, ReasonCode reason, std::string_
 }
 
 bool ClientGate::check_client_id(const mqtt::Connect& connect) {
+  if (!listener_.is_inside && connect.client_id.starts_with(session::kOwnPrefix)) {
+    gates_.counters().refused_client_id.add();
+    refuse(connect.version, ReasonCode::client_identifier_not_valid,
+           "client ids that begin with $roost/ are the broker's own", &connect);
+    return false;
+  }
   // [MQTT-3.1.3-7] [MQTT-3.1.3-8]; 3.1 knows no empty ids at all.
   const bool bad_empty = connect.client_id.empty() &&
                          (connect.version == ProtocolVersion::v3_1 ||

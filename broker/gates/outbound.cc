@@ -135,7 +135,7 @@ void Outbound::on_leader(ShardId shard) {
   if (stream.to != kNoPeer) waiting_[stream.to.value].shards &= ~bit_of(shard.value);
   stream.to = leaders_.of[shard.value];
   go_back(shard.value);
-  if (stream.to != kNoPeer) pump(stream.to);
+  note_due(stream.to);
 }
 
 void Outbound::on_peer_up(const cluster::PeerInfo& peer) {
@@ -195,8 +195,13 @@ void Outbound::on_confirmed(PeerId from, const Confirmed& confirmed) {
     pop(stream);
   }
   place(target);
-  pump(from);
-  if (stream.to != kNoPeer && stream.to != from) pump(stream.to);
+  note_due(from);
+  note_due(stream.to);
+}
+
+void Outbound::send_due() {
+  for_each_bit(std::exchange(due_, 0),
+               [&](std::size_t peer) { pump(PeerId{static_cast<std::uint16_t>(peer)}); });
 }
 
 void Outbound::on_released() {

@@ -75,12 +75,15 @@ class Outbound {
   // Without a promise, in parts; lost with the session. Settled when sent or lost, once a node.
   void send_once(const routing::MessagePtr& message, PeerId to, bool keeps, std::uint64_t key);
 
-  // After `leaders` has changed.
+  // After `leaders` has changed. This and on_confirmed() only take note of what can go now: the
+  // streams of a node stay in step that way, and a message goes there once. send_due() is next, in
+  // the same turn.
   void on_leader(ShardId shard);
   void on_peer_up(const cluster::PeerInfo& peer);
   void on_peer_down(PeerId peer);
   void on_peer_gone(PeerId peer, std::uint64_t incarnation);
   void on_confirmed(PeerId from, const Confirmed& confirmed);
+  void send_due();
   void on_released();  // is_held() has changed
 
   // How many publishes with this key are not settled.
@@ -137,6 +140,9 @@ class Outbound {
   void pop(Stream& stream);
   void drop(Stream& stream);
 
+  void note_due(PeerId to) {
+    if (to != kNoPeer) due_ |= std::uint64_t{1} << to.value;
+  }
   void pump(PeerId to);
   bool send_next(PeerId to);
   void send(PeerId to, std::uint64_t number, const Waiting& targets);
@@ -155,6 +161,7 @@ class Outbound {
   std::deque<Kept> kept_;
   std::array<Stream, kTargets> streams_;
   std::array<Waiting, kPeersMax> waiting_;
+  routing::PeerSet due_ = 0;  // to pump
   std::array<std::deque<Once>, kPeersMax> once_;
   std::array<std::optional<Transfer>, kPeersMax> transfers_;
   std::array<std::size_t, kPeersMax> on_their_way_{};  // bytes of parts

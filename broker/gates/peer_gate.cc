@@ -52,6 +52,7 @@ void PeerGate::set_leader(ShardId shard, PeerId leader, std::uint64_t epoch) {
   for (LeaderEvents* events : leader_events_) {
     events->on_leader(shard, leader, leaders_.epoch[shard.value]);
   }
+  post_.core().at_turn_end(*this);
 }
 
 routing::PeerSet PeerGate::leaders_of(routing::ShardSet shards) const {
@@ -297,6 +298,7 @@ void PeerGate::on_confirmed(PeerId from, ByteView bytes) {
     if (core_of_lane(one.lane) != post_.core().id().value) continue;
     lanes_[one.lane % kLanesPerCore].on_confirmed(from, one);
   }
+  post_.core().at_turn_end(*this);
 }
 
 void PeerGate::confirmed_here(const std::vector<Confirmed>& all) {
@@ -309,6 +311,7 @@ void PeerGate::confirmed_here(const std::vector<Confirmed>& all) {
 // --- at the end of a turn ---
 
 void PeerGate::on_turn_end() {
+  for (Outbound& lane : lanes_) lane.send_due();
   for (std::uint16_t to = 0; to < outboxes_.size(); ++to) {
     if (outboxes_[to].empty()) continue;
     PeerGate* gate = gates_.gates[to];

@@ -221,7 +221,8 @@ class Link : public std::enable_shared_from_this<Link> {
     } else {
       drop();
     }
-    client_.finish(call, WebAnswer{message.result_int(), std::move(message.body())});
+    const auto wait_s = retry_after_s(message[beast::http::field::retry_after]);
+    client_.finish(call, WebAnswer{message.result_int(), std::move(message.body()), wait_s});
     client_.use_links(origin_);
   }
 
@@ -239,8 +240,7 @@ class Link : public std::enable_shared_from_this<Link> {
   }
 
   void fail(const std::string& why) {
-    const CallPtr call = drop();
-    if (call) client_.finish(call, away(url_, why));
+    if (const CallPtr call = drop()) client_.finish(call, away(url_, why));
     client_.use_links(origin_);
   }
 

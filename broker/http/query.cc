@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace roost::http {
 
@@ -48,19 +49,18 @@ Result<Query> Query::parse(std::string_view text) {
   return query;
 }
 
+Query Query::without(std::string_view name) const {
+  Query rest;
+  std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(rest.parameters_),
+               [name](const auto& one) { return one.first != name; });
+  return rest;
+}
+
 const std::string* Query::find(std::string_view name) const {
   for (const auto& [key, value] : parameters_) {
     if (key == name) return &value;
   }
   return nullptr;
-}
-
-std::vector<std::string> Query::all(std::string_view name) const {
-  std::vector<std::string> values;
-  for (const auto& [key, value] : parameters_) {
-    if (key == name) values.push_back(value);
-  }
-  return values;
 }
 
 Result<std::uint64_t> Query::number(std::string_view name, std::uint64_t otherwise,

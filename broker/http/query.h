@@ -24,7 +24,10 @@ class Query {
 
   // The first of that name; null: none.
   const std::string* find(std::string_view name) const;
-  std::vector<std::string> all(std::string_view name) const;
+  // All, in their order.
+  const std::vector<std::pair<std::string, std::string>>& all() const { return parameters_; }
+  // The others.
+  Query without(std::string_view name) const;
   // Errors: invalid_argument, with what is allowed.
   Result<std::uint64_t> number(std::string_view name, std::uint64_t otherwise, std::uint64_t min,
                                std::uint64_t max) const;

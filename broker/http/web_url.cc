@@ -99,4 +99,10 @@ Result<WebUrl> check_web_request(const auth::WebRequest& request) {
   return parse_web_url(request.url);
 }
 
+std::uint32_t retry_after_s(std::string_view value) {
+  std::uint32_t seconds = 0;
+  const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  return failed == std::errc() && end == value.data() + value.size() ? seconds : 0;
+}
+
 }  // namespace roost::http

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -32,5 +33,8 @@ Result<WebUrl> parse_web_url(std::string_view url);
 // The request's URL, where HTTP can carry its method and headers: short, no line end in any.
 // Errors: invalid_argument.
 Result<WebUrl> check_web_request(const auth::WebRequest& request);
+
+// Of a Retry-After header. 0: none, or a date.
+std::uint32_t retry_after_s(std::string_view value);
 
 }  // namespace roost::http

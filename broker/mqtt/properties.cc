@@ -82,4 +82,21 @@ std::size_t forwarded_size(const Properties& properties) {
   return size;
 }
 
+void each_user_property(ByteView forwarded,
+                        const std::function<void(std::string_view, std::string_view)>& visit) {
+  Reader reader(forwarded, ProtocolVersion::v5);
+  while (!reader.at_end()) {
+    const PropertyRule* rule = find_property(reader.byte());
+    if (rule == nullptr) return;
+    if (rule->id != PropertyId::user_property) {
+      skip_value(reader, rule->type);
+      continue;
+    }
+    const std::string_view name = reader.raw_text();
+    const std::string_view value = reader.raw_text();
+    if (reader.failed()) return;
+    visit(name, value);
+  }
+}
+
 }  // namespace roost::mqtt

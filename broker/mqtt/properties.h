@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -102,5 +103,10 @@ void append_forwarded(const Properties& properties, std::vector<std::uint8_t>& o
 
 // Length in bytes of what append_forwarded would write.
 std::size_t forwarded_size(const Properties& properties);
+
+// Each user property of what append_forwarded() wrote, in its order. What is no such thing ends it.
+void each_user_property(
+    ByteView forwarded,
+    const std::function<void(std::string_view name, std::string_view value)>& visit);
 
 }  // namespace roost::mqtt

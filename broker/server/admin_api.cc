@@ -59,6 +59,7 @@ AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
       retained_(node, fleet_),
       why_(node, fleet_),
       ops_(node, fleet_, sessions_, cluster),
+      overview_(node, fleet_, cluster),
       traces_(node, fleet_),
       cluster_(cluster),
       explain_(node, fleet_),
@@ -67,6 +68,7 @@ AdminApi::AdminApi(Node& node, cluster::Cluster* cluster)
       publish_(door_, node.config.http, node.clock),
       events_(door_),
       replay_(node, fleet_, publish_.publisher()),
+      ways_(node, door_, fleet_),
       bans_(bans()) {
   http::Settings settings;
   settings.unix_path = admin::socket_path(node.config.data_dir);
@@ -178,6 +180,7 @@ std::vector<http::Route> AdminApi::queries() {
   add_slow(explain_.routes());
   add_slow(why_.routes());
   add_slow(ops_.routes());
+  add_slow(overview_.routes());
   add_slow(traces_.routes());
   return all;
 }
@@ -186,6 +189,9 @@ void AdminApi::add_metrics(observe::Metrics& metrics) const {
   backup_.add_metrics(metrics);
   publish_.add_metrics(metrics);
   events_.add_metrics(metrics);
+  fleet_.add_metrics(metrics);
+  traces_.add_metrics(metrics);
+  ways_.add_metrics(metrics);
 }
 
 // What SIGTERM does, once: a second one would end the process at once. 202: begun; whoever waits
@@ -216,10 +222,12 @@ void AdminApi::start() {
   fleet_.start();
   door_.start();
   if (http_ != nullptr) http_->start();
+  ways_.start();
 }
 
 void AdminApi::stop() {
   is_over_ = true;
+  ways_.stop();
   {
     const std::lock_guard lock(one_at_a_time_);  // the one that runs ends first
   }

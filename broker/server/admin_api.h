@@ -25,11 +25,13 @@
 #include "broker/server/fleet.h"
 #include "broker/server/inside_door.h"
 #include "broker/server/ops_api.h"
+#include "broker/server/overview_api.h"
 #include "broker/server/publish_api.h"
 #include "broker/server/replay.h"
 #include "broker/server/retained_api.h"
 #include "broker/server/session_api.h"
 #include "broker/server/trace_api.h"
+#include "broker/server/ways.h"
 #include "broker/server/why_api.h"
 
 namespace roost::server {
@@ -51,6 +53,8 @@ class AdminApi {
   // Later requests get 503. A backup that is being written is given up, streams end.
   void stop();
   void add_metrics(observe::Metrics& metrics) const;
+  // Bridges and webhooks: before start(); the first things that end.
+  Ways& ways() { return ways_; }
 
  private:
   std::vector<http::Route> verbs();
@@ -65,6 +69,7 @@ class AdminApi {
   RetainedApi retained_;
   WhyApi why_;
   OpsApi ops_;
+  OverviewApi overview_;
   TraceApi traces_;
   ClusterApi cluster_;
   ExplainApi explain_;
@@ -73,6 +78,7 @@ class AdminApi {
   PublishApi publish_;
   EventsApi events_;
   Replay replay_;
+  Ways ways_;
   std::function<void()> stop_;
   std::mutex one_at_a_time_;  // of the verbs
   bool is_draining_ = false;  // guarded by one_at_a_time_

@@ -48,4 +48,26 @@ std::string text_of(const json::object& object, const char* name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+std::int64_t number_of(const json::object& object, const char* name, std::int64_t otherwise) {
+  const json::value* const value = object.if_contains(name);
+  if (value == nullptr) return otherwise;
+  // Of one made here a number without a sign is that kind, of one that was read it is an int64.
+  if (value->is_uint64() && value->get_uint64() <= INT64_MAX) {
+    return static_cast<std::int64_t>(value->get_uint64());
+  }
+  return value->is_int64() ? value->get_int64() : otherwise;
+}
+
+std::uint64_t count_of(const json::object& object, const char* name, std::uint64_t otherwise) {
+  const json::value* const value = object.if_contains(name);
+  if (value != nullptr && value->is_uint64()) return value->get_uint64();
+  const std::int64_t number = number_of(object, name, -1);
+  return number >= 0 ? static_cast<std::uint64_t>(number) : otherwise;
+}
+
+bool flag_of(const json::object& object, const char* name) {
+  const json::value* const value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
 }  // namespace roost::server

@@ -5,6 +5,7 @@
 
 #include <boost/json/value.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -17,7 +18,12 @@ http::Response answer(const boost::json::value& value, unsigned status = 200);
 http::Response refusal(const Error& why);
 // The body as an object; nothing where it is none.
 std::optional<boost::json::object> object_of(const http::Request& request);
-// A text of the object; empty where there is none.
+// A member of the object; `otherwise`, or empty or false, where there is none of that kind.
 std::string text_of(const boost::json::object& object, const char* name);
+std::int64_t number_of(const boost::json::object& object, const char* name,
+                       std::int64_t otherwise = 0);
+std::uint64_t count_of(const boost::json::object& object, const char* name,
+                       std::uint64_t otherwise = 0);  // not negative
+bool flag_of(const boost::json::object& object, const char* name);
 
 }  // namespace roost::server

@@ -50,6 +50,8 @@ constexpr GaugeRow kGauges[] = {
      [](const Status& status) { return status.is_joined ? 1.0 : 0.0; }},
     {"roost_cluster_coordinator_reached", "1: etcd answers. 0: no fail-over, traffic goes on.",
      [](const Status& status) { return status.coordinator_reached ? 1.0 : 0.0; }},
+    {"roost_cluster_nodes", "Nodes that are alive, or hold a copy of a shard.",
+     [](const Status& status) { return static_cast<double>(status.nodes.size()); }},
     {"roost_cluster_nodes_alive", "Nodes whose lease holds.",
      [](const Status& status) { return count_nodes(status, &Status::Node::is_alive); }},
     {"roost_cluster_nodes_linked", "Nodes that this one is linked with, itself among them.",

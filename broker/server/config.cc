@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "ROOST_";
 constexpr std::string_view kConfigVariable = "ROOST_CONFIG";
-constexpr std::size_t kListenersMax = 1000;
+constexpr std::size_t kItemsMax = 1000;  // of a list
 
 // Kubernetes sets ROOST_SERVICE_HOST, ROOST_PORT_1883_TCP_ADDR and the like, and
 // ROOST_HTTP_PORT=tcp://10.0.0.1:80 for a service "roost-http", in every pod beside a service.
@@ -34,10 +34,10 @@ class Loader {
  public:
   Loader() {
     for (const Setting& setting : settings()) {
-      if (setting.path.starts_with(kListenerPrefix)) continue;
-      CHECK(assign(setting, setting.default_text, config(), nullptr));
+      if (list_of(setting) != nullptr) continue;
+      CHECK(assign(setting, setting.default_text, config(), {}));
     }
-    add_listener();
+    add_item(*find_setting("listeners.0.port").list);
     config().listeners[0].name = "main";
   }
 
@@ -53,12 +53,14 @@ class Loader {
     for (const YamlFault& fault : yaml.faults) {
       fail(path + ":" + std::to_string(fault.line), fault.text);
     }
-    const bool has_listeners =
-        std::any_of(yaml.entries.begin(), yaml.entries.end(), [](const YamlEntry& entry) {
-          return entry.path.starts_with("listeners.") ||
-                 (entry.path == "listeners" && entry.kind == YamlEntry::Kind::empty_list);
-        });
-    if (has_listeners) config().listeners.clear();
+    for (const SettingList& list : setting_lists()) {
+      const bool is_given =
+          std::any_of(yaml.entries.begin(), yaml.entries.end(), [&](const YamlEntry& entry) {
+            return entry.path.starts_with(std::string(list.name) + ".") ||
+                   (entry.path == list.name && entry.kind == YamlEntry::Kind::empty_list);
+          });
+      if (is_given) list.clear(config());
+    }
     for (const YamlEntry& entry : yaml.entries) {
       apply_entry(entry, path + ":" + std::to_string(entry.line));
     }
@@ -89,12 +91,12 @@ class Loader {
       fail(source, unknown_path_text(path));
       return;
     }
-    ListenerConfig* listener = nullptr;
-    if (found.listener) {
-      listener = listener_at(*found.listener, source);
-      if (listener == nullptr) return;
+    ListItem item;
+    if (found.list != nullptr) {
+      if (!has_item(*found.list, found.index, source)) return;
+      item = found.list->at(config(), found.index);
     }
-    if (!assign(*found.setting, text, config(), listener)) {
+    if (!assign(*found.setting, text, config(), item)) {
       const bool is_secret = found.setting->kind == ValueKind::secret;
       fail(source, std::string(path) + " is " + (is_secret ? "not good" : quoted(text)) +
                        "; allowed is " + allowed_text(*found.setting));
@@ -120,7 +122,7 @@ class Loader {
     derive(config());
     const auto origin = [this](std::string_view path) {
       const auto found = origins_.find(std::string(path));
-      return found == origins_.end() ? std::string() : found->second;
+      return found == origins_.end() ? origin_of_item(path) : found->second;
     };
     // What belongs together is looked at only where each alone is understood.
     if (outcome_.errors.empty()) outcome_.errors = check_config(config(), origin);
@@ -143,7 +145,8 @@ class Loader {
         apply(entry.path, entry.text, source);
         return;
       case YamlEntry::Kind::empty_list:
-        if (entry.path == "listeners") {
+        for (const SettingList& list : setting_lists()) {
+          if (entry.path != list.name) continue;
           origins_[entry.path] = source;
           return;
         }
@@ -152,8 +155,11 @@ class Loader {
         if (find_setting(entry.path).setting != nullptr) break;
         [[fallthrough]];
       case YamlEntry::Kind::nothing:
-        // `name:` with nothing behind it says nothing; `-` alone is a listener of defaults.
-        if (const auto listener = listener_index(entry.path)) listener_at(*listener, source);
+        // `name:` with nothing behind it says nothing; `-` alone is an item of defaults.
+        for (const SettingList& list : setting_lists()) {
+          const SettingPath inside = find_setting(entry.path + "." + std::string(list.probe));
+          if (inside.list == &list) has_item(list, inside.index, source);
+        }
         return;
       case YamlEntry::Kind::unknown:
         break;
@@ -161,26 +167,36 @@ class Loader {
     fail(source, unknown_path_text(entry.path));
   }
 
-  static std::optional<std::size_t> listener_index(const std::string& path) {
-    const SettingPath inside = find_setting(path + ".port");
-    return inside.setting != nullptr ? inside.listener : std::nullopt;
+  // Of what isn't said in an item of a list: where something else of it is.
+  std::string origin_of_item(std::string_view path) const {
+    const SettingPath setting = find_setting(path);
+    if (setting.list == nullptr) return {};
+    const std::string item =
+        std::string(setting.list->name) + "." + std::to_string(setting.index) + ".";
+    const auto first = origins_.lower_bound(item);
+    return first != origins_.end() && first->first.starts_with(item) ? first->second
+                                                                     : std::string();
   }
 
-  void add_listener() {
-    ListenerConfig& listener = config().listeners.emplace_back();
+  void add_item(const SettingList& list) {
+    list.append(config());
+    const ListItem item = list.at(config(), list.size(config()) - 1);
     for (const Setting& setting : settings()) {
-      if (!setting.path.starts_with(kListenerPrefix)) continue;
-      CHECK(assign(setting, setting.default_text, config(), &listener));
+      if (list_of(setting) == &list) {
+        CHECK(assign(setting, setting.default_text, config(), item));
+      }
     }
   }
 
-  ListenerConfig* listener_at(std::size_t index, const std::string& source) {
-    auto& listeners = config().listeners;
-    if (index == listeners.size() && index < kListenersMax) add_listener();
-    if (index < listeners.size()) return &listeners[index];
-    fail(source, "listeners." + std::to_string(index) + " doesn't exist; the next one would be " +
-                     "listeners." + std::to_string(listeners.size()));
-    return nullptr;
+  // Makes the next one.
+  bool has_item(const SettingList& list, std::size_t index, const std::string& source) {
+    if (index == list.size(config()) && index < kItemsMax) add_item(list);
+    const std::size_t size = list.size(config());
+    if (index < size) return true;
+    const std::string name = std::string(list.name) + ".";
+    fail(source, name + std::to_string(index) + " doesn't exist; the next one would be " + name +
+                     std::to_string(size));
+    return false;
   }
 
   void warn_unknown(const std::string& name) {

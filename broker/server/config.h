@@ -200,11 +200,25 @@ struct EtcdConfig {
 
 struct DrainConfig {
   std::uint32_t rate = 0;        // clients per second that are sent off
+  std::uint64_t timeout_ms = 0;  // for all of them
   std::string server_reference;  // MQTT 5; empty: none
 };
 
 struct MetricsConfig {
   std::string classes;  // of clients: gates::parse_class_rule(), separated by commas
+};
+
+struct OtelConfig {
+  std::string endpoint;  // of an OTLP/HTTP collector, without /v1/traces; empty: off
+  std::string ca_file;
+  std::string headers_file;
+  std::string service_name;
+  std::string sample;          // parse_fraction()
+  std::uint32_t rate_max = 0;  // spans per second; 0: no limit
+  std::uint32_t max_queued = 0;
+  std::uint64_t interval_ms = 0;
+
+  bool is_on() const { return !endpoint.empty(); }
 };
 
 struct LogConfig {
@@ -213,8 +227,36 @@ struct LogConfig {
   std::uint32_t max_connection_lines = 0;  // per second; 0: no bound
 };
 
+// To another broker; the fields of outgoing::BridgeSettings, as written.
+struct BridgeConfig {
+  std::string name, url, version;  // "5", "3.1.1"
+  std::string client_id;           // never empty after load
+  std::string user_name, password_file;
+  std::string ca_file, certificate_file, key_file;
+  std::string topics;  // lines of outgoing::parse_topic_rule()
+  std::string state_topic;
+  std::uint16_t keep_alive_s = 0;
+  std::uint16_t window = 0;
+  std::uint32_t session_expiry_s = 0;
+  std::uint64_t retry_min_ms = 0, retry_max_ms = 0;
+};
+
+// To a service; the fields of outgoing::WebhookSettings, as written.
+struct WebhookConfig {
+  std::string name, url;
+  std::string events;   // words, separated by commas
+  std::string filters;  // lines
+  std::string secret_file, headers_file, ca_file;
+  std::uint32_t batch_max = 0;
+  std::uint64_t batch_bytes = 0, batch_wait_ms = 0, timeout_ms = 0;
+  std::uint32_t session_expiry_s = 0;
+  std::uint64_t retry_min_ms = 0, retry_max_ms = 0;
+};
+
 struct Config {
   std::vector<ListenerConfig> listeners;
+  std::vector<BridgeConfig> bridges;
+  std::vector<WebhookConfig> webhooks;
   AuthConfig auth;
   AclConfig acl;
   HttpConfig http;
@@ -227,6 +269,7 @@ struct Config {
   EtcdConfig etcd;
   DrainConfig drain;
   MetricsConfig metrics;
+  OtelConfig otel;
   LogConfig log;
   std::string data_dir;
   std::uint16_t shards = 0;

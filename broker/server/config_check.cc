@@ -15,8 +15,10 @@
 #include "broker/server/cluster_check.h"
 #include "broker/server/http_check.h"
 #include "broker/server/memory_size.h"
+#include "broker/server/otel_check.h"
 #include "broker/server/settings.h"
 #include "broker/server/settings_value.h"
+#include "broker/server/ways_check.h"
 
 namespace roost::server {
 
@@ -46,6 +48,10 @@ class Checker {
     check_auth(config_,
                [this](const std::string& path, const std::string& text) { add(path, text); });
     check_http(config_.http,
+               [this](const std::string& path, const std::string& text) { add(path, text); });
+    check_ways(config_,
+               [this](const std::string& path, const std::string& text) { add(path, text); });
+    check_otel(config_.otel,
                [this](const std::string& path, const std::string& text) { add(path, text); });
     check_classes();
     check_files();
@@ -147,20 +153,22 @@ class Checker {
     Config copy = config_;
     for (const Setting& setting : settings()) {
       if (setting.kind != ValueKind::file) continue;
-      if (!setting.path.starts_with(kListenerPrefix)) {
-        check_readable(setting, copy, nullptr, std::string(setting.path));
+      const SettingList* const list = list_of(setting);
+      if (list == nullptr) {
+        check_readable(setting, copy, {}, std::string(setting.path));
         continue;
       }
-      for (std::size_t i = 0; i < copy.listeners.size(); ++i) {
-        check_readable(setting, copy, &copy.listeners[i],
-                       path_of(i, setting.path.substr(kListenerPrefix.size())));
+      for (std::size_t i = 0; i < list->size(copy); ++i) {
+        std::string path(setting.path);
+        path.replace(list->name.size() + 1, 1, std::to_string(i));
+        check_readable(setting, copy, list->at(copy, i), path);
       }
     }
   }
 
-  void check_readable(const Setting& setting, Config& config, ListenerConfig* listener,
+  void check_readable(const Setting& setting, Config& config, const ListItem& item,
                       const std::string& path) {
-    const std::string& file = *std::get<std::string*>(setting.field(config, listener));
+    const std::string& file = *std::get<std::string*>(setting.field(config, item));
     if (file.empty() || ::access(file.c_str(), R_OK) == 0) return;
     const bool missing = errno == ENOENT;
     std::string text = "\"" + file + "\" can't be read: " + std::strerror(errno);

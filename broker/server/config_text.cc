@@ -9,7 +9,7 @@ namespace roost::server {
 
 namespace {
 
-constexpr std::size_t kWidth = 98;
+constexpr std::size_t kWidth = 96;
 constexpr std::uint64_t kEndless = std::numeric_limits<std::uint32_t>::max();  // not worth saying
 
 constexpr std::string_view kHead =
@@ -72,15 +72,32 @@ void put_setting(std::ostream& out, const std::string& indent, const Setting& se
   out << indent << "#" << name_of(setting.path) << ":" << yaml_value(setting) << "\n";
 }
 
-void put_listener_setting(std::ostream& out, const Setting& setting, std::string_view& group) {
-  const bool nested = group_of(setting.path) == "listeners.*.tls";
-  if (setting.path == "listeners.*.name") {
+void put_item_setting(std::ostream& out, const SettingList& list, const Setting& setting,
+                      std::string_view& group) {
+  const std::string_view own = group_of(setting.path);
+  const bool nested = own.ends_with(".tls");
+  if (setting.path.ends_with(".*.name")) {
     put_comment(out, "  ", comment_of(setting));
-    out << "  - name: main\n";
+    out << "  - " << (list.name == "listeners" ? "name: main" : list.example) << "\n";
     return;
   }
-  if (nested && group != "listeners.*.tls") out << "    tls:\n";
+  if (nested && group != own) out << "    tls:\n";
   put_setting(out, nested ? "      " : "    ", setting);
+}
+
+// A list that is empty unless somebody fills it: all of it is a comment.
+void put_list(std::ostream& out, const SettingList& list) {
+  std::ostringstream text;
+  text << list.name << ":\n";
+  std::string_view group;
+  for (const Setting& setting : settings()) {
+    if (!list.has(setting.path)) continue;
+    put_item_setting(text, list, setting, group);
+    group = group_of(setting.path);
+  }
+  std::istringstream lines(text.str());
+  out << "\n";
+  for (std::string line; std::getline(lines, line);) out << "# " << line << "\n";
 }
 
 bool is_nested(std::string_view group) { return group.find('.') != std::string_view::npos; }
@@ -103,14 +120,18 @@ std::string default_config_text() {
   std::string_view group = "none yet";
   for (const Setting& setting : settings()) {
     const std::string_view own = group_of(setting.path);
-    if (own.starts_with("listeners")) {
+    const SettingList* const list = list_of(setting);
+    if (list != nullptr && list->name == "listeners") {
       if (group == "none yet") out << "\nlisteners:\n";
-      put_listener_setting(out, setting, group);
-    } else {
+      put_item_setting(out, *list, setting, group);
+    } else if (list == nullptr) {
       put_group_head(out, group, own);
       put_setting(out, own.empty() ? "" : is_nested(own) ? "    " : "  ", setting);
     }
     group = own;
+  }
+  for (const SettingList& list : setting_lists()) {
+    if (list.name != "listeners") put_list(out, list);
   }
   return out.str();
 }

@@ -77,12 +77,12 @@ class Flattener {
     }
   }
 
-  // A list of plain words is one text, separated by commas.
-  bool join_scalars(const YAML::Node& node, const std::string& path) {
+  // A list of plain words is one text, separated by commas, or one of lines.
+  bool join_scalars(const YAML::Node& node, const std::string& path, const char* separator) {
     std::string text;
     for (const auto& item : node) {
       if (!item.IsScalar()) return false;
-      text += (text.empty() ? "" : ",") + item.Scalar();
+      text += (text.empty() ? "" : separator) + item.Scalar();
     }
     outcome_.entries.push_back(
         {path, std::move(text), line_of(node.Mark()), YamlEntry::Kind::scalar});
@@ -96,7 +96,13 @@ class Flattener {
     const bool is_words =
         std::find(kWordLists.begin(), kWordLists.end(), path) != kWordLists.end() ||
         (path.starts_with("listeners.") && path.ends_with(".auth"));
-    if (is_words && node.size() > 0 && join_scalars(node, path)) return;
+    const bool is_lines = (path.starts_with("bridges.") && path.ends_with(".topics")) ||
+                          (path.starts_with("webhooks.") && path.ends_with(".filters"));
+    const bool is_events = path.starts_with("webhooks.") && path.ends_with(".events");
+    if ((is_words || is_lines || is_events) && node.size() > 0 &&
+        join_scalars(node, path, is_lines ? "\n" : ",")) {
+      return;
+    }
     std::size_t index = 0;
     for (const auto& item : node) add(item, join(path, std::to_string(index++)), depth + 1);
   }

@@ -6,6 +6,7 @@
 #include <future>
 #include <utility>
 
+#include "broker/http/query.h"
 #include "broker/mqtt/topic.h"
 #include "broker/server/api_answer.h"
 #include "broker/server/inside_client.h"
@@ -172,10 +173,10 @@ std::vector<http::Route> EventsApi::routes() {
 
 void EventsApi::subscribe(const http::Request& request, const http::Reply& reply) {
   const auto wanted_of = [&]() -> Result<Wanted> {
-    const auto query = query_of(request.query);
+    const auto query = http::Query::parse(request.query);
     if (!query) return Unexpected(query.error());
     Wanted wanted;
-    for (const auto& [name, value] : *query) {
+    for (const auto& [name, value] : query->all()) {
       if (name == "filter") {
         wanted.filters.push_back(value);
         if (!mqtt::TopicFilter::parse(value, door_.limits().topic_levels_max)) {

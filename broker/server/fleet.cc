@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <future>
 
 #include "broker/base/check.h"
@@ -15,6 +16,8 @@ namespace roost::server {
 namespace {
 
 namespace json = boost::json;
+
+void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
 json::object json_of(const Error& why) {
   return {{"kind", static_cast<int>(why.kind)}, {"error", why.message}};
@@ -80,12 +83,17 @@ Fleet::Told Fleet::ask_here(const std::string& verb, const Object& parameters) c
   const auto found = verbs_.find(verb);
   // Of a later version.
   if (found == verbs_.end()) return error(ErrorKind::unavailable, "it knows no verb " + verb);
-  return found->second(parameters);
+  try {
+    return found->second(parameters);
+  } catch (const std::exception& fault) {  // of parameters that aren't as this version has them
+    return error(ErrorKind::corrupt,
+                 "the question makes no sense here: " + std::string(fault.what()));
+  }
 }
 
 void Fleet::answer(const std::string& question, const cluster::Cluster::Reply& reply) {
   auth::Workers::Job job = [this, question, reply](bool stopping) {
-    if (stopping) return reply(packed(error(ErrorKind::unavailable, "it is stopping")));
+    if (stopping) return refuse(reply, "it is stopping");
     boost::system::error_code fault;
     const json::value asked = json::parse(question, fault);
     const json::object* const object = fault ? nullptr : asked.if_object();
@@ -93,10 +101,32 @@ void Fleet::answer(const std::string& question, const cluster::Cluster::Reply& r
     if (parameters == nullptr || !parameters->is_object()) {
       return reply(packed(error(ErrorKind::corrupt, "the question can't be read")));
     }
+    count(counters_.answered);
     reply(packed(ask_here(text_of(*object, "verb"), parameters->get_object())));
   };
   if (workers_->push(job) == auth::Workers::Pushed::queued) return;
-  reply(packed(error(ErrorKind::unavailable, "it is asked too much at once")));
+  refuse(reply, "it is asked too much at once");
+}
+
+void Fleet::refuse(const cluster::Cluster::Reply& reply, const char* why) {
+  count(counters_.refused);
+  reply(packed(error(ErrorKind::unavailable, why)));
+}
+
+void Fleet::add_metrics(observe::Metrics& metrics) const {
+  const auto number = [](const std::atomic<std::uint64_t>& counter) {
+    return [&counter] { return static_cast<double>(counter.load()); };
+  };
+  metrics.add_counter("roost_fleet_questions_answered_total", "Questions of other nodes' APIs.",
+                      number(counters_.answered));
+  metrics.add_counter("roost_fleet_questions_refused_total",
+                      "Questions of other nodes refused: too many at once, or this node stops.",
+                      number(counters_.refused));
+  metrics.add_counter("roost_fleet_questions_asked_total", "Questions put to other nodes' APIs.",
+                      number(counters_.asked));
+  metrics.add_counter("roost_fleet_questions_failed_total",
+                      "Of them, without an answer in time: what was told is a part.",
+                      number(counters_.failed));
 }
 
 std::vector<Fleet::Said> Fleet::ask_all(const std::string& verb, const Object& parameters) const {
@@ -112,6 +142,7 @@ std::vector<Fleet::Said> Fleet::ask_all(const std::string& verb, const Object& p
                       [&](const auto& shard) { return !is_led(status, shard.record.leader); }));
     for (const auto& node : status.nodes) {
       if (!node.is_alive || node.record.name == self_) continue;
+      count(counters_.asked);
       auto promise = std::make_shared<std::promise<Told>>();
       asked.emplace_back(node.record.name, promise->get_future());
       cluster_->ask(
@@ -126,6 +157,8 @@ std::vector<Fleet::Said> Fleet::ask_all(const std::string& verb, const Object& p
     const bool is_there = future.wait_until(until) == std::future_status::ready;
     all.push_back(
         {node, is_there ? future.get() : Told(error(ErrorKind::unavailable, "it doesn't answer"))});
+    const Told& told = all.back().told;
+    if (!told && told.error().kind == ErrorKind::unavailable) count(counters_.failed);
   }
   if (leaderless > 0) {
     all.push_back({"", error(ErrorKind::unavailable,

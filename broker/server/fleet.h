@@ -9,7 +9,9 @@
 
 #include <boost/json/value.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,9 +22,17 @@
 
 #include "broker/auth/workers.h"
 #include "broker/base/result.h"
+#include "broker/observe/metrics.h"
 #include "cluster/cluster.h"
 
 namespace roost::server {
+
+struct FleetCounters {
+  std::atomic<std::uint64_t> answered{0};  // questions of other nodes
+  std::atomic<std::uint64_t> refused{0};   // of those, for more wait than kWaitingMax, or it stops
+  std::atomic<std::uint64_t> asked{0};     // other nodes
+  std::atomic<std::uint64_t> failed{0};    // of those, without an answer in time
+};
 
 class Fleet {
  public:
@@ -52,13 +62,17 @@ class Fleet {
   std::vector<Said> ask_all(const std::string& verb, const Object& parameters) const;
   Told ask_here(const std::string& verb, const Object& parameters) const;
   const std::string& self() const { return self_; }
+  const FleetCounters& counters() const { return counters_; }
+  void add_metrics(observe::Metrics& metrics) const;
 
  private:
   void answer(const std::string& question, const cluster::Cluster::Reply& reply);
+  void refuse(const cluster::Cluster::Reply& reply, const char* why);
 
   const std::string self_;
   cluster::Cluster* const cluster_;
   std::map<std::string, Verb> verbs_;
+  mutable FleetCounters counters_;
   std::unique_ptr<auth::Workers> workers_;  // while it is started, in a cluster
   struct Ear {
     std::mutex mutex;

@@ -2,6 +2,7 @@
 // Which counter is which metric: tables, one row a number; cores are summed at scrape.
 #include <iterator>
 #include <string>
+#include <string_view>
 
 #include "broker/observe/process_numbers.h"
 #include "broker/server/node.h"
@@ -31,6 +32,7 @@ constexpr Row<S> kSessionCounters[] = {
     {"roost_takeovers_total", "Connections ended by a newer one of the same client id.",
      &S::takeovers},
     {"roost_sessions_expired_total", "Sessions that ran out.", &S::sessions_expired},
+    {"roost_client_events_total", "Clients that came or went, told of to webhooks.", &S::told},
     {"roost_packets_received_total", "MQTT packets of every type from clients.", &S::packets_in},
     {"roost_packets_sent_total", "MQTT packets of every type to clients.", &S::packets_out},
     {"roost_acks_received_total", "PUBACK, PUBREC, PUBREL and PUBCOMP packets from clients.",
@@ -105,6 +107,8 @@ constexpr Row<S> kSessionGauges[] = {
     {"roost_queued_messages", "Messages waiting in sessions' queues.", &S::queued},
     {"roost_queued_bytes", "Memory of messages waiting in sessions' queues.", &S::queued_bytes},
     {"roost_retained_messages", "Retained messages kept.", &S::retained},
+    {"roost_client_events_pending",
+     "Of roost_client_events_total, those on their way and in no log yet.", &S::telling},
     {"roost_inflight_messages", "QoS 1 and 2 messages sent and not finished.", &S::in_flight},
 };
 static_assert(
@@ -349,6 +353,17 @@ void add_process(observe::Metrics& metrics, const Node& node) {
 }
 
 }  // namespace
+
+void for_each_drop(const Node& node, const std::function<void(const char*, std::uint64_t)>& told) {
+  for (const Row<S>& row : kSessionCounters) {
+    if (row.name != std::string_view("roost_messages_dropped_total")) continue;
+    std::uint64_t count = 0;
+    for (const auto& core : node.on_core) {
+      count += (std::as_const(core->sessions).counters().*row.counter).value();
+    }
+    told(row.cause, count);
+  }
+}
 
 void add_metrics(observe::Metrics& metrics, const Node& node) {
   const auto sessions = [](const Node& n, std::size_t core) -> const S& {

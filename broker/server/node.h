@@ -5,6 +5,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,7 +20,9 @@
 #include "broker/observe/metrics.h"
 #include "broker/observe/rate_limiter.h"
 #include "broker/server/ban_book.h"
+#include "broker/server/client_news.h"
 #include "broker/server/config.h"
+#include "broker/server/history.h"
 #include "broker/server/node_auth.h"
 #include "broker/server/node_cluster.h"
 #include "broker/server/node_store.h"
@@ -53,6 +57,7 @@ struct Node {
   const std::shared_ptr<net::TicketKeys> tickets;
   std::unique_ptr<NodeAuth> auth;
   routing::RoutingTable routing;
+  const ClientNewsTeller news;
   session::SessionTables tables;
   std::unique_ptr<NodeStore> store;  // before the cores' side of it, which goes first
   gates::GatesCommon gates_common;
@@ -62,6 +67,7 @@ struct Node {
   std::vector<std::unique_ptr<gates::GateListener>> gate_listeners;
   std::vector<std::unique_ptr<net::Listener>> listeners;
   SteadyMs started_ms = 0;
+  History history;  // its ticks come from SysPublisher
   std::atomic<bool> ready{false};
 };
 
@@ -70,6 +76,10 @@ void add_metrics(observe::Metrics& metrics, const Node& node);
 void add_auth_metrics(observe::Metrics& metrics, const Node& node);
 void add_cluster_metrics(observe::Metrics& metrics, const Node& node);  // none of a node alone
 void add_health_metrics(observe::Metrics& metrics, const Node& node);   // how long things take
-void add_summaries(observe::Metrics& metrics, const Node& node);        // one family over many rows
+// Messages that were not delivered since the start, by cause, as in roost_messages_dropped_total.
+// Any thread.
+void for_each_drop(const Node& node,
+                   const std::function<void(const char* cause, std::uint64_t count)>& told);
+void add_summaries(observe::Metrics& metrics, const Node& node);  // one family over many rows
 
 }  // namespace roost::server

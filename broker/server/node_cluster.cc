@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/base/file.h"
+#include "broker/gates/content.h"
 #include "broker/server/node_store.h"
 #include "broker/server/serve.h"
 #include "broker/server/version.h"
@@ -32,7 +33,8 @@ gates::RelaySettings relay_settings(const Config& config) {
   ::_exit(storage::kFatalExitCode);
 }
 
-cluster::ClusterSettings cluster_settings(const Config& config) {
+cluster::ClusterSettings cluster_settings(const Config& config,
+                                          const storage::ReplicaStore& store) {
   cluster::ClusterSettings settings;
   settings.cluster = config.cluster.name;
   settings.node = config.node.name;
@@ -42,6 +44,7 @@ cluster::ClusterSettings cluster_settings(const Config& config) {
   settings.lease_ms = static_cast<std::int64_t>(config.cluster.lease_ms);
   settings.controller.shard_count = config.shards;
   settings.controller.first_nodes = config.cluster.nodes;
+  settings.has_content = [&store](ShardId shard) { return gates::has_content(store, shard); };
   settings.on_fatal = end_process;
   return settings;
 }
@@ -106,7 +109,7 @@ NodeCluster::NodeCluster(const Config& config, Log& log, const Clock& clock, cor
   routing.feed = std::make_unique<routing::InterestFeed>(routing.shards, routing.volatiles);
   inbox_.when_joined([this] { joined_.store(true, std::memory_order_release); });
   cluster_ = std::make_unique<cluster::ClusterNode>(
-      cluster_settings(config), *coordinator_, store, posts_of(cores),
+      cluster_settings(config, store), *coordinator_, store, posts_of(cores),
       [this](const cluster::PeerIdentity& self,
              cluster::PeerEvents& events) -> std::unique_ptr<cluster::PeerNetwork> {
         cluster::PeerNetworkOptions options;

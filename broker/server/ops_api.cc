@@ -69,6 +69,10 @@ std::vector<http::Route> OpsApi::routes() {
            [this](const http::Request&) { return of_all_nodes("node", "status"); }},
           {"GET", "/api/v1/listeners",
            [this](const http::Request&) { return of_all_nodes("listeners", "listeners"); }},
+          {"GET", "/api/v1/bridges",
+           [this](const http::Request&) { return of_all_nodes("bridges", "bridges"); }},
+          {"GET", "/api/v1/webhooks",
+           [this](const http::Request&) { return of_all_nodes("webhooks", "webhooks"); }},
           {"GET", "/api/v1/shards", [this](const http::Request&) { return shards(); }},
           {"GET", "/api/v1/top", [this](const http::Request& request) { return top(request); }},
           {"GET", "/api/v1/log-level",
@@ -91,9 +95,14 @@ http::Response OpsApi::of_all_nodes(const char* verb, const char* name) {
 Told OpsApi::listeners_here() {
   json::array all;
   for (std::size_t i = 0; i < node_.listeners.size(); ++i) {
-    all.push_back(json::object{{"name", node_.gate_listeners[i]->name},
-                               {"address", node_.listeners[i]->describe()},
-                               {"port", node_.listeners[i]->port()}});
+    const net::ListenerSettings& settings = node_.listeners[i]->settings();
+    all.push_back(
+        json::object{{"name", node_.gate_listeners[i]->name},
+                     {"address", node_.listeners[i]->describe()},
+                     {"port", node_.listeners[i]->port()},
+                     {"tls", settings.tls != nullptr},
+                     {"websocket_path", settings.websocket ? json::value(settings.websocket_path)
+                                                           : json::value(nullptr)}});
   }
   return json::value(std::move(all));
 }
@@ -105,11 +114,12 @@ http::Response OpsApi::shards() {
   }
   json::array all;
   for (std::uint16_t id = 0; id < node_.config.shards; ++id) {
-    all.push_back(json::object{{"id", id},
-                               {"leader", fleet_.self()},
-                               {"core", node_.cores.of(ShardId{id}).id().value},
-                               {"well", true},
-                               {"trouble", ""}});
+    all.push_back(
+        json::object{{"id", id},
+                     {"leader", fleet_.self()},
+                     {"core", node_.cores.of(ShardId{id}).id().value},
+                     {"well", node_.ready.load()},
+                     {"trouble", node_.ready ? "" : "this node is starting or stopping"}});
   }
   return answer(json::object{{"shards", std::move(all)}});
 }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "broker/http/query.h"
 #include "broker/server/api_answer.h"
 
 namespace roost::server {
@@ -31,9 +32,9 @@ Result<std::uint32_t> checked_timeout(std::int64_t seconds) {
 }
 
 Result<std::uint32_t> timeout_of(std::string_view query_text) {
-  const auto query = query_of(query_text);
+  const auto query = http::Query::parse(query_text);
   if (!query) return Unexpected(query.error());
-  for (const auto& [name, text] : *query) {
+  for (const auto& [name, text] : query->all()) {
     if (name != "timeout_s") continue;
     std::int64_t seconds = 0;
     std::from_chars(text.data(), text.data() + text.size(), seconds);

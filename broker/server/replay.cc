@@ -22,11 +22,6 @@ namespace json = boost::json;
 using Told = Fleet::Told;
 using session::QueuePage;
 
-std::uint64_t number_of(const json::object& object, const char* name, std::uint64_t otherwise) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_number() ? value->to_number<std::uint64_t>() : otherwise;
-}
-
 // The message's properties as a PUBLISH has them.
 void take_properties(const mqtt::Properties& properties, WebMessage& message) {
   using Id = mqtt::PropertyId;
@@ -74,8 +69,8 @@ Replay::Replay(Node& node, Fleet& fleet, Publisher& publisher)
 Told Replay::piece(const Fleet::Object& parameters) {
   const std::string id = text_of(parameters, "client_id");
   const std::string prefix = text_of(parameters, "prefix");
-  const std::uint64_t from = number_of(parameters, "from", 0);
-  const std::uint64_t to = number_of(parameters, "to", UINT64_MAX);
+  const std::uint64_t from = count_of(parameters, "from", 0);
+  const std::uint64_t to = count_of(parameters, "to", UINT64_MAX);
   auto page = from_core<QueuePage>(
       core_of(node_, id), [id, from](NodeCore& core, std::function<void(Result<QueuePage>)> done) {
         session::look_at_queue(core.sessions, id, from, kMessagesAPiece, std::move(done));

@@ -105,6 +105,7 @@ RetainedApi::RetainedApi(Node& node, Fleet& fleet) : node_(node), fleet_(fleet) 
   fleet.add("retained.below", [this](const Fleet::Object& object) { return below(object); });
   fleet.add("retained.get", [this](const Fleet::Object& object) { return get(object); });
   fleet.add("retained.delete", [this](const Fleet::Object& object) { return remove(object); });
+  fleet.add("retained.count", [this](const Fleet::Object& object) { return remove(object); });
 }
 
 std::vector<http::Route> RetainedApi::routes() {
@@ -163,6 +164,7 @@ Told RetainedApi::get(const Fleet::Object& parameters) {
 Told RetainedApi::remove(const Fleet::Object& parameters) {
   const std::string topic = text_of(parameters, "topic");
   const std::string prefix = text_of(parameters, "prefix");
+  const bool is_dry = flag_of(parameters, "dry_run");
   using Left = std::pair<std::uint64_t, std::vector<routing::MessagePtr>>;
   auto parts = of_all_shards<Left>(
       node_, [=](SessionTable& table, ShardId shard, session::Door* door, Left& found) {
@@ -171,6 +173,11 @@ Told RetainedApi::remove(const Fleet::Object& parameters) {
         if (left.empty()) {
           kept.match(topic.empty() ? prefix + "/#" : topic, 0, left);
           std::erase_if(left, [](const auto& one) { return one->topic().starts_with("$SYS/"); });
+        }
+        if (is_dry) {
+          count += left.size();
+          left.clear();
+          return true;
         }
         for (std::size_t i = 0; i < kDeletedATurn && !left.empty(); ++i, ++count) {
           clear(table, shard, door, left.back()->topic());
@@ -248,21 +255,26 @@ http::Response RetainedApi::one(const http::Request& request) {
   return not_kept(*topic);
 }
 
-// ?below=home/kitchen: that subtree, its own topic included.
+// ?below=home/kitchen: that subtree, its own topic included; &dry_run=true: only counted.
 http::Response RetainedApi::remove_all(const http::Request& request) {
   const auto query = http::Query::parse(request.query);
   if (!query) return refusal(query.error());
-  if (auto known = query->expect_only({"below"}); !known) return refusal(known.error());
+  if (auto known = query->expect_only({"below", "dry_run"}); !known) return refusal(known.error());
   const std::string* const prefix = query->find("below");
   if (prefix == nullptr || !mqtt::TopicName::parse(*prefix, UINT32_MAX)) {
     return refusal({ErrorKind::invalid_argument, "?below= names the topic whose subtree goes"});
   }
-  const auto said = fleet_.ask_all("retained.delete", {{"prefix", *prefix}});
-  std::uint64_t deleted = 0;
+  const auto is_dry = query->flag("dry_run");
+  if (!is_dry) return refusal(is_dry.error());
+  const bool only_counts = is_dry->value_or(false);
+  // One of a version that knows no dry run would delete: it isn't asked by that name.
+  const auto said = fleet_.ask_all(only_counts ? "retained.count" : "retained.delete",
+                                   {{"prefix", *prefix}, {"dry_run", only_counts}});
+  std::uint64_t found = 0;
   for (const Fleet::Said& each : said) {
-    if (each.told) deleted += each.told->at("deleted").to_number<std::uint64_t>();
+    if (each.told) found += each.told->at("deleted").to_number<std::uint64_t>();
   }
-  json::object result = {{"deleted", deleted}};
+  json::object result = {{only_counts ? "matched" : "deleted", found}};
   if (auto silent = missing(said); !silent.empty()) result["missing"] = std::move(silent);
   return answer(result);
 }

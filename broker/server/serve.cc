@@ -13,6 +13,7 @@
 #include "broker/server/config.h"
 #include "broker/server/node_store.h"
 #include "broker/server/server.h"
+#include "broker/server/service_state.h"
 #include "broker/server/spdlog_log.h"
 #include "broker/server/version.h"
 
@@ -109,13 +110,15 @@ sigset_t block_signals() {
   return set;
 }
 
-void wait_for_stop(const sigset_t& set, const Config& config, Server& server, Log& log) {
+void wait_for_stop(const sigset_t& set, const Config& config, Server& server, ServiceState& service,
+                   Log& log) {
   constexpr timespec kLookIfJoined{0, 20'000'000};
   constexpr timespec kLookAtFiles{1, 0};
   bool serves = !config.is_cluster();
   for (;;) {
     if (!serves && server.serve_if_joined()) {
       serves = true;
+      service.joined();
       say_started(config, server);
     }
     const int number = sigtimedwait(&set, nullptr, serves ? &kLookAtFiles : &kLookIfJoined);
@@ -124,9 +127,12 @@ void wait_for_stop(const sigset_t& set, const Config& config, Server& server, Lo
       continue;
     }
     if (number == SIGHUP) {
+      service.reloading();
       server.reload();
+      service.reloaded();
       continue;
     }
+    service.stopping();
     log.write(LogLevel::info, number == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
     for (const int again : {SIGTERM, SIGINT}) signal(again, exit_at_once);
     pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
@@ -184,7 +190,11 @@ int run_serve(const ServeOptions& options) {
   } else {
     say_started(config, **server);
   }
-  wait_for_stop(set, config, **server, log);
+  ServiceState service(process_environment(), {[&server] { return (*server)->cores_turn(); },
+                                               [&server] { return (*server)->connections(); }});
+  service.ready(config.is_cluster());
+  service.start_beats();
+  wait_for_stop(set, config, **server, service, log);
   (*server)->stop();
   log.write(LogLevel::info, "stopped");
   log.flush();

@@ -7,12 +7,17 @@
 #include <utility>
 
 #include "broker/base/file.h"
+#include "broker/core/pulse.h"
+#include "broker/http/console.h"
 #include "broker/http/routes.h"
 #include "broker/server/admin_api.h"
 #include "broker/server/config_check.h"
+#include "broker/server/draining.h"
 #include "broker/server/http_door.h"
 #include "broker/server/node.h"
+#include "broker/server/otel.h"
 #include "broker/server/reloading.h"
+#include "broker/server/status.h"
 #include "broker/server/sys_publisher.h"
 
 namespace roost::server {
@@ -46,47 +51,15 @@ session::SessionLimits session_limits(const Config& config) {
 
 // For what is left to be written when the clients are gone.
 constexpr int kFinishLimitMs = 8000;
+// Of clients that went, to who wants to hear it.
+bool is_telling(const Node& node) {
+  return std::any_of(node.on_core.begin(), node.on_core.end(), [](const auto& one) {
+    return std::as_const(one->sessions).counters().telling.value() != 0;
+  });
+}
+
 // For the leadership of a node that stops to move to others.
 constexpr int kDrainLimitMs = 10'000;
-// For clients to be sent off at drain.rate.
-constexpr int kSendOffLimitMs = 60'000;
-
-// At drain.rate: whose sessions run here, then who is relayed.
-void send_off(Node& node) {
-  constexpr int kTickMs = 50;
-  const DrainConfig& drain = node.config.drain;
-  const auto reason = drain.server_reference.empty() ? mqtt::ReasonCode::server_shutting_down
-                                                     : mqtt::ReasonCode::use_another_server;
-  const auto connected = [&node](std::size_t core) {
-    return node.on_core[core]->sessions.counters().connected.value() +
-           node.cluster->on_core()[core]->relay.front().counters().relayed.value();
-  };
-  const auto send_off_of = [&node, &drain, reason](std::size_t core, std::size_t count) {
-    session::SessionTable& sessions = node.on_core[core]->sessions;
-    gates::RelayFront& front = node.cluster->on_core()[core]->relay.front();
-    sessions.core().post([&sessions, &front, &drain, reason, count] {
-      const std::size_t kicked =
-          sessions.kick_some(count, reason, "server shutting down", drain.server_reference);
-      front.send_off_some(count - kicked, reason);
-    });
-  };
-  std::size_t owed = 0;  // thousandths of clients
-  for (int waited_ms = 0; waited_ms < kSendOffLimitMs; waited_ms += kTickMs) {
-    std::vector<std::size_t> busy;
-    for (std::size_t core = 0; core < node.on_core.size(); ++core) {
-      if (connected(core) > 0) busy.push_back(core);
-    }
-    if (busy.empty()) return;
-    owed += std::size_t{drain.rate} * kTickMs;
-    const std::size_t count = owed / 1000;
-    owed %= 1000;
-    for (std::size_t i = 0; i < busy.size(); ++i) {
-      const std::size_t share = (count + i) / busy.size();  // the last ones get what is left over
-      if (share > 0) send_off_of(busy[i], share);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(kTickMs));
-  }
-}
 
 gates::ClientLimits client_limits(const LimitsConfig& config) {
   gates::ClientLimits limits;
@@ -153,6 +126,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
       cores(static_cast<std::uint16_t>(wanted.threads), clock),
       tickets(std::make_shared<net::TicketKeys>(clock)),
       auth(std::move(door)),
+      news(wanted),
       store(std::move(opened)),
       gates_common{{},
                    auth->common(),
@@ -165,6 +139,7 @@ Node::Node(const Config& wanted, Log& to, std::unique_ptr<NodeAuth> door,
       started_ms(clock.steady_ms()) {
   routing.shard_count = config.shards;
   tables.limits = session_limits(config);
+  if (!config.webhooks.empty()) tables.teller = &news;
   gates_common.classes = gates::ClientClasses(class_rules(config.metrics));
   if (coordinator != nullptr) {
     cluster = std::make_unique<NodeCluster>(config, log, clock, cores, routing, store->store(),
@@ -215,11 +190,13 @@ Result<void> share_tickets(Node& node) {
 
 struct Server::Inside {
   std::unique_ptr<Node> node;
+  std::unique_ptr<Otel> otel;
   observe::Metrics metrics;
   std::unique_ptr<SysPublisher> sys;
   std::unique_ptr<HttpDoor> http;
   std::unique_ptr<AdminApi> admin;
   std::unique_ptr<Reloading> reloading;
+  std::unique_ptr<core::Pulse> pulse;
   bool started = false, stopped = false;
 };
 
@@ -248,9 +225,13 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
                                         std::move(coordinator));
   Node& node = *inside->node;
   if (auto shared = share_tickets(node); !shared) return Unexpected(shared.error());
+  auto otel = Otel::open(node);
+  if (!otel) return Unexpected(otel.error());
+  inside->otel = std::move(*otel);
   // First: who can reach a listener finds the node by its socket, too.
   inside->admin = std::make_unique<AdminApi>(
       node, node.cluster == nullptr ? nullptr : &node.cluster->cluster());
+  if (auto opened = inside->admin->ways().open(); !opened) return Unexpected(opened.error());
   for (const ListenerConfig& wanted : config.listeners) {
     net::ListenerSettings settings = net_settings(wanted, config.mqtt);
     settings.admission = &node.admission;
@@ -274,19 +255,22 @@ Result<std::unique_ptr<Server>> Server::open(const Config& config, Log& log,
     node.gate_listeners.push_back(std::move(gate));
     node.listeners.push_back(std::move(*opened));
   }
+  inside->pulse = std::make_unique<core::Pulse>(node.cores);
   inside->reloading = std::make_unique<Reloading>(node);
   inside->reloading->add_metrics(inside->metrics);
   add_metrics(inside->metrics, node);
   add_cluster_metrics(inside->metrics, node);
   inside->admin->add_metrics(inside->metrics);
+  inside->otel->add_metrics(inside->metrics);
   if (config.http.port != 0) {
     http::Health health;
     health.live = [] { return std::string(); };
-    health.ready = [&node] {
-      return node.ready.load() ? std::string() : std::string("starting or stopping");
-    };
+    health.ready = [&node] { return why_not_ready(node); };
     auto routes = http::operator_routes(inside->metrics, health);
     for (http::Route& route : inside->admin->routes()) routes.push_back(std::move(route));
+    for (http::Route& route : http::console_routes(http::console_assets())) {
+      routes.push_back(std::move(route));
+    }
     auto http = HttpDoor::open(node.config.http, node.clock, std::move(routes));
     if (!http) return Unexpected(http.error());
     inside->http = std::move(*http);
@@ -303,6 +287,7 @@ void Server::start() {
   inside_->started = true;
   if (inside_->http != nullptr) inside_->http->start();  // says that it isn't ready yet
   inside_->admin->start();
+  inside_->otel->start();
   if (node.cluster != nullptr) {
     node.cores.start();
     node.cluster->start();
@@ -341,6 +326,7 @@ void Server::stop(int grace_ms) {
   inside_->stopped = true;
   Node& node = *inside_->node;
   node.ready = false;
+  inside_->admin->ways().stop();
   if (inside_->started) {
     for (auto& listener : node.listeners) listener->stop();
     if (node.cluster != nullptr) {
@@ -353,14 +339,8 @@ void Server::stop(int grace_ms) {
         gates.shut();
       });
     }
-    const auto open = [&node] {
-      std::uint64_t sum = 0;
-      for (const net::NetCounters& one : node.net_counters) {
-        sum += one.connections_opened.value() - one.connections_closed.value();
-      }
-      return sum;
-    };
-    for (int waited_ms = 0; waited_ms < grace_ms && open() > 0; waited_ms += 10) {
+    for (int waited_ms = 0; waited_ms < grace_ms && (connections() > 0 || is_telling(node));
+         waited_ms += 10) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
@@ -371,6 +351,17 @@ void Server::stop(int grace_ms) {
   if (inside_->started && node.cluster != nullptr) node.cluster->stop();
   node.cores.stop();
   for (auto& one : node.on_core) one->gates.close_all();
+  inside_->otel->stop();
+}
+
+bool Server::cores_turn() { return inside_->pulse->beat(); }
+
+std::uint64_t Server::connections() const {
+  std::uint64_t sum = 0;
+  for (const net::NetCounters& one : inside_->node->net_counters) {
+    sum += one.connections_opened.value() - one.connections_closed.value();
+  }
+  return sum;
 }
 
 void Server::reload() { inside_->reloading->reload_all(); }

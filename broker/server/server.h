@@ -43,6 +43,9 @@ class Server {
   // Reads again what has changed on disk; call it about once a second. Any thread but a core's.
   void look_for_changes();
 
+  // Whether every core has turned since the last call that said yes. From start() on; one thread.
+  bool cores_turn();
+  std::uint64_t connections() const;  // any thread
   // "mqtt on 127.0.0.1:1883" and so on, for the start message.
   std::vector<std::string> listening() const;
   // Every metric there is with this config, as a table. Metrics::markdown()

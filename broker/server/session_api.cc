@@ -3,6 +3,7 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -48,6 +49,7 @@ SessionApi::SessionApi(Node& node, Fleet& fleet) : node_(node), fleet_(fleet) {
   add("sessions.list", &SessionApi::list);
   add("sessions.show", &SessionApi::show);
   add("sessions.kick", &SessionApi::kick);
+  add("sessions.kick_these", &SessionApi::kick_these);
   add("sessions.remove", &SessionApi::remove);
   add("queue.list", &SessionApi::queue);
   add("queue.purge", &SessionApi::purge);
@@ -62,6 +64,8 @@ std::vector<http::Route> SessionApi::routes() {
   const auto one = [this](const http::Request& request) { return this->one(request); };
   return {{"GET", "/api/v1/sessions", list(false)},
           {"GET", "/api/v1/clients", list(true)},
+          {"POST", "/api/v1/clients/kick",
+           [this](const http::Request& request) { return kick_all(request); }},
           {"GET", "/api/v1/sessions/*", one},
           {"POST", "/api/v1/sessions/*", one},
           {"DELETE", "/api/v1/sessions/*", one}};
@@ -73,33 +77,36 @@ http::Response SessionApi::list_all(const http::Request& request, bool connected
   auto query = session_query_of(*parsed);
   if (!query) return refusal(query.error());
   if (connected_only) query->connected = true;
-  const auto said = fleet_.ask_all("sessions.list", json_of(*query));
-  // The nodes' pages are merged by their places alone.
-  std::vector<std::pair<session::SessionPlace, json::value>> rows;
-  std::uint64_t matched = 0;
-  bool has_more = false;
+  Merged found = merged(*query);
+  json::object result = {{"matched", found.matched}};
+  if (found.has_more && !found.rows.empty()) result["next"] = cursor_of(found.rows.back().first);
+  json::array sessions;
+  for (auto& [place, session] : found.rows) sessions.push_back(std::move(session));
+  result["sessions"] = std::move(sessions);
+  if (!found.missing.empty()) result["missing"] = std::move(found.missing);
+  return answer(result);
+}
+
+SessionApi::Merged SessionApi::merged(const SessionQuery& query) {
+  const auto said = fleet_.ask_all("sessions.list", json_of(query));
+  Merged found;
   for (const Fleet::Said& one : said) {
     if (!one.told) continue;
     const json::object& object = one.told->as_object();
-    matched += object.at("matched").to_number<std::uint64_t>();
-    has_more = has_more || object.at("more").as_bool();
+    found.matched += object.at("matched").to_number<std::uint64_t>();
+    found.has_more = found.has_more || object.at("more").as_bool();
     for (const json::value& row : object.at("rows").as_array()) {
-      rows.emplace_back(place_of(row.at("place").as_object()), row.at("session"));
+      found.rows.emplace_back(place_of(row.at("place").as_object()), row.at("session"));
     }
   }
-  std::sort(rows.begin(), rows.end(),
+  std::sort(found.rows.begin(), found.rows.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
-  if (rows.size() > query->limit) {
-    rows.resize(query->limit);
-    has_more = true;
+  if (found.rows.size() > query.limit) {
+    found.rows.resize(query.limit);
+    found.has_more = true;
   }
-  json::object result = {{"matched", matched}};
-  if (has_more && !rows.empty()) result["next"] = cursor_of(rows.back().first);
-  json::array sessions;
-  for (auto& [place, session] : rows) sessions.push_back(std::move(session));
-  result["sessions"] = std::move(sessions);
-  if (auto silent = missing(said); !silent.empty()) result["missing"] = std::move(silent);
-  return answer(result);
+  found.missing = missing(said);
+  return found;
 }
 
 Fleet::Told SessionApi::of_one(const std::string& verb, const Fleet::Object& parameters) {
@@ -119,8 +126,7 @@ Fleet::Told SessionApi::of_one(const std::string& verb, const Fleet::Object& par
     return error(ErrorKind::unavailable,
                  "no node that answers has it; who doesn't answer may: " + silent);
   }
-  return error(ErrorKind::not_found, text_of(parameters, "client_id") +
-                                         ": no node has that, or isn't told of it any more");
+  return Unexpected(*trouble);  // this node's at least
 }
 
 // /api/v1/sessions/ID[/kick | /queue[/SEQUENCE]], the id percent-encoded.

@@ -5,12 +5,15 @@
 // Owner: AdminApi.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/http/query.h"
 #include "broker/http/server.h"
 #include "broker/server/fleet.h"
+#include "broker/session/session_view.h"
 
 namespace roost::server {
 
@@ -23,15 +26,27 @@ class SessionApi {
   std::vector<http::Route> routes();
   // What GET /api/v1/sessions answers.
   http::Response list_all(const http::Request& request, bool connected_only);
+  // What POST /api/v1/clients/kick answers (session_kick.cc).
+  http::Response kick_all(const http::Request& request);
 
  private:
   // Of this node (session_verbs.cc).
   Fleet::Told list(const Fleet::Object& parameters);
   Fleet::Told show(const Fleet::Object& parameters);
   Fleet::Told kick(const Fleet::Object& parameters);
+  Fleet::Told kick_these(const Fleet::Object& parameters);  // session_kick.cc
   Fleet::Told remove(const Fleet::Object& parameters);
   Fleet::Told queue(const Fleet::Object& parameters);
   Fleet::Told purge(const Fleet::Object& parameters);
+
+  // The nodes' pages of a list, merged by their places alone.
+  struct Merged {
+    std::vector<std::pair<session::SessionPlace, boost::json::value>> rows;
+    std::uint64_t matched = 0;
+    bool has_more = false;
+    boost::json::array missing;  // nodes that didn't answer
+  };
+  Merged merged(const session::SessionQuery& query);
 
   http::Response one(const http::Request& request);
   http::Response queue_of(const http::Request& request, const std::string& client_id,

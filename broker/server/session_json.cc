@@ -8,7 +8,6 @@
 #include <charconv>
 #include <utility>
 
-#include "broker/mqtt/utf8.h"
 #include "broker/server/api_answer.h"
 #include "broker/server/web_message.h"
 
@@ -74,12 +73,7 @@ Result<SessionPlace> place_of(const std::string& cursor) {
   return place;
 }
 
-std::int64_t whole(const json::object& object, const char* name) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_int64() ? value->get_int64() : 0;
-}
-
-std::optional<bool> flag(const json::object& object, const char* name) {
+std::optional<bool> maybe_flag(const json::object& object, const char* name) {
   const json::value* const value = object.if_contains(name);
   return value != nullptr && value->is_bool() ? std::optional(value->get_bool()) : std::nullopt;
 }
@@ -149,19 +143,19 @@ json::object json_of(const SessionQuery& query) {
 
 SessionQuery session_query_of(const json::object& object) {
   SessionQuery query;
-  query.connected = flag(object, "connected");
-  query.durable = flag(object, "durable");
+  query.connected = maybe_flag(object, "connected");
+  query.durable = maybe_flag(object, "durable");
   query.client_id = text_of(object, "client");
   query.user = text_of(object, "user");
   query.listener = text_of(object, "listener");
   query.address = text_of(object, "address");
-  const std::int64_t order = whole(object, "order");
+  const std::int64_t order = number_of(object, "order");
   if (order >= 0 && order < static_cast<std::int64_t>(kOrders.size())) {
     query.order = static_cast<SessionOrder>(order);
   }
-  query.is_reversed = flag(object, "is_reversed").value_or(false);
+  query.is_reversed = flag_of(object, "is_reversed");
   query.limit = static_cast<std::size_t>(
-      std::clamp<std::int64_t>(whole(object, "limit"), 1, SessionQuery::kLimitMax));
+      std::clamp<std::int64_t>(number_of(object, "limit"), 1, SessionQuery::kLimitMax));
   const json::value* const after = object.if_contains("after");
   if (after != nullptr && after->is_object()) query.after = place_of(after->get_object());
   return query;
@@ -172,7 +166,7 @@ json::object json_of(const SessionPlace& place) {
 }
 
 SessionPlace place_of(const json::object& object) {
-  return {whole(object, "rank"), text_of(object, "client_id")};
+  return {number_of(object, "rank"), text_of(object, "client_id")};
 }
 
 std::string cursor_of(const SessionPlace& place) {
@@ -211,16 +205,19 @@ json::object json_of(const session::SessionView& view, const std::string& node) 
   return object;
 }
 
+// Not within a character of UTF-8, whose later bytes begin with 10.
+ByteView beginning_of(ByteView payload, std::size_t most) {
+  if (payload.size() <= most) return payload;
+  std::size_t end = most;
+  for (int i = 0; i < 3 && end > 0 && (payload[end] & 0xC0U) == 0x80U; ++i) --end;
+  return payload.first(end);
+}
+
 void put_payload(json::object& object, ByteView payload, std::size_t payload_max) {
   object["payload_bytes"] = payload.size();
-  const ByteView shown = payload.first(std::min(payload.size(), payload_max));
-  const std::string_view text = as_text(shown);
+  const ByteView shown = beginning_of(payload, payload_max);
   if (shown.size() < payload.size()) object["payload_cut"] = true;
-  if (mqtt::is_valid_utf8(text)) {
-    object["payload"] = text;
-    return;
-  }
-  object["payload_base64"] = encode_base64(text);
+  put_payload(object, as_text(shown));
 }
 
 json::object json_of(const session::QueuedMessage& one, SteadyMs now_ms, std::size_t payload_max) {

@@ -62,15 +62,6 @@ class Scan : public std::enable_shared_from_this<Scan> {
   std::size_t next_ = 0, bucket_ = 0;
 };
 
-std::uint64_t number_of(const json::object& object, const char* name, std::uint64_t otherwise) {
-  const json::value* const value = object.if_contains(name);
-  if (value == nullptr) return otherwise;
-  if (value->is_uint64()) return value->get_uint64();
-  return value->is_int64() && value->get_int64() >= 0
-             ? static_cast<std::uint64_t>(value->get_int64())
-             : otherwise;
-}
-
 json::array json_of(const std::vector<session::StoredFilter>& filters) {
   json::array all;
   for (const session::StoredFilter& one : filters) {
@@ -139,7 +130,7 @@ Told SessionApi::show(const Fleet::Object& parameters) {
       core_of(node_, id),
       [id, topic, self = fleet_.self()](NodeCore& core, const std::function<void(Told)>& done) {
         const auto details = session::look_at_session(core.sessions, id);
-        if (!details) return done(error(ErrorKind::not_found, "no session of " + id));
+        if (!details) return done(error(ErrorKind::not_found, "no node has a session of " + id));
         json::object object = server::json_of(details->view, self);
         object["filters"] = json_of(details->filters);
         if (!topic.empty()) {
@@ -174,9 +165,9 @@ Told SessionApi::remove(const Fleet::Object& parameters) {
 
 Told SessionApi::queue(const Fleet::Object& parameters) {
   const std::string id = text_of(parameters, "client_id");
-  const std::uint64_t from = number_of(parameters, "from", 0);
-  const std::uint64_t limit = number_of(parameters, "limit", 100);
-  const std::uint64_t payload_max = number_of(parameters, "payload_max", 0);
+  const std::uint64_t from = count_of(parameters, "from", 0);
+  const std::uint64_t limit = count_of(parameters, "limit", 100);
+  const std::uint64_t payload_max = count_of(parameters, "payload_max", 0);
   return from_core<json::value>(
       core_of(node_, id), [=](NodeCore& core, const std::function<void(Told)>& done) {
         session::look_at_queue(core.sessions, id, from, static_cast<std::size_t>(limit),
@@ -198,8 +189,8 @@ Told SessionApi::queue(const Fleet::Object& parameters) {
 
 Told SessionApi::purge(const Fleet::Object& parameters) {
   const std::string id = text_of(parameters, "client_id");
-  const std::uint64_t from = number_of(parameters, "from", 0);
-  const std::uint64_t to = number_of(parameters, "to", UINT64_MAX);
+  const std::uint64_t from = count_of(parameters, "from", 0);
+  const std::uint64_t to = count_of(parameters, "to", UINT64_MAX);
   return from_core<json::value>(
       core_of(node_, id), [=](NodeCore& core, const std::function<void(Told)>& done) {
         session::purge_queue(core.sessions, id, from, to, [done](Result<std::uint64_t> purged) {

@@ -13,23 +13,33 @@ namespace roost::server {
 
 namespace {
 
-constexpr std::string_view kListeners = "listeners";
 constexpr std::string_view kVariablePrefix = "ROOST_";
 constexpr std::size_t kHintsMax = 3;  // more are no hint
 
-// "listeners.2.port" -> 2 and "listeners.*.port"; other paths stay.
+// "listeners.2.port" -> listeners, 2 and "listeners.*.port"; other paths stay.
 struct Generic {
   std::string path;
-  std::optional<std::size_t> listener;
+  const SettingList* list = nullptr;
+  std::size_t index = 0;
 };
 
 Generic generic_of(std::string_view path) {
-  if (!path.starts_with("listeners.")) return {std::string(path), std::nullopt};
-  const std::string_view rest = path.substr(kListeners.size() + 1);
-  const std::size_t dot = rest.find('.');
-  const auto index = parse_number(rest.substr(0, dot));
-  if (!index || dot == std::string_view::npos) return {std::string(path), std::nullopt};
-  return {std::string(kListenerPrefix) + std::string(rest.substr(dot + 1)), *index};
+  for (const SettingList& list : setting_lists()) {
+    if (!path.starts_with(list.name) || path.substr(list.name.size(), 1) != ".") continue;
+    const std::string_view rest = path.substr(list.name.size() + 1);
+    const std::size_t dot = rest.find('.');
+    const auto index = parse_number(rest.substr(0, dot));
+    if (!index || dot == std::string_view::npos) break;
+    return {std::string(list.name) + ".*." + std::string(rest.substr(dot + 1)), &list, *index};
+  }
+  return {std::string(path)};
+}
+
+const SettingList* list_named(std::string_view name) {
+  for (const SettingList& list : setting_lists()) {
+    if (name == list.name) return &list;
+  }
+  return nullptr;
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -49,9 +59,8 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 
 std::string with_index(std::string_view path, std::size_t index) {
   std::string result(path);
-  if (path.starts_with(kListenerPrefix)) {
-    result.replace(kListeners.size() + 1, 1, std::to_string(index));
-  }
+  const std::size_t star = path.find('*');
+  if (star != std::string_view::npos) result.replace(star, 1, std::to_string(index));
   return result;
 }
 
@@ -125,12 +134,18 @@ std::string range_text(const Setting& setting, std::string (*format)(std::uint64
 SettingPath find_setting(std::string_view path) {
   const Generic generic = generic_of(path);
   for (const Setting& setting : settings()) {
-    const bool in_listener = setting.path.starts_with(kListenerPrefix);
-    if (in_listener == generic.listener.has_value() && setting.path == generic.path) {
-      return {&setting, generic.listener};
+    if (setting.path == generic.path && list_of(setting) == generic.list) {
+      return {&setting, generic.list, generic.index};
     }
   }
   return {};
+}
+
+const SettingList* list_of(const Setting& setting) {
+  for (const SettingList& list : setting_lists()) {
+    if (list.has(setting.path)) return &list;
+  }
+  return nullptr;
 }
 
 std::string variable_of_path(std::string_view path) { return upper_variable(path); }
@@ -166,7 +181,7 @@ std::vector<std::string> nearest_paths(std::string_view path) {
     if (d > best_distance) return;
     if (d < best_distance) best.clear();
     best_distance = d;
-    std::string text = with_index(candidate, generic.listener.value_or(0));
+    std::string text = with_index(candidate, generic.index);
     if (std::find(best.begin(), best.end(), text) == best.end()) best.push_back(std::move(text));
   };
   for (const Setting& setting : settings()) {
@@ -184,8 +199,9 @@ std::vector<std::string> nearest_paths(std::string_view path) {
 bool is_group(std::string_view path) {
   const Generic generic = generic_of(path);
   // "listeners.3" itself is a group too.
-  const std::string listener = std::string(path) + ".port";
-  if (path == kListeners || generic_of(listener).path == "listeners.*.port") return true;
+  if (list_named(path) != nullptr || generic_of(std::string(path) + ".x").path.ends_with(".*.x")) {
+    return true;
+  }
   return std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) {
     return setting.path.starts_with(generic.path + ".");
   });
@@ -196,16 +212,17 @@ std::string unknown_path_text(std::string_view path) {
   std::string group;
   for (const Setting& setting : settings()) {
     if (generic.path == setting.path || generic.path.starts_with(std::string(setting.path) + ".")) {
-      return with_index(setting.path, generic.listener.value_or(0)) +
-             " takes one value: " + allowed_text(setting);
+      return with_index(setting.path, generic.index) + " takes one value: " + allowed_text(setting);
     }
     if (setting.path.starts_with(generic.path + ".")) {
       group +=
           (group.empty() ? "" : ", ") + std::string(setting.path.substr(generic.path.size() + 1));
     }
   }
-  if (path == kListeners || (path.starts_with("listeners.") && !generic.listener)) {
-    return "listeners is a list of groups, each beginning with \"- \": - port: 1883";
+  const SettingList* const list = list_named(path.substr(0, path.find('.')));
+  if (list != nullptr && generic.list == nullptr) {
+    return std::string(list->name) + " is a list of groups, each beginning with \"- \": - " +
+           std::string(list->example);
   }
   if (!group.empty()) return std::string(path) + " is a group of settings: " + group;
   std::string text = "there is no setting " + std::string(path);
@@ -252,9 +269,8 @@ std::string allowed_text(const Setting& setting) {
   return text;
 }
 
-bool assign(const Setting& setting, std::string_view text, Config& config,
-            ListenerConfig* listener) {
-  const Field field = setting.field(config, listener);
+bool assign(const Setting& setting, std::string_view text, Config& config, const ListItem& item) {
+  const Field field = setting.field(config, item);
   switch (setting.kind) {
     case ValueKind::text:
     case ValueKind::secret:

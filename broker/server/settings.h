@@ -42,24 +42,48 @@ struct Allowed {
   std::vector<std::string_view> choices = {};
 };
 
+// One item of a list of groups; one of them is set, none: a setting that stands alone.
+struct ListItem {
+  ListenerConfig* listener = nullptr;
+  BridgeConfig* bridge = nullptr;
+  WebhookConfig* webhook = nullptr;
+};
+
 struct Setting {
   std::string_view path;  // "http.port"; in listeners "listeners.*.port"
   ValueKind kind;
   std::string_view default_text;  // empty: nothing
-  Field (*field)(Config&, ListenerConfig*);
+  Field (*field)(Config&, const ListItem&);
   std::string_view doc;
   Allowed allowed = {};
 };
 
-inline constexpr std::string_view kListenerPrefix = "listeners.*.";
+// A list of groups.
+struct SettingList {
+  std::string_view name;   // "listeners"
+  std::string_view probe;  // a setting of every item
+  std::string_view example;
+  std::size_t (*size)(const Config&);
+  void (*clear)(Config&);
+  void (*append)(Config&);
+  ListItem (*at)(Config&, std::size_t index);
+  // Of a setting's path: "listeners.*.port" is in listeners.
+  bool has(std::string_view path) const {
+    return path.size() > name.size() + 3 && path.starts_with(name) && path[name.size() + 1] == '*';
+  }
+};
+std::span<const SettingList> setting_lists();
+// Null: it stands alone.
+const SettingList* list_of(const Setting& setting);
 
 // In the order of deploy/roost.yaml: groups together, listeners first.
 std::span<const Setting> settings();
 
 // A path as people give it, "listeners.2.port", taken apart.
 struct SettingPath {
-  const Setting* setting = nullptr;     // null: unknown
-  std::optional<std::size_t> listener;  // its index
+  const Setting* setting = nullptr;   // null: unknown
+  const SettingList* list = nullptr;  // that it is in
+  std::size_t index = 0;              // of its item there
 };
 SettingPath find_setting(std::string_view path);
 
@@ -79,7 +103,6 @@ std::string unknown_path_text(std::string_view path);
 std::string allowed_text(const Setting& setting);
 
 // Stores `text` in the setting's field; false when it is not allowed.
-bool assign(const Setting& setting, std::string_view text, Config& config,
-            ListenerConfig* listener);
+bool assign(const Setting& setting, std::string_view text, Config& config, const ListItem& item);
 
 }  // namespace roost::server

@@ -28,13 +28,21 @@ inline Allowed one_of(std::vector<std::string_view> choices) {
 }
 
 // A capture-less lambda names the field.
-#define CONFIG_FIELD(member) [](Config& c, ListenerConfig*) -> Field { return &c.member; }
-#define LISTENER_FIELD(member) [](Config&, ListenerConfig* l) -> Field { return &l->member; }
+#define CONFIG_FIELD(member) [](Config& c, const ListItem&) -> Field { return &c.member; }
+#define LISTENER_FIELD(member) \
+  [](Config&, const ListItem& i) -> Field { return &i.listener->member; }
+#define BRIDGE_FIELD(member) [](Config&, const ListItem& i) -> Field { return &i.bridge->member; }
+#define WEBHOOK_FIELD(member) [](Config&, const ListItem& i) -> Field { return &i.webhook->member; }
 
 // settings_doors.cc: who comes in and what holds floods off.
 std::vector<Setting> auth_settings();
 std::vector<Setting> more_auth_settings();
 std::vector<Setting> limit_settings();
 std::vector<Setting> http_settings();
+// settings_ways.cc: the ways out.
+std::vector<Setting> bridge_settings();
+std::vector<Setting> webhook_settings();
+// settings_otel.cc
+std::vector<Setting> otel_settings();
 
 }  // namespace roost::server

@@ -115,7 +115,9 @@ std::vector<Setting> cluster_settings() {
        "PEM file with the authority of the nodes' certificates, and of nothing else. With cert and "
        "key, nodes trust each other by it; without the three, whoever reaches node.listen is one."},
       {"cluster.tls.cert", Kind::file, "", CONFIG_FIELD(cluster.tls.certificate_file),
-       "PEM file with this node's certificate, for the host that node.advertise names."},
+       "PEM file with this node's certificate; one of its DNS names is node.name, by which nodes "
+       "know "
+       "one another."},
       {"cluster.tls.key", Kind::file, "", CONFIG_FIELD(cluster.tls.key_file),
        "PEM file with its private key."},
       {"node.name", Kind::text, "", CONFIG_FIELD(node.name),
@@ -142,6 +144,10 @@ std::vector<Setting> cluster_settings() {
        "Clients per second that are sent off when this node drains, or when the leader of their "
        "sessions has died or moved.",
        range(1, kAny32)},
+      {"drain.timeout", Kind::duration_ms, "60s", CONFIG_FIELD(drain.timeout_ms),
+       "For sending them off when this node drains; who is left then is cut off at once. With many "
+       "clients: their number / drain.rate, and whoever stops the node must have the patience.",
+       range(0, kAny32)},
       {"drain.server_reference", Kind::text, "", CONFIG_FIELD(drain.server_reference),
        "Where MQTT 5 clients are told to go then (0x9C); empty: they are told to come again."},
   };
@@ -231,7 +237,8 @@ std::vector<Setting> telling_settings() {
 std::vector<Setting> build_table() {
   std::vector<Setting> table = listener_settings();
   for (auto& part : {auth_settings(), more_auth_settings(), limit_settings(), http_settings(),
-                     service_settings(), cluster_settings(), mqtt_settings(), telling_settings()}) {
+                     service_settings(), cluster_settings(), mqtt_settings(), telling_settings(),
+                     otel_settings(), bridge_settings(), webhook_settings()}) {
     table.insert(table.end(), part.begin(), part.end());
   }
   return table;

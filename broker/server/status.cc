@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/server/node.h"
+#include "broker/server/node_cluster.h"
 #include "broker/server/time_text.h"
 #include "broker/server/version.h"
 
@@ -158,6 +159,15 @@ json::value status_json(Node& node) {
             {"records", stored.damaged_records.value()},
             {"records_saved", stored.salvaged_records.value()},
             {"reads", stored.damaged_reads.value()}}}};
+}
+
+// A node that came back shall have all again before the next one is stopped.
+std::string why_not_ready(const Node& node) {
+  if (!node.ready.load()) return "starting or stopping";
+  if (node.cluster == nullptr) return {};
+  const std::uint32_t behind = node.cluster->cluster().status().behind;
+  return behind == 0 ? ""
+                     : "catching up: " + std::to_string(behind) + " shards aren't in sync here";
 }
 
 }  // namespace roost::server

@@ -2,6 +2,7 @@
 #include "broker/server/sys_publisher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/observe/process_numbers.h"
 #include "broker/server/version.h"
@@ -15,6 +16,7 @@ void SysPublisher::start() { on_timer(); }
 void SysPublisher::on_timer() {
   core::Core& core = node_.cores.at(CoreId{0});
   node_.connection_log.tick(core.now_ms());
+  node_.history.tick(core.now_ms(), node_.clock.wall_ms(), totals());
   const auto interval_ms = static_cast<SteadyMs>(node_.config.mqtt.sys_interval_ms);
   if (interval_ms > 0 && core.now_ms() >= next_publish_ms_) {
     publish();
@@ -34,6 +36,23 @@ void SysPublisher::publish() {
     parts.received_ms = core.now_ms();
     router.publish(routing::Message::make(parts), {});
   }
+}
+
+HistoryTotals SysPublisher::totals() const {
+  HistoryTotals sum;
+  for (std::size_t i = 0; i < node_.on_core.size(); ++i) {
+    const session::SessionCounters& one = std::as_const(node_.on_core[i]->sessions).counters();
+    for (const Counter& count : one.publishes_in) sum.messages_in += count.value();
+    for (const Counter& count : one.publishes_out) sum.messages_out += count.value();
+    sum.bytes_in += node_.net_counters[i].bytes_in.value();
+    sum.bytes_out += node_.net_counters[i].bytes_out.value();
+    sum.connects += one.connects.value();
+    sum.connected += one.connected.value();
+    sum.queued += one.queued.value();
+    sum.retained += one.retained.value();
+  }
+  for_each_drop(node_, [&sum](const char*, std::uint64_t count) { sum.dropped += count; });
+  return sum;
 }
 
 observe::SysNumbers SysPublisher::numbers() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node does by the clock, on its first core: once a second the connection log's summary of
-// suppressed lines, and every mqtt.sys_interval $SYS/broker/...
+// suppressed lines and a tick of the node's history, and every mqtt.sys_interval $SYS/broker/...
 // Thread: core-bound (core 0); made and destroyed while the cores don't run.
 // Owner: Server.
 #pragma once
@@ -23,6 +23,7 @@ class SysPublisher final : private core::Timer {
   void on_timer() override;
   void publish();
   observe::SysNumbers numbers();
+  HistoryTotals totals() const;
 
   Node& node_;
   observe::SysTopics topics_;

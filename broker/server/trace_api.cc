@@ -23,11 +23,6 @@ using Told = Fleet::Told;
 
 constexpr std::string_view kPath = "/api/v1/traces/";
 
-std::int64_t number_of(const json::object& object, const char* name, std::int64_t otherwise) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_int64() ? value->get_int64() : otherwise;
-}
-
 TraceWish wish_of(const json::object& object) {
   return {text_of(object, "client"), text_of(object, "topic"), text_of(object, "address"),
           number_of(object, "for_s", 60)};
@@ -75,6 +70,14 @@ void TraceApi::follow(bool is_on) {
       table.use(static_cast<session::Tracer*>(tracer));
     });
   }
+}
+
+void TraceApi::add_metrics(observe::Metrics& metrics) const {
+  metrics.add_counter("roost_trace_lines_lost_total",
+                      "Lines of traces that nobody fetched in time, 10 000 of each wait.",
+                      [this] { return static_cast<double>(hub_.lines_lost()); });
+  metrics.add_counter("roost_traces_refused_total", "Traces refused: eight were under way.",
+                      [this] { return static_cast<double>(hub_.refused()); });
 }
 
 std::vector<http::Route> TraceApi::routes() {

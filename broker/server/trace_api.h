@@ -22,6 +22,7 @@ class TraceApi {
   // Adds what this node does to `fleet`. Both must outlive it.
   TraceApi(Node& node, Fleet& fleet);
   std::vector<http::Route> routes();
+  void add_metrics(observe::Metrics& metrics) const;
 
  private:
   void follow(bool is_on);

@@ -74,6 +74,7 @@ Result<void> TraceHub::begin(const std::string& name, TraceWish wish) {
     return one.first == name || now_ms >= one.second.until_ms + kForMaxS * 1000;
   });
   if (traces_.size() >= kTracesMax) {
+    ++refused_;
     return error(ErrorKind::resource_exhausted,
                  std::to_string(kTracesMax) + " traces are under way already");
   }
@@ -124,6 +125,7 @@ void TraceHub::on_event(const TraceEvent& event) {
     if (!is_wanted(trace.wish, event)) continue;
     if (trace.lines.size() >= kLinesMax) {
       ++trace.lost;
+      ++lines_lost_;
       continue;
     }
     trace.lines.push_back(

@@ -5,6 +5,7 @@
 // Owner: the API; outlives the cores' use of it (detach() first).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -52,6 +53,8 @@ class TraceHub final : public session::Tracer {
     bool is_over = false;          // its time, or it was ended
   };
   Fetched fetch(const std::string& name, std::size_t max);
+  std::uint64_t lines_lost() const { return lines_lost_.load(); }  // of all traces
+  std::uint64_t refused() const { return refused_.load(); }        // over kTracesMax
 
   // Tracer
   void on_event(const session::TraceEvent& event) override;
@@ -68,6 +71,7 @@ class TraceHub final : public session::Tracer {
 
   const Clock& clock_;
   const std::function<void(bool)> changed_;
+  std::atomic<std::uint64_t> lines_lost_{0}, refused_{0};
   std::mutex mutex_;
   std::map<std::string, Trace> traces_;  // guarded by mutex_
   bool is_on_ = false;                   // guarded by mutex_

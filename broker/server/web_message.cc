@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "broker/http/query.h"
 #include "broker/mqtt/topic.h"
 #include "broker/mqtt/utf8.h"
 
@@ -224,15 +225,15 @@ Result<WebMessage> message_of(const json::value& value, const mqtt::Limits& limi
 Result<WebMessage> message_of(const http::Request& request, std::string_view topic,
                               const mqtt::Limits& limits) {
   WebMessage message;
-  auto name = percent_decoded(topic);
-  if (!name) return Unexpected(name.error());
+  auto name = http::percent_decode(topic);
+  if (!name) return bad("the topic behind publish/: behind '%' stand two hex digits");
   message.topic = *std::move(name);
   message.payload = request.body;
   const std::string_view type = request.header("Content-Type");
   if (!type.empty() && type != kNoContentType) message.content_type = type;
-  const auto query = query_of(request.query);
+  const auto query = http::Query::parse(request.query);
   if (!query) return Unexpected(query.error());
-  for (const auto& [key, text] : *query) {
+  for (const auto& [key, text] : query->all()) {
     if (key == "timeout_s") continue;
     const json::value value = value_of(text);
     Result<void> set;
@@ -254,14 +255,17 @@ Result<WebMessage> message_of(const http::Request& request, std::string_view top
   return checked(std::move(message), limits);
 }
 
-json::object json_of(const mqtt::Publish& message) {
-  const std::string_view payload = as_text(message.payload);
-  json::object object = {{"topic", message.topic}};
+void put_payload(json::object& object, std::string_view payload) {
   if (mqtt::is_valid_utf8(payload)) {
     object["payload"] = payload;
   } else {
     object["payload_base64"] = encode_base64(payload);
   }
+}
+
+json::object json_of(const mqtt::Publish& message) {
+  json::object object = {{"topic", message.topic}};
+  put_payload(object, as_text(message.payload));
   object["qos"] = static_cast<int>(message.qos);
   object["retain"] = message.retain;
   const mqtt::Properties& said = message.properties;

@@ -42,13 +42,10 @@ Result<WebMessage> message_of(const boost::json::value& value, const mqtt::Limit
 Result<WebMessage> message_of(const http::Request& request, std::string_view topic,
                               const mqtt::Limits& limits);
 
+// Members "payload", or "payload_base64" where it is no UTF-8.
+void put_payload(boost::json::object& object, std::string_view payload);
 // The same the other way round, for the stream of events.
 boost::json::object json_of(const mqtt::Publish& message);
-
-// "a=1&b=%2F" -> pairs, decoded. Errors: invalid_argument.
-using Query = std::vector<std::pair<std::string, std::string>>;
-Result<Query> query_of(std::string_view text);
-Result<std::string> percent_decoded(std::string_view text, bool plus_is_space = false);
 
 std::optional<std::string> decode_base64(std::string_view text);
 std::string encode_base64(std::string_view bytes);

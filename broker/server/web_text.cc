@@ -1,63 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Percent-encoding, queries and base64.
+// Base64 (RFC 4648).
 #include <openssl/evp.h>
-
-#include <algorithm>
 
 #include "broker/server/web_message.h"
 
 namespace roost::server {
-
-namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
-
-Result<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
-      decoded += ' ';
-      continue;
-    }
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    if (low < 0) {
-      return error(ErrorKind::invalid_argument,
-                   "a percent sign is followed by two hexadecimal digits, like %2F");
-    }
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
-}
-
-Result<Query> query_of(std::string_view text) {
-  Query query;
-  while (!text.empty()) {
-    const std::string_view pair = text.substr(0, text.find('&'));
-    text.remove_prefix(std::min(pair.size() + 1, text.size()));
-    if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    auto name = percent_decoded(pair.substr(0, equals), true);
-    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
-    if (!name) return Unexpected(name.error());
-    if (!value) return Unexpected(value.error());
-    query.emplace_back(*std::move(name), *std::move(value));
-  }
-  return query;
-}
 
 std::optional<std::string> decode_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;

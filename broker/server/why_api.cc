@@ -22,16 +22,6 @@ using Told = Fleet::Told;
 constexpr std::string_view kSessionPath = "/api/v1/explain/session/";
 constexpr std::int64_t kLateMs = 5'000;  // an acknowledgement that takes longer is worth a word
 
-std::int64_t number(const json::object& object, const char* name) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
-}
-
-bool flag(const json::object& object, const char* name) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 std::string seconds(std::int64_t count) { return std::to_string(count) + " s"; }
 
 class Causes {
@@ -66,32 +56,33 @@ void judge_topic(const json::object& session, const std::string& topic, Causes& 
   const json::value* const matching = session.if_contains("matching");
   if (matching == nullptr || !matching->is_array()) return;
   if (matching->get_array().empty()) {
-    causes.add("not_subscribed", "none of its " + std::to_string(number(session, "subscriptions")) +
+    causes.add("not_subscribed", "none of its " +
+                                     std::to_string(number_of(session, "subscriptions")) +
                                      " filters matches " + topic);
     return;
   }
   const json::value* const rules = session.if_contains("may_receive");
-  if (rules != nullptr && rules->is_object() && !flag(rules->get_object(), "allowed")) {
+  if (rules != nullptr && rules->is_object() && !flag_of(rules->get_object(), "allowed")) {
     causes.add("acl", "the rules don't let it receive " + topic + ": " +
                           text_of(rules->get_object(), "why"));
   }
   bool keeps = false;
   for (const json::value& one : session.at("filters").as_array()) {
     const auto* const filter = one.if_object();
-    if (filter == nullptr || number(*filter, "qos") == 0) continue;
+    if (filter == nullptr || number_of(*filter, "qos") == 0) continue;
     for (const json::value& match : matching->get_array()) {
       keeps = keeps || match == filter->at("filter");
     }
   }
-  if (!keeps && !flag(session, "connected")) {
+  if (!keeps && !flag_of(session, "connected")) {
     causes.add("qos0", "it subscribes at QoS 0 there: nothing is kept while it is away");
   }
 }
 
 void judge_connection(const json::object& session, Causes& causes) {
-  const std::int64_t in_flight = number(session, "in_flight");
-  const std::int64_t window = number(session, "receive_maximum");
-  const std::int64_t unacked_ms = number(session, "oldest_unacked_ms");
+  const std::int64_t in_flight = number_of(session, "in_flight");
+  const std::int64_t window = number_of(session, "receive_maximum");
+  const std::int64_t unacked_ms = number_of(session, "oldest_unacked_ms");
   if (in_flight >= window && window > 0) {
     causes.add("window_full", "it has " + std::to_string(in_flight) +
                                   " messages that it hasn't acknowledged, as many as it may "
@@ -101,11 +92,11 @@ void judge_connection(const json::object& session, Causes& causes) {
     causes.add("unacknowledged", "it has had a message for " + seconds(unacked_ms / 1000) +
                                      " without acknowledging it");
   }
-  if (flag(session, "reads_slowly")) {
+  if (flag_of(session, "reads_slowly")) {
     causes.add("slow_reader", "it doesn't read: what is written to it waits in the node");
   }
-  const std::int64_t silent_s = number(session, "silent_s");
-  const std::int64_t keep_alive_s = number(session, "keep_alive_s");
+  const std::int64_t silent_s = number_of(session, "silent_s");
+  const std::int64_t keep_alive_s = number_of(session, "keep_alive_s");
   if (keep_alive_s > 0 && silent_s > keep_alive_s) {
     causes.add("silent", "nothing came from it for " + seconds(silent_s) + " (keep alive " +
                              seconds(keep_alive_s) + "): its connection may be dead");
@@ -156,18 +147,18 @@ json::object json_of(const session::Route& route) {
 
 json::array causes_of(const json::object& session, const std::string& topic) {
   Causes causes;
-  if (!flag(session, "connected")) {
-    causes.add("offline", "it isn't connected, for " + seconds(number(session, "offline_s")) +
-                              " now; " + std::to_string(number(session, "queued")) +
+  if (!flag_of(session, "connected")) {
+    causes.add("offline", "it isn't connected, for " + seconds(number_of(session, "offline_s")) +
+                              " now; " + std::to_string(number_of(session, "queued")) +
                               " messages wait for it");
   } else {
     judge_connection(session, causes);
   }
   if (!topic.empty()) judge_topic(session, topic, causes);
-  if (topic.empty() && number(session, "subscriptions") == 0) {
+  if (topic.empty() && number_of(session, "subscriptions") == 0) {
     causes.add("not_subscribed", "it has no subscriptions");
   }
-  if (const std::int64_t dropped = number(session, "dropped"); dropped > 0) {
+  if (const std::int64_t dropped = number_of(session, "dropped"); dropped > 0) {
     const std::string cause = text_of(session, "last_drop");
     causes.add("dropped", std::to_string(dropped) +
                               " messages for it were dropped, the last one "

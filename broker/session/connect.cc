@@ -64,7 +64,7 @@ void Session::attach(const mqtt::Connect& connect, Link& link, std::string_view 
     if (aliases > 0) aliases_out_ = std::make_unique<TopicAliasOut>(aliases);
   }
   prepare_connack(connect, assigned_client_id);
-  if (is_traced()) trace(traced_note("connects"));
+  if (table_.tracer() != nullptr) trace(traced_note("connects"));
 }
 
 AttachedRecord Session::attached_record(const mqtt::Connect& connect, bool durable) {
@@ -161,13 +161,15 @@ void Session::opened(StoredSession* stored, bool session_present) {
     take_away_filters();
     pump();
   }
+  constexpr auto kHere = ClientNews::Kind::connected;
+  if (!logged_ && link_ != nullptr && table_.wants(kHere)) table_.tell(news(kHere, {}), false);
   if (link_ != nullptr) link_->opened();
 }
 
 void Session::send_packet(const mqtt::Packet& packet) {
   std::vector<std::uint8_t> bytes;
   mqtt::encode(packet, version_, bytes);
-  if (is_traced()) trace(traced_out(packet));
+  if (table_.tracer() != nullptr) trace(traced_out(packet));
   table_.counters().packets_out.add();
   std::copy(bytes.begin(), bytes.end(), link_->room(bytes.size()));
 }
@@ -177,7 +179,7 @@ void Session::send_ack(mqtt::PacketType type, mqtt::PacketId id, ReasonCode reas
   const std::size_t size = mqtt::encode_ack(type, id, reason, version_, bytes);
   table_.counters().packets_out.add();
   table_.counters().acks_out.add();
-  if (is_traced()) trace(traced(TraceEvent::Way::out, type, id, reason));
+  if (table_.tracer() != nullptr) trace(traced(TraceEvent::Way::out, type, id, reason));
   std::copy_n(bytes, size, link_->room(size));
 }
 
@@ -198,7 +200,7 @@ void Session::handle(const mqtt::Disconnect& disconnect) {
   const bool keeps_will = disconnect.reason != ReasonCode::success;  // [MQTT-3.14.4-3]
   const Departure departure = keeps_will ? Departure::with_will : Departure::normal;
   link->departs(departure);
-  detach(departure);
+  detach(departure, "client disconnected");
   link->close("client disconnected");
 }
 
@@ -227,11 +229,11 @@ void Session::kick(ReasonCode reason, std::string_view why, std::string_view ser
     send_packet(disconnect);
   }
   Link* link = link_;
-  detach(Departure::lost);
+  detach(Departure::lost, why);
   link->close(why);
 }
 
-void Session::connection_lost(std::string_view) { detach(Departure::lost); }
+void Session::connection_lost(std::string_view why) { detach(Departure::lost, why); }
 
 void Session::stored_ended() {
   stored_ = nullptr;
@@ -241,9 +243,12 @@ void Session::stored_ended() {
 }
 
 // The connection is over, and this object with it: it dies at the turn's end.
-void Session::detach(Departure departure) {
+void Session::detach(Departure departure, std::string_view why) {
   CHECK(link_ != nullptr);
-  if (is_traced()) trace(traced_note("the connection is over"));
+  constexpr auto kGone = ClientNews::Kind::disconnected;
+  const bool was_told = !stranded_ && (logged_ || !is_opening());
+  if (was_told && table_.wants(kGone)) table_.tell(news(kGone, why), logged_ && is_durable());
+  if (table_.tracer() != nullptr) trace(traced_note("the connection is over"));
   link_ = nullptr;
   if (!stranded_) {
     let_go();
@@ -256,6 +261,7 @@ void Session::detach(Departure departure) {
 // Nothing comes to its client any more.
 void Session::let_go() {
   table_.core().timers().cancel(*this);
+  if (table_.spans() != nullptr) table_.spans()->forget(this);
   for (std::size_t i = 0; i < acks_.size(); ++i) {
     if (acks_[i].publication != nullptr) routing::Router::forget(*acks_[i].publication);
   }

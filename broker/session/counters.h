@@ -16,6 +16,8 @@ struct SessionCounters {
   Counter connects;           // CONNECTs accepted
   Counter takeovers;
   Counter sessions_expired;
+  Counter told;     // of clients that came and went, to who wants to hear it
+  Counter telling;  // of those, not with all of them yet and in no log: now
   Counter subscriptions, shared_subscriptions;
   std::array<Counter, 3> publishes_in, publishes_out;          // by QoS
   std::array<Counter, 3> publish_bytes_in, publish_bytes_out;  // payload, by QoS

@@ -86,6 +86,10 @@ ShardMs ShardState::run_due(ShardMs now_ms) {
     due_.set(session, kNever);  // until that record is applied
     const std::string client_id(session.client_id());
     if (session.expires_at_ms <= now_ms) {
+      constexpr auto kExpired = ClientNews::Kind::expired;
+      if (session.durable && table_.wants(kExpired)) {
+        table_.tell({.kind = kExpired, .client_id = client_id}, true);
+      }
       table_.append(id_, EndedRecord{client_id, EndedRecord::Why::expired}, nullptr);
     } else {
       table_.append(id_, WillFiredRecord{client_id, session.generation}, nullptr);

@@ -36,7 +36,17 @@ void SessionTable::begin_epoch(ShardState& shard, const StartedRecord& limits) {
   StartedRecord started = limits;
   started.now_ms = std::max(shard.now_ms(core_.now_ms()), shard.time_ms());
   started.wall_ms = core_.wall_ms();
+  constexpr auto kGone = ClientNews::Kind::disconnected;
+  const std::vector<std::string> gone =
+      wants(kGone) ? shard.attached_sessions() : std::vector<std::string>();
   append(shard.id(), std::move(started), nullptr);
+  for (const std::string& client_id : gone) {
+    tell({.kind = kGone,
+          .client_id = client_id,
+          .outlives = true,
+          .why = "its node stopped serving it"},
+         true);
+  }
   ticked_[shard.id().value] = shard.applied() + 1;
 }
 

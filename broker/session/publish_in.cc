@@ -27,6 +27,10 @@ void Session::handle(mqtt::Publish& publish) {
   if (table_.tracer() != nullptr) trace(traced(publish));
   const ReasonCode verdict = judge(publish);
   const bool refused = verdict != ReasonCode::success;
+  Spans* const spans = table_.spans();
+  if (refused && spans != nullptr && spans->may_follow(publish)) {
+    spans->on_refused(span_client(), publish, verdict);
+  }
   if (publish.qos == Qos::at_most_once) {
     if (!refused) accept(publish);
     return;
@@ -129,6 +133,9 @@ bool Session::has_room(const mqtt::Publish& publish) {
                          (publish.qos == Qos::exactly_once && is_durable());
   if (!is_stored) return true;
   table_.counters().refused_disk_full.add();
+  if (Spans* const spans = table_.spans(); spans != nullptr && spans->may_follow(publish)) {
+    spans->on_refused(span_client(), publish, ReasonCode::quota_exceeded);
+  }
   if (version_ != mqtt::ProtocolVersion::v5) return false;
   acknowledge({publish.packet_id,
                publish.qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback,
@@ -158,13 +165,17 @@ routing::MessagePtr Session::message_of(const mqtt::Publish& publish) const {
 
 void Session::accept(const mqtt::Publish& publish) {
   routing::MessagePtr message = message_of(publish);
+  Spans* const spans = table_.spans();
+  const bool is_followed =
+      spans != nullptr && spans->may_follow(*message) && spans->begin(span_client(), *message);
   if (publish.qos == Qos::at_most_once) {
     table_.router().publish(message, {});
+    if (is_followed) spans->end();
     return;
   }
   const bool exactly_once = publish.qos == Qos::exactly_once;
   if (exactly_once && is_durable()) {
-    accept_durable_qos2(publish, std::move(message));
+    accept_durable_qos2(publish, std::move(message), is_followed);
     return;
   }
   if (exactly_once) awaiting_release_.insert(publish.packet_id);
@@ -174,32 +185,39 @@ void Session::accept(const mqtt::Publish& publish) {
   if (publication != nullptr && ack_mode_ == AckMode::memory) {
     routing::Router::forget(*publication);
   }
-  if (link_ == nullptr) return;
+  if (link_ == nullptr) {
+    if (is_followed) spans->end();
+    return;
+  }
   // Optional, and said where it ends the flow: in PUBACK.
   const ReasonCode reason = outcome == routing::Router::Outcome::unmatched && !exactly_once
                                 ? ReasonCode::no_matching_subscribers
                                 : ReasonCode::success;
-  acknowledge({publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback, reason,
-               false, ack_mode_ == AckMode::memory ? nullptr : publication});
+  const PendingAck ack{publish.packet_id, exactly_once ? PacketType::pubrec : PacketType::puback,
+                       reason, false, ack_mode_ == AckMode::memory ? nullptr : publication};
+  is_followed ? acknowledge_followed(ack) : acknowledge(ack);
 }
 
 // {client, packet id, message} is committed in the publisher's own shard, then PUBREC; the fan-out
 // starts from there (ShardState::forward). REPLICATION "QoS 2 in".
-void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::MessagePtr message) {
+void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::MessagePtr message,
+                                  bool is_followed) {
   ReceivedRecord record;
   record.client_id = client_id_;
   record.generation = generation_;
   record.packet_id = publish.packet_id;
   record.message = std::move(message);
   table_.append(client_id_, std::move(record));
-  acknowledge(
-      {publish.packet_id, PacketType::pubrec, ReasonCode::success, ack_mode_ != AckMode::memory});
+  const PendingAck ack{publish.packet_id, PacketType::pubrec, ReasonCode::success,
+                       ack_mode_ != AckMode::memory};
+  is_followed ? acknowledge_followed(ack) : acknowledge(ack);
 }
 
 // In the order of the records.
 void Session::received_committed() {
   for (std::size_t i = 0; i < acks_.size(); ++i) {
     if (!std::exchange(acks_[i].waits_for_log, false)) continue;
+    if (table_.spans() != nullptr) table_.spans()->on_commit(this, first_ack_tag_ + i);
     send_confirmed_acks();
     return;
   }
@@ -214,9 +232,21 @@ void Session::acknowledge(PendingAck ack) {
   acks_.push_back(ack);
 }
 
+// Requires: Spans::begin() of this PUBLISH said so.
+void Session::acknowledge_followed(PendingAck ack) {
+  const std::uint64_t tag = first_ack_tag_ + acks_.size();
+  acknowledge(ack);
+  if (first_ack_tag_ > tag) {
+    table_.spans()->end();
+  } else {
+    table_.spans()->wait(this, tag, ack.publication != nullptr || ack.waits_for_log);
+  }
+}
+
 void Session::on_confirmed(std::uint64_t tag) {
   if (link_ == nullptr) return;
   acks_[tag - first_ack_tag_].publication = nullptr;
+  if (table_.spans() != nullptr) table_.spans()->on_commit(this, tag);
   send_confirmed_acks();
 }
 
@@ -224,6 +254,7 @@ void Session::send_confirmed_acks() {
   while (!acks_.empty() && acks_.front().publication == nullptr && !acks_.front().waits_for_log) {
     const PendingAck& ack = acks_.front();
     send_ack(ack.type, ack.packet_id, ack.reason);
+    if (table_.spans() != nullptr) table_.spans()->on_ack(this, first_ack_tag_);
     acks_.pop_front();
     ++first_ack_tag_;
   }

@@ -86,6 +86,9 @@ bool Session::send_publish(const QueueEntry& entry, mqtt::PacketId id, bool dup)
   counters.publish_bytes_out[static_cast<std::size_t>(entry.qos)].add(payload.size());
   class_->messages_out.add();
   if (entry.message->is_measured() && !dup) measure(entry);
+  if (Spans* const spans = table_.spans(); spans != nullptr && spans->may_follow(*entry.message)) {
+    spans->on_deliver(span_client(), entry, dup);
+  }
   return true;
 }
 

@@ -27,13 +27,17 @@ constexpr std::size_t kPageBytes = 1024 * 1024;
 
 std::size_t Session::queue_size() const { return is_durable() ? stored_->queued : out_.waiting(); }
 
-SteadyMs Session::oldest_ms() const {
+SteadyMs Session::oldest_of(std::size_t count) const {
   constexpr std::size_t kLooksMax = 64;  // those that wait only for older ones to leave have none
-  for (std::size_t i = 0; i < std::min(out_.size(), kLooksMax); ++i) {
+  for (std::size_t i = 0; i < std::min(count, kLooksMax); ++i) {
     if (out_.at(i).queued.message) return out_.at(i).queued.message->received_ms();
   }
   return 0;
 }
+
+SteadyMs Session::oldest_ms() const { return oldest_of(out_.size()); }
+
+SteadyMs Session::oldest_unacked_ms() const { return oldest_of(out_.window()); }
 
 bool Session::is_busy() const {
   return out_.waiting() > 0 || !caught_up_ || !window_open() || link_->is_congested();

@@ -21,7 +21,7 @@ using Done = std::function<void(Result<QueuePage>)>;
 
 Unexpected<Error> nobody(std::string_view client_id) {
   return error(ErrorKind::not_found,
-               "no durable session of " + std::string(client_id) + " is led here");
+               std::string(client_id) + " has no session that outlives its connection");
 }
 
 // A page that is filled from disk first, and then with what isn't there yet.
@@ -99,7 +99,8 @@ void purge_queue(SessionTable& table, std::string_view client_id, std::uint64_t 
                  std::uint64_t to, std::function<void(Result<std::uint64_t>)> done) {
   const StoredSession* session = durable(table, client_id);
   if (session == nullptr) return done(nobody(client_id));
-  if (session->live != nullptr || session->attached) {
+  // Also while its CONNECT is on its way to the log: behind that, what is said here would be void.
+  if (table.live(client_id) != nullptr || session->attached) {
     return done(error(ErrorKind::already_exists, std::string(client_id) + " is connected"));
   }
   const ShardId shard = table.shard_of(client_id);

@@ -184,9 +184,16 @@ struct ForwardedRecord {
   LogIndex through = 0;
 };
 
-using Record = std::variant<StartedRecord, TickRecord, PublishedRecord, AssignedRecord,
-                            GatheredRecord, RetainedRecord, AttachedRecord, DetachedRecord,
-                            EndedRecord, WillFiredRecord, SubscribedRecord, UnsubscribedRecord,
-                            AckedRecord, ReceivedRecord, ReleasedRecord, ForwardedRecord>;
+// Something happened to a client of this shard (Teller): goes from this log to who wants to hear
+// it.
+struct ToldRecord {
+  routing::MessagePtr message;
+};
+
+using Record =
+    std::variant<StartedRecord, TickRecord, PublishedRecord, AssignedRecord, GatheredRecord,
+                 RetainedRecord, AttachedRecord, DetachedRecord, EndedRecord, WillFiredRecord,
+                 SubscribedRecord, UnsubscribedRecord, AckedRecord, ReceivedRecord, ReleasedRecord,
+                 ForwardedRecord, ToldRecord>;
 
 }  // namespace roost::session

@@ -41,6 +41,7 @@ constexpr TypeRow kTypes[] = {
     {RecordType::received, "received", read<ReceivedRecord>},
     {RecordType::released, "released", read<ReleasedRecord>},
     {RecordType::forwarded, "forwarded", read<ForwardedRecord>},
+    {RecordType::told, "told", read<ToldRecord>},
 };
 static_assert(std::size(kTypes) == std::variant_size_v<Record>);
 

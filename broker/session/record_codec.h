@@ -35,6 +35,7 @@ enum class RecordType : std::uint8_t {
   released = 15,
   forwarded = 16,
   part = 17,  // of a large record: record_parts.h
+  told = 18,
 };
 
 RecordType type_of(const Record& record);

@@ -139,4 +139,9 @@ void fields(Form& form, In<Form, ForwardedRecord>& record) {
   form.number(record.through);
 }
 
+template <typename Form>
+void fields(Form& form, In<Form, ToldRecord>& record) {
+  form.message(record.message);
+}
+
 }  // namespace roost::session

@@ -32,6 +32,7 @@ struct Keys {
   void operator()(const StartedRecord&) const {}
   void operator()(const TickRecord&) const {}
   void operator()(const ForwardedRecord&) const {}
+  void operator()(const ToldRecord& record) const { visit_message(record.message, visit); }
   void operator()(const PublishedRecord& record) const {
     visit_message(record.message, visit);
     visit_source(record.source, visit);

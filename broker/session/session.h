@@ -24,7 +24,9 @@
 #include "broker/session/matching.h"
 #include "broker/session/outgoing.h"
 #include "broker/session/retained_elsewhere.h"
+#include "broker/session/spans.h"
 #include "broker/session/stored_session.h"
+#include "broker/session/teller.h"
 #include "broker/session/topic_alias.h"
 #include "broker/session/tracer.h"
 
@@ -119,6 +121,8 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void attach(const mqtt::Connect& connect, Link& link, std::string_view assigned_client_id,
               AckMode ack);
   // Its coming, and with it its going, stand in the log.
+  // What is to be told of it; while it has a link.
+  ClientNews news(ClientNews::Kind kind, std::string_view why) const;
   AttachedRecord attached_record(const mqtt::Connect& connect, bool durable);
   // What was acknowledged, as records.
   void append_acks();
@@ -162,7 +166,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
 
   // connect.cc
   void prepare_connack(const mqtt::Connect& connect, std::string_view assigned_client_id);
-  void detach(Departure departure);
+  void detach(Departure departure, std::string_view why);
   void let_go();
   void detach_stored(Departure departure);
   void give_back_queue();
@@ -178,8 +182,11 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   bool has_room(const mqtt::Publish& publish);
   routing::MessagePtr message_of(const mqtt::Publish& publish) const;
   void accept(const mqtt::Publish& publish);
-  void accept_durable_qos2(const mqtt::Publish& publish, routing::MessagePtr message);
+  void accept_durable_qos2(const mqtt::Publish& publish, routing::MessagePtr message,
+                           bool is_followed);
   void acknowledge(PendingAck ack);
+  void acknowledge_followed(PendingAck ack);
+  Spans::Client span_client() const { return {client_id_, is_durable()}; }
   void on_confirmed(std::uint64_t tag) override;
   void send_confirmed_acks();
   void on_pubrel(const mqtt::Ack& ack);
@@ -237,9 +244,10 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   void release_held();
 
   // shared
-  // Somebody is followed, this one perhaps. Out of line: a message pays for the question alone.
-  bool is_traced() const;
+  // Requires: somebody is followed (SessionTable::tracer()), this one perhaps.
   void trace(TraceEvent event) const;
+  // When the oldest of the first `count` outgoing messages came to the broker; 0: none was found.
+  SteadyMs oldest_of(std::size_t count) const;
   void count_drop(Counter& counter, DropCause cause);
   SteadyMs now_ms() const;
   void send_packet(const mqtt::Packet& packet);

@@ -107,6 +107,8 @@ Session& SessionTable::connect(const mqtt::Connect& connect, Link& link,
   session.attach(connect, link, assigned_client_id, ack);
   if (is_logged) {
     ++opens_[std::string(client_id)];
+    constexpr auto kHere = ClientNews::Kind::connected;
+    if (wants(kHere)) tell(session.news(kHere, {}), true);
     append(shard, session.attached_record(connect, durable), nullptr);
   } else {
     session.opened(nullptr, false);

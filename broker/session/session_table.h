@@ -21,22 +21,17 @@
 #include "broker/session/limits.h"
 #include "broker/session/matching.h"
 #include "broker/session/measures.h"
-#include "broker/session/retained_room.h"
 #include "broker/session/session.h"
+#include "broker/session/session_tables.h"
 #include "broker/session/session_view.h"
 #include "broker/session/shard_state.h"
+#include "broker/session/spans.h"
 #include "broker/session/stale_queues.h"
+#include "broker/session/step_waits.h"
 #include "broker/session/subscribed_gate.h"
 #include "broker/session/tracer.h"
 
 namespace roost::session {
-
-// What the tables of a node share.
-struct SessionTables {
-  std::vector<class SessionTable*> tables;  // by core; filled before the cores start
-  SessionLimits limits;
-  RetainedRoom retained_room;
-};
 
 class SessionTable final : public Measures,
                            public routing::LocalDelivery,
@@ -65,6 +60,7 @@ class SessionTable final : public Measures,
   void replay(ShardId shard, LogIndex index, const Record& record);
 
   // --- leading, shard by shard; in a turn of the core (leading.cc) ---
+  // Leads it: its sessions run here, its log is appended to from here.
   bool leads(ShardId id) const {
     return shards_[id.value] != nullptr && shards_[id.value]->is_leading();
   }
@@ -94,6 +90,7 @@ class SessionTable final : public Measures,
   std::uint64_t standby_sessions() const;
   // What clients may do has changed.
   void look_at_access();
+  // Connections that still wait for their end.
   std::size_t stranded() const { return stranded_.size() - stranded_from_; }
 
   // --- clients ---
@@ -116,13 +113,15 @@ class SessionTable final : public Measures,
   void attach_elsewhere(const mqtt::Connect& connect, std::string_view client_id,
                         const Generation& generation, Door* door);
   bool is_known(std::string_view client_id) const;  // is remembered, or will be in a moment
-  Generation next_generation(ShardId led) { return {log_->epoch(led), ++generation_}; }
+  // Requires: leads(shard).
+  Generation next_generation(ShardId shard) { return {log_->epoch(shard), ++generation_}; }
   Session* live(std::string_view client_id) const;  // connected or opening; or null
   Session* live(std::string_view client_id, const Generation& generation) const;
   const StoredSession* stored(std::string_view client_id) const;  // or null
   const auto& all_live() const { return live_; }
-  // Ends every connection, e.g. with 0x8B when the node stops; at most so many, returns how many.
+  // Ends every connection, e.g. with 0x8B when the node stops.
   void kick_all(mqtt::ReasonCode reason, std::string_view why);
+  // The same of at most so many of them; returns of how many.
   std::size_t kick_some(std::size_t count, mqtt::ReasonCode reason, std::string_view why,
                         std::string_view server_reference);
 
@@ -132,8 +131,12 @@ class SessionTable final : public Measures,
   void list(ShardId shard, SessionPage& page) const;
   std::size_t list_clean(std::size_t from, std::size_t count, SessionPage& page) const;
   Route route_of(std::string_view topic);
+  void tell(ClientNews news, bool is_logged);
+  bool wants(ClientNews::Kind kind) const { return is_wanted(tables_.teller, kind); }
   Tracer* tracer() const { return tracer_; }  // null: nobody is followed
   void use(Tracer* tracer) { tracer_ = tracer; }
+  Spans* spans() const { return spans_; }  // null: no traces are followed
+  void use(Spans* spans) { spans_ = spans; }
 
   // LocalDelivery
   bool deliver_local(const routing::MessagePtr& message, routing::ConfirmTo confirm,
@@ -155,7 +158,7 @@ class SessionTable final : public Measures,
                         const std::optional<Source>& source, Door* door, bool is_certain = true);
   void keep_in_shard(ShardId shard, const routing::MessagePtr& message,
                      const std::optional<Source>& source, Door* door);
-  // For those: `then` runs when all of its records are committed; never, if one is dropped.
+  // A door for those: `then` runs when all of its records are committed; never, if one is dropped.
   Door* open_door(core::Task then);
   // Whoever opened it is through. True: nothing is left to wait for, `then` doesn't run.
   bool shut_door(Door* door);
@@ -209,6 +212,7 @@ class SessionTable final : public Measures,
   StaleQueues& stale_queues() { return stale_queues_; }
   // To the client of a session whose shard is led here.
   void deliver_once(StoredSession& session, QueueEntry entry);
+  // An ordinary filter into or out of index and interest.
   void subscribe_volatile(Session& session, std::string_view filter,
                           const Subscription& subscription);
   void unsubscribe_volatile(Session& session, std::string_view filter);
@@ -237,10 +241,11 @@ class SessionTable final : public Measures,
                     std::string_view left_by);
   // Groups are state of their shards. (shared_cluster.cc)
   bool in_cluster() const { return is_in_cluster_; }
-  // Out of a shard's log. None: its node is away, node_came() or node_gone() will follow.
+  // A step out of a shard's log. None: its node is away, node_came() or node_gone() will follow.
   std::optional<routing::Router::Published> send_step(const routing::MessagePtr& message,
                                                       routing::Waiting waiting,
                                                       const Source& source);
+  // A message for a member, without a promise.
   void send_step_once(const ShareStep& step, const routing::MessagePtr& message);
 
  private:
@@ -248,6 +253,7 @@ class SessionTable final : public Measures,
   static constexpr std::size_t kTriesMax = 8;  // members asked before one must take a message
   static constexpr std::size_t kRetainedExpiryBudget = 1000;  // messages looked at a shard
   static constexpr SteadyMs kTickMs = 10'000;                 // between TickRecords
+  // Those whose shard is led elsewhere end at this pace, so that they don't come back all at once.
   static constexpr std::size_t kStrandedPortion = 200;
   static constexpr SteadyMs kStrandedMs = 50;
 
@@ -270,19 +276,6 @@ class SessionTable final : public Measures,
     std::optional<Source> source;
   };
 
-  // What sessions in memory said to groups.
-  class StepWaits final : public routing::PublicationWaiter {
-   public:
-    std::uint64_t add(core::Task done) {
-      waiting_.emplace(++last_, std::move(done));
-      return last_;
-    }
-    void on_confirmed(std::uint64_t tag) override;
-
-   private:
-    std::unordered_map<std::uint64_t, core::Task> waiting_;
-    std::uint64_t last_ = 0;
-  };
   // The last step for a session here that came out of a shard's log.
   struct Assigned {
     std::uint64_t lineage = 0, number = 0;
@@ -362,6 +355,8 @@ class SessionTable final : public Measures,
   ShardLog* log_ = nullptr;
   ShardDisk* disk_ = nullptr;
   Tracer* tracer_ = nullptr;
+  Told told_{counters_};
+  Spans* spans_ = nullptr;
   RetainedElsewhere* elsewhere_ = nullptr;  // null: a node alone
   SubscribedGate* subscribed_gate_ = nullptr;
   std::vector<std::unique_ptr<ShardState>> shards_;  // by shard id; null: another core's

@@ -69,15 +69,6 @@ std::uint64_t Session::queue_bytes() const {
   return is_durable() ? stored_->queued_bytes : queue_bytes_;
 }
 
-SteadyMs Session::oldest_unacked_ms() const {
-  for (std::size_t i = 0; i < out_.window(); ++i) {
-    const Outgoing::Entry& entry = out_.at(i);
-    if (entry.state == Outgoing::State::finished || !entry.queued.message) continue;
-    return entry.queued.message->received_ms();
-  }
-  return 0;
-}
-
 bool SessionPage::is_wanted(const Session* live, const StoredSession* stored) const {
   if (query_.connected && *query_.connected != (live != nullptr)) return false;
   if (query_.durable && *query_.durable != (stored != nullptr && stored->durable)) return false;

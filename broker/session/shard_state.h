@@ -45,6 +45,8 @@ class ShardState final : private routing::PublicationWaiter {
   LogIndex applied() const { return applied_; }
 
   StoredSession* find(std::string_view client_id) const;
+  // Client ids of those that outlive their connection and have one, in the order they began.
+  std::vector<std::string> attached_sessions() const;
   std::size_t session_count() const { return sessions_.size(); }
   // In a cluster: the rest of an ended session, whose queue goes back to its share groups.
   static bool is_departed(std::string_view client_id) { return client_id.starts_with('\0'); }
@@ -152,6 +154,7 @@ class ShardState final : private routing::PublicationWaiter {
   void apply_one(const GatheredRecord& record);
   void apply_one(const RetainedRecord& record);
   void apply_one(const ForwardedRecord& record);
+  void apply_one(const ToldRecord& record) { forward(record.message); }
   // apply_sessions.cc
   void apply_one(const AttachedRecord& record);
   void apply_one(const DetachedRecord& record);

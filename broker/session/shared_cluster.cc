@@ -20,7 +20,7 @@ routing::ShardSet bit_of(ShardId shard) { return routing::ShardSet{1} << shard.v
 
 }  // namespace
 
-void SessionTable::StepWaits::on_confirmed(std::uint64_t tag) {
+void StepWaits::on_confirmed(std::uint64_t tag) {
   const auto at = waiting_.find(tag);
   core::Task done = std::move(at->second);
   waiting_.erase(at);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/mqtt/topic.h"
+#include "broker/session/reserved_topic.h"
 #include "broker/session/session.h"
 #include "broker/session/session_table.h"
 #include "broker/session/state_codec.h"
@@ -18,7 +19,7 @@ using mqtt::ReasonCode;
 
 void Session::handle(const mqtt::Subscribe& subscribe) {
   if (stranded_) return;
-  if (is_traced() && !subscribe.entries.empty()) {
+  if (table_.tracer() != nullptr && !subscribe.entries.empty()) {
     trace(traced_filters(mqtt::PacketType::subscribe, subscribe.packet_id,
                          subscribe.entries.front().filter, subscribe.entries.size()));
   }
@@ -68,7 +69,8 @@ ReasonCode Session::check_entry(const mqtt::SubscribeEntry& entry,
     table_.counters().refused_subscriptions.add();
     return ReasonCode::quota_exceeded;
   }
-  if (!may_subscribe(entry.filter)) {
+  const bool is_own = filter->text().starts_with(kOwnPrefix) && !client_id_.starts_with(kOwnPrefix);
+  if (is_own || !may_subscribe(entry.filter)) {
     table_.counters().refused_filters.add();
     return ReasonCode::not_authorized;
   }
@@ -161,7 +163,7 @@ void Session::send_answers() {
 
 void Session::handle(const mqtt::Unsubscribe& unsubscribe) {
   if (stranded_) return;
-  if (is_traced() && !unsubscribe.filters.empty()) {
+  if (table_.tracer() != nullptr && !unsubscribe.filters.empty()) {
     trace(traced_filters(mqtt::PacketType::unsubscribe, unsubscribe.packet_id,
                          unsubscribe.filters.front(), unsubscribe.filters.size()));
   }

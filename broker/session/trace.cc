@@ -6,8 +6,6 @@
 
 namespace roost::session {
 
-bool Session::is_traced() const { return table_.tracer() != nullptr; }
-
 void Session::trace(TraceEvent event) const {
   event.client_id = client_id_;
   event.link = link_;

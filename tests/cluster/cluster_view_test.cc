@@ -37,6 +37,28 @@ class View : public testing::Test {
   Revision revision_ = 0;
 };
 
+TEST_F(View, IsBehindWhereItWasInSyncAndIsnt) {
+  put_shard(0, {replica("n1"), replica("n2")}, 2);
+  EXPECT_EQ(view_.count_behind(), 0U);
+  ShardRecord record;
+  record.counter = 1;
+  record.min_in_sync = 1;
+  record.isr = {replica("n2")};
+  record.replicas = {replica("n2"), replica("n3")};
+  put(keys_.shard(ShardId{1}), encode(record));
+  EXPECT_EQ(view_.count_behind(), 0U) << "that shard is others'";
+  record.replicas.push_back(replica("n1"));
+  put(keys_.shard(ShardId{1}), encode(record));
+  EXPECT_EQ(view_.count_behind(), 1U);
+  record.adding = {replica("n1")};
+  put(keys_.shard(ShardId{1}), encode(record));
+  EXPECT_EQ(view_.count_behind(), 0U) << "it only joins";
+  record.adding.clear();
+  record.isr.push_back(replica("n1"));
+  put(keys_.shard(ShardId{1}), encode(record));
+  EXPECT_EQ(view_.count_behind(), 0U);
+}
+
 TEST_F(View, APeerKeepsItsNumber) {
   register_node("n1", 1);
   register_node("n2", 1);

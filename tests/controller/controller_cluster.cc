@@ -40,8 +40,10 @@ void ControllerCluster::start(const std::string& name) {
   for (const auto& [key, kv] : keys_) all.keys.push_back(kv);
   one.controller->on_listing(all);
   one.controller->on_lease(one.lease);
-  put(names.node(name),
-      encode(NodeRecord{name, name + ":1", one.incarnation, one.store, "1", one.zone}), one.lease);
+  NodeRecord record{name, name + ":1", one.incarnation, one.store, "1", one.zone};
+  record.brings = one.brings;
+  record.brings_epoch = one.brings_epoch;
+  put(names.node(name), encode(record), one.lease);
 }
 
 void ControllerCluster::stop(const std::string& name) {

@@ -22,6 +22,8 @@ class ControllerCluster {
     LeaseId lease = kNoLease;
     bool is_up = false;  // registered and reporting
     bool reports = true;
+    Brought brings = Brought::nothing;  // start() tells the others
+    std::uint64_t brings_epoch = 0;     // likewise
     bool is_draining = false;
     std::map<std::uint16_t, std::uint64_t> epochs;  // when its process began: none it leads
     std::map<std::string, PeerView::Seen> sees;     // connected unless said otherwise

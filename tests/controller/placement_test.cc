@@ -127,6 +127,72 @@ TEST_F(Moving, NoShardIsMadeWhileTooFewNodesAreThere) {
   EXPECT_EQ(cluster.shard(kShards - 1).isr.size(), 3u);
 }
 
+TEST_F(Moving, WhatANodeBringsFromBeforeBecomesTheCluster) {
+  cluster.settings.first_nodes = 3;
+  for (const char* name : {"a", "b", "c"}) cluster.add(name);
+  cluster.stop("b");
+  cluster.node("b").brings = Brought::content;
+  cluster.node("b").brings_epoch = 7;  // it has been started that often
+  cluster.run(1000);
+  ASSERT_FALSE(cluster.has(0)) << "the others wait for it";
+  cluster.leaders_work = false;
+  cluster.start("b");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.has(kShards - 1); }));
+  for (std::uint16_t id = 0; id < kShards; ++id) {
+    EXPECT_THAT(names_of(cluster.shard(id).isr), ElementsAre("b"));
+    EXPECT_EQ(cluster.shard(id).leader.name, "b");
+    EXPECT_GT(cluster.shard(id).epoch, 7U) << "its log has records of that one";
+  }
+  cluster.leaders_work = true;
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.shard(kShards - 1).isr.size() == 3; }, 60000));
+}
+
+TEST_F(Moving, NoClusterIsMadeOfWhatSeveralBring) {
+  cluster.settings.first_nodes = 3;
+  for (const char* name : {"a", "b", "c"}) {
+    cluster.add(name);
+    cluster.stop(name);
+    cluster.node(name).brings = *name != 'c' ? Brought::content : Brought::bookkeeping;
+  }
+  for (const char* name : {"a", "b", "c"}) cluster.start(name);
+  cluster.run(10000);
+  EXPECT_FALSE(cluster.has(0));
+  EXPECT_THAT(cluster.node(cluster.controller_name()).alarms,
+              Contains(ControllerAlarm::data_of_several));
+  cluster.stop("a");
+  cluster.node("a").brings = Brought::nothing;  // its directory was emptied
+  cluster.start("a");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.has(kShards - 1); }));
+  EXPECT_EQ(cluster.shard(0).leader.name, "b");
+}
+
+// A shard has one first replica, and the others are imported over what they have.
+class Alone : public Moving, public testing::WithParamInterface<std::string> {};
+
+TEST_P(Alone, WhoKeptNothingIsInNobodysWay) {
+  const std::string& has_content = GetParam();
+  cluster.settings.first_nodes = 3;
+  for (const char* name : {"a", "b", "c"}) {
+    cluster.add(name);
+    cluster.stop(name);
+    cluster.node(name).brings = name == has_content ? Brought::content
+                                : *name == 'a'      ? Brought::nothing
+                                                    : Brought::bookkeeping;
+  }
+  cluster.leaders_work = false;
+  for (const char* name : {"a", "b", "c"}) cluster.start(name);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.has(kShards - 1); }));
+  const std::string first = has_content.empty() ? "b" : has_content;
+  for (std::uint16_t id = 0; id < kShards; ++id) {
+    EXPECT_THAT(names_of(cluster.shard(id).isr), ElementsAre(first));
+  }
+  EXPECT_TRUE(cluster.node(cluster.controller_name()).alarms.empty());
+  cluster.leaders_work = true;
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.shard(0).isr.size() == 3; }, 60000));
+}
+
+INSTANTIATE_TEST_SUITE_P(Moving, Alone, testing::Values("", "c"));
+
 TEST_F(Moving, TheNumberOfShardsIsNeverChanged) {
   begin({"a"});
   EXPECT_EQ(cluster.shard(0).min_in_sync, 1u);

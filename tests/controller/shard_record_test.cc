@@ -109,10 +109,16 @@ TEST(ShardRecord, LimitsHold) {
 }
 
 TEST(NodeRecord, ComesBackAsItWas) {
-  const NodeRecord node{"a", "10.0.0.1:1885", 77, "u1", "0.1.0", ""};
-  const auto decoded = decode_node_record(encode(node));
-  ASSERT_TRUE(decoded) << decoded.error().message;
-  EXPECT_EQ(*decoded, node);
+  NodeRecord node{"a", "10.0.0.1:1885", 77, "u1", "0.1.0", ""};
+  for (const Brought level : {Brought::nothing, Brought::content, Brought::bookkeeping}) {
+    node.brings = level;
+    node.brings_epoch = level == Brought::nothing ? 0 : 12;
+    const auto decoded = decode_node_record(encode(node));
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_EQ(*decoded, node);
+  }
+  const std::string of_later = "roost node 1\nname a\nbrings_data 3\n";
+  EXPECT_EQ(decode_node_record(of_later)->brings, Brought::content) << "rather too careful";
   EXPECT_FALSE(decode_node_record("roost node 1\naddress x\n"));
   EXPECT_FALSE(decode_node_record(encode(example())));
 }

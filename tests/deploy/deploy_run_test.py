@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """deploy/run with the machine around it replaced by stubs: apt, dpkg, sudo, cmake and the broker."""
 
@@ -86,6 +85,15 @@ class DeployRun(unittest.TestCase):
         script = 'source deploy/packages.sh; printf "%s\\n" "${product_packages[@]}"'
         return subprocess.run(["bash", "-c", script], cwd=ROOT, check=True, text=True,
                               capture_output=True).stdout.split()
+
+    def test_npm_is_wanted_where_there_is_none(self):
+        """Debian's conflicts with a nodejs from elsewhere, which brings its own."""
+        script = ('command() {{ [[ $* != "-v npm" ]] || return {}; builtin command "$@"; }}; '
+                  'source deploy/packages.sh; printf "%s\\n" "${{product_packages[@]}}"')
+        for found, wanted in ((0, False), (1, True)):
+            done = subprocess.run(["bash", "-c", script.format(found)], cwd=ROOT, check=True,
+                                  text=True, capture_output=True)
+            self.assertEqual("npm" in done.stdout.split(), wanted)
 
     def install(self, *names):
         (self.stubs / "installed").write_text("".join(name + "\n" for name in names))
@@ -243,14 +251,3 @@ class DeployRun(unittest.TestCase):
         most = self.jobs(100_000)
         self.assertGreaterEqual(most, 1)
         self.assertLessEqual(most, max(1, memory_kb / 1024 / 1536))
-
-
-if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(DeployRun)
-    result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(suite)
-    for test, why in result.skipped:
-        print(f"SKIPPED {test.id()}: {why}")
-    failed = len(result.failures) + len(result.errors)
-    passed = result.testsRun - failed - len(result.skipped)
-    print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
-    sys.exit(1 if failed else 0)

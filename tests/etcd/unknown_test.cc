@@ -26,6 +26,7 @@ struct Counts {
   std::atomic<int> failed = 0;
   std::atomic<int> unknown_done = 0;      // unknown, and in force
   std::atomic<int> unknown_not_done = 0;  // unknown, and barred by the settling write
+  std::atomic<int> unsettled = 0;         // settling writes that have to be made again
 };
 
 // One key that nobody else writes: "<how many are done> <name of the transaction>".
@@ -90,7 +91,10 @@ class Writer {
         return now.value;
       }
       const TxnResult barred = transact(coordinator_, replace(key_, value_, before));
-      if (barred.outcome != Outcome::done) continue;
+      if (barred.outcome != Outcome::done) {
+        ++counts_.unsettled;
+        continue;
+      }
       revision_ = barred.revision;
       return value_;
     }
@@ -148,13 +152,15 @@ class UnknownOutcomes : public testing::Test {
   }
 
   // Lets etcd execute one more of them whose answer is lost, and cuts. No more can come where a
-  // connection was lost before: one that is made now never becomes ready.
+  // connection was lost before: one that is made now never becomes ready, and what fails on it is
+  // all that can be waited for.
   void lose_answers() {
     for (auto& proxy : proxies_) proxy->set(CutProxy::Mode::lose_answers);
     const std::size_t before = history_.told().events.size();
-    const int failed = counts_.failed;
+    const int failed = counts_.failed + counts_.unsettled;
     EXPECT_TRUE(history_.wait_for([&](const auto& told) {
-      return are_finished_ || told.events.size() > before || counts_.failed > failed;
+      return are_finished_ || told.events.size() > before ||
+             counts_.failed + counts_.unsettled > failed;
     }));
     for (auto& proxy : proxies_) proxy->cut();
   }

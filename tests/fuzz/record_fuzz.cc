@@ -174,6 +174,7 @@ std::vector<Record> records() {
       ReceivedRecord{"c", generation, 500, message()},
       ReleasedRecord{"c", generation, {500, 501}},
       ForwardedRecord{1000},
+      ToldRecord{message()},
   };
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/base/hash.h"
+#include "broker/gates/content.h"
 #include "tests/gates/held_store.h"
 
 namespace roost::gates {
@@ -233,6 +234,33 @@ TEST(DiskGate, ALogThatCannotBeReadToItsEndIsSaid) {
   HeldStore store;
   store.replay_fault = "the log can't be read: damaged";
   const Node node(store, 1);
+}
+
+// In the log, and then in the state.
+TEST(Content, IsWhatSomebodyLeftAndNotThatANodeRan) {
+  HeldStore store;
+  {
+    Node once(store, 1);
+    EXPECT_GT(store.log_size(kShard), 0u);
+    EXPECT_FALSE(has_content(store, kShard));
+    once.checkpoint();
+  }
+  Node node(store, 2);
+  node.checkpoint();
+  EXPECT_GT(store.state_size(kShard), 0u);
+  EXPECT_FALSE(has_content(store, kShard));
+  node.keep(kShard, message("a", 10, 7, 'S'));
+  node.sync_all();
+  EXPECT_TRUE(has_content(store, kShard)) << "in the log";
+  node.checkpoint();
+  EXPECT_TRUE(has_content(store, kShard)) << "in the state";
+  EXPECT_FALSE(has_content(store, kOther));
+  node.keep(kShard, message("a", 0, 7, 'S'));
+  node.sync_all();
+  node.checkpoint();
+  EXPECT_FALSE(has_content(store, kShard)) << "nothing is left of it";
+  store.replay_fault = "a damaged page";
+  EXPECT_TRUE(has_content(store, kShard)) << "nobody knows";
 }
 
 }  // namespace

@@ -286,6 +286,31 @@ TEST_F(PeerGateTest, ATargetsWindowIsBoundedInBytesToo) {
   EXPECT_EQ(shard(1).delivered.size(), 100u);
 }
 
+// Also when windows are full, and after a change of leaders: a copy for each shard was sent then.
+TEST_F(PeerGateTest, ShardsOfOneLeaderStayInStep) {
+  const ShardId shards[] = {ShardId{1}, ShardId{7}};  // of one node and core
+  for (const ShardId one : shards) nodes.want(one, "a");
+  const std::string payload(100'000, 'x');
+  for (std::size_t i = 0; i < 200; ++i) publish(0, "a", payload);
+  nodes.settle();
+  const auto copies = [&] { return node(0).peers[0]->counters().frames_sent.value(); };
+  const std::uint64_t window = copies();
+  EXPECT_LT(window, 100u);
+  nodes.commit_all();
+  nodes.settle();
+  EXPECT_EQ(copies(), 2 * window);
+  for (const ShardId one : shards) nodes.lead(one, 2, 0);
+  nodes.announce_all();
+  nodes.settle();
+  EXPECT_EQ(copies(), 3 * window);
+  for (int i = 0; i < 10; ++i) {
+    nodes.commit_all();
+    nodes.settle();
+  }
+  EXPECT_EQ(copies(), 200 + window);
+  for (const ShardId one : shards) EXPECT_EQ(shard(one.value).delivered.size(), 200u);
+}
+
 TEST_F(PeerGateTest, ConfirmationsOfATurnAreOneFrame) {
   nodes.want(ShardId{1}, "a");
   for (int i = 0; i < 50; ++i) publish(0, "a", "x");

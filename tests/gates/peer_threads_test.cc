@@ -185,14 +185,17 @@ class PeerThreads : public testing::Test {
       nodes_[1].inbox.on_peer_up(info);
     });
   }
+  // On the way that the beginning took: an end that overtakes it is the end of nothing.
   void end_session(std::uint64_t number) {
     for (Node& node : nodes_) node.side.session = 0;
-    for (std::size_t at = 0; at < 2; ++at) {
-      threads_[at].post([this, at, number] {
-        nodes_[at].inbox.on_peer_down(kOther, number);
-        nodes_[at].inbox.on_peer_gone(kOther, number);
-      });
-    }
+    const auto end = [number](PeerInbox& inbox) {
+      inbox.on_peer_down(kOther, number);
+      inbox.on_peer_gone(kOther, number);
+    };
+    threads_[1].post([this, end] {
+      threads_[0].post([this, end] { end(nodes_[0].inbox); });
+      end(nodes_[1].inbox);
+    });
   }
   // Some to each core of the other node in every turn that finds room on the way, up to so many:
   // what waits delays what is told of sessions.

@@ -76,6 +76,7 @@ TEST_F(ClusterConfig, ANameAndEtcdAreEnough) {
   EXPECT_EQ(config.node.listen, "*:7883");
   EXPECT_EQ(config.node.advertise, host_name() + ":7883");
   EXPECT_EQ(config.drain.rate, 200u);
+  EXPECT_EQ(config.drain.timeout_ms, 60000u);
   EXPECT_THAT(config.drain.server_reference, IsEmpty());
   EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("without TLS")));
 }
@@ -95,7 +96,7 @@ etcd:
   username: roost
   password_file: )" + pem + R"(
   ca: )" + pem + R"(
-drain: {rate: 50, server_reference: other.example:4002}
+drain: {rate: 50, timeout: 5m, server_reference: other.example:4002}
 listeners: [{ack: local}]
 )");
   EXPECT_THAT(errors, IsEmpty());
@@ -112,6 +113,7 @@ listeners: [{ack: local}]
   EXPECT_EQ(config.etcd.password_file, pem);
   EXPECT_EQ(config.etcd.tls.ca_file, pem);
   EXPECT_EQ(config.drain.rate, 50u);
+  EXPECT_EQ(config.drain.timeout_ms, 300000u);
   EXPECT_EQ(config.drain.server_reference, "other.example:4002");
   EXPECT_EQ(config.listeners.at(0).ack, Ack::local);
 }

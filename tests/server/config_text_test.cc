@@ -59,7 +59,11 @@ std::string summary_of(const std::string& text) {
   std::string summary;
   for (const std::string& line : errors) summary += line + "\n";
   for (const Setting& setting : settings()) {
-    ListenerConfig* listener = config.listeners.empty() ? nullptr : &config.listeners[0];
+    ListItem item;
+    if (const SettingList* const list = list_of(setting); list != nullptr) {
+      if (list->size(config) == 0) continue;
+      item = list->at(config, 0);
+    }
     std::ostringstream value;
     std::visit(
         [&](auto* field) {
@@ -71,7 +75,7 @@ std::string summary_of(const std::string& text) {
             value << *field;
           }
         },
-        setting.field(config, listener));
+        setting.field(config, item));
     summary += std::string(setting.path) + "=" + value.str() + "\n";
   }
   return summary;
@@ -94,8 +98,9 @@ TEST(ConfigText, WhatIsSaidToTakeAListTakesOne) {
     if (setting.doc.find("(or a list)") == std::string_view::npos) continue;
     ++looked_at;
     std::string path(setting.path), yaml;
-    const bool in_listener = path.starts_with(kListenerPrefix);
-    if (in_listener) path.erase(0, kListenerPrefix.size());
+    const std::string_view kInListener = "listeners.*.";
+    const bool in_listener = path.starts_with(kInListener);
+    if (in_listener) path.erase(0, kInListener.size());
     const std::size_t dot = path.find('.');
     if (in_listener) {
       yaml = "listeners: [{" + path + ": [a, b]}]\n";

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <boost/json/serialize.hpp>
 
+#include <atomic>
 #include <future>
 
 #include "tests/server/fake_cluster.h"
+#include "tests/support/eventually.h"
 
 namespace roost::server {
 namespace {
@@ -60,6 +62,7 @@ TEST_F(FleetTest, WhoFailsIsNamed) {
   };
   EXPECT_EQ(json::serialize(missing(fleet_.ask_all("twice", {{"n", 1}}))),
             R"([{"node":"b","error":"the link broke"}])");
+  EXPECT_EQ(fleet_.counters().failed, 1U);
   cluster_.said["b"] = [](const std::string&) { return std::string("{"); };
   EXPECT_EQ(fleet_.ask_all("twice", {{"n", 1}})[1].told.error().kind, ErrorKind::corrupt);
   cluster_.said["b"] = [](const std::string&) {
@@ -75,6 +78,41 @@ TEST_F(FleetTest, ShardsWithoutALeaderAreAPartThatIsMissing) {
   cluster_.add_shard({});
   EXPECT_EQ(json::serialize(missing(fleet_.ask_all("twice", {{"n", 1}}))),
             R"([{"node":"","error":"2 shards have no leader now"}])");
+}
+
+TEST_F(FleetTest, WhatMakesNoSenseHereEndsNothing) {
+  fleet_.start();
+  EXPECT_THAT(hear(R"({"verb":"twice","parameters":{"m":4}})"),
+              testing::HasSubstr("makes no sense here"));
+  EXPECT_EQ(hear(R"({"verb":"twice","parameters":{"n":4}})"), R"({"value":8})");
+}
+
+TEST_F(FleetTest, MoreThanMayWaitAreRefusedAndCounted) {
+  std::promise<void> held, begun[Fleet::kThreads];
+  auto release = held.get_future().share();
+  std::atomic<std::size_t> running{0};
+  fleet_.add("hold", [&](const Fleet::Object&) -> Fleet::Told {
+    begun[running++].set_value();
+    release.wait();
+    return json::value(true);
+  });
+  fleet_.start();
+  constexpr const char* kHold = R"({"verb":"hold","parameters":{}})";
+  constexpr const char* kTwice = R"({"verb":"twice","parameters":{"n":4}})";
+  std::atomic<int> told{0};
+  const auto ask = [&](const char* question) {
+    cluster_.heard(question, [&told](const std::string&) { ++told; });
+  };
+  for (std::uint32_t i = 0; i < Fleet::kThreads; ++i) ask(kHold);
+  for (auto& one : begun) one.get_future().wait();
+  for (std::uint32_t i = 0; i < Fleet::kWaitingMax; ++i) ask(kTwice);
+  EXPECT_EQ(told, 0);
+  EXPECT_THAT(hear(kTwice), testing::HasSubstr("too much at once"));
+  EXPECT_EQ(fleet_.counters().refused, 1U);
+  held.set_value();
+  EXPECT_TRUE(support::eventually(
+      [&] { return told == static_cast<int>(Fleet::kThreads + Fleet::kWaitingMax); }));
+  EXPECT_EQ(fleet_.counters().answered, Fleet::kThreads + Fleet::kWaitingMax);
 }
 
 TEST_F(FleetTest, AnswersOthersWhileItIsStarted) {

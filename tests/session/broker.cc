@@ -11,9 +11,11 @@ namespace roost::support {
 
 Broker::Broker(std::uint16_t cores) : Broker(cores, Remains(), ManualClock()) {}
 
-Broker::Broker(std::uint16_t cores, Remains remains, const ManualClock& clock)
+Broker::Broker(std::uint16_t cores, Remains remains, const ManualClock& clock,
+               const session::Teller* teller)
     : clock_(clock), remains_(std::move(remains)), cores_(cores, clock_) {
   ++remains_.epoch;
+  tables_.teller = teller;
   started_.max_queued_messages = tables_.limits.max_queued_messages;
   for (std::uint16_t id = 0; id < cores; ++id) {
     owned_.push_back(

@@ -22,13 +22,15 @@ class Broker {
  public:
   explicit Broker(std::uint16_t cores = 1);
   // On what another one left behind; its clock goes on from `clock`.
-  Broker(std::uint16_t cores, Remains remains, const ManualClock& clock);
+  Broker(std::uint16_t cores, Remains remains, const ManualClock& clock,
+         const session::Teller* teller = nullptr);
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
   // May be changed at any time; sessions read them where they need them.
   session::SessionLimits& limits() { return tables_.limits; }
+  void use(const session::Teller& teller) { tables_.teller = &teller; }
   // ... but for those of durable queues, which are records: this appends them. Requires: nobody is
   // connected.
   void limits_changed();

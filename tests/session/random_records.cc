@@ -7,7 +7,7 @@
 namespace roost::session {
 namespace {
 
-constexpr unsigned kMessageKinds = 8, kClientKinds = 8;
+constexpr unsigned kMessageKinds = 9, kClientKinds = 8;
 
 }  // namespace
 
@@ -125,6 +125,8 @@ Record RandomRecords::message_record(unsigned kind) {
                             .generation = generation(),
                             .packet_id = number16(),
                             .message = message()};
+    case 7:
+      return ToldRecord{.message = message()};
     default:
       return ForwardedRecord{.through = number(64)};
   }

@@ -112,6 +112,7 @@ std::vector<std::pair<std::string, Record>> goldens() {
       ReceivedRecord{"c1", generation, 65535, plain("a", "1")});
   row(of("0F", "02 FEFF07 FBFF07"), ReleasedRecord{"c1", generation, {65535, 1}});
   row("10 8001", ForwardedRecord{128});
+  row("12 01 01 00 ED07 01 ~a1~", ToldRecord{plain("a", "1")});
   return rows;
 }
 

@@ -109,6 +109,7 @@ std::string fields(const ReleasedRecord& r) {
   return Text("released", r.client_id, r.generation, r.packet_ids).str();
 }
 std::string fields(const ForwardedRecord& r) { return Text("forwarded", r.through).str(); }
+std::string fields(const ToldRecord& r) { return Text("told", r.message).str(); }
 
 }  // namespace
 

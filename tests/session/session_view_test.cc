@@ -218,6 +218,23 @@ TEST_P(Views, APurgeDropsWhatWaitsAndItsClientNeverSeesIt) {
   EXPECT_EQ(purge("nobody", 0, UINT64_MAX).error().kind, ErrorKind::not_found);
 }
 
+// Its CONNECT is on its way to the log: what were said now would be void when it is told.
+TEST_P(Views, APurgeIsRefusedToWhoIsComing) {
+  sleeper("lamp", 2);
+  Client lamp(broker, "lamp");
+  lamp.manual = true;
+  lamp.connect(sleeping());
+  ASSERT_FALSE(broker.stored("lamp")->attached);
+  Result<std::uint64_t> told = 0;
+  broker.run_on(broker.core_of("lamp"), [&] {
+    purge_queue(broker.home("lamp"), "lamp", 0, UINT64_MAX,
+                [&told](Result<std::uint64_t> purged) { told = std::move(purged); });
+  });
+  EXPECT_EQ(told.error().kind, ErrorKind::already_exists);
+  lamp.manual = false;
+  EXPECT_THAT(lamp.finish_all(), ElementsAre("to/lamp=1 q1 #1", "to/lamp=2 q1 #2"));
+}
+
 TEST_P(Views, APurgeLeavesWhatItsClientMayHave) {
   sleeper("lamp", 2);
   {

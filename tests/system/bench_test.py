@@ -359,7 +359,7 @@ class Window(Bench):
 
 
 class AgainstTheKernel(Bench):
-    alone = True
+    at_once = 1
 
     def test_cpu_per_delivery(self):
         before = self.server.cpu_seconds()

@@ -11,6 +11,8 @@ LISTENERS = {"quorum": {}, "local": {"ack": "local"}}
 
 
 class Acknowledges(ClusterCase):
+    at_once = 2
+
     def test_local_when_the_leader_has_it_and_quorum_when_the_others_have(self):
         cluster = self.cluster(config=CONFIG, listeners=LISTENERS)
         one, two, three = cluster.nodes

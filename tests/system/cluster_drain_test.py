@@ -37,6 +37,16 @@ class Drain(ClusterCase):
         self.assertEqual({packet.props.get("server_reference") for packet in told},
                          {"other.example:4002"})
 
+    def test_who_is_left_when_the_time_is_over_is_cut_off(self):
+        cluster = self.cluster(config={"drain": {"rate": 1, "timeout": "2s"}})
+        node = cluster["n1"]
+        clients = [self.client(self.at(node), f"c{number}", v=5) for number in range(CLIENTS)]
+        node.process.send_signal(signal.SIGTERM)
+        self.assertEqual(node.process.wait(40), 0, "30 clients at 1 a second would take longer")
+        for client in clients:
+            while client.receive(timeout=10) is not None:
+                pass
+
     def test_by_command(self):
         told = self.drained(lambda node: node.tool("drain", "--wait", "0"), 0x8B)
         self.assertEqual({packet.props.get("server_reference") for packet in told}, {None})

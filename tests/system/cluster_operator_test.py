@@ -6,6 +6,8 @@ from support.cluster_case import ClusterCase
 
 
 class Settings(ClusterCase):
+    at_once = 2
+
     def test_what_is_wrong_is_said_with_file_line_and_key(self):
         """Values first, then how they go together."""
         cluster = "cluster:\n  name: home\n"
@@ -26,6 +28,8 @@ class Settings(ClusterCase):
 
 
 class Ready(ClusterCase):
+    at_once = 2
+
     def test_not_before_it_is_linked_with_all_and_knows_what_they_want(self):
         """A node that reaches etcd, but neither of the others, registers and serves nobody."""
         cluster = self.cluster(lan=True)
@@ -50,6 +54,8 @@ class Ready(ClusterCase):
 
 
 class Metrics(ClusterCase):
+    at_once = 2
+
     def test_of_the_links_and_of_the_cluster(self):
         cluster = self.cluster()
         n1, n2, _ = cluster.nodes
@@ -77,6 +83,8 @@ class Metrics(ClusterCase):
 
 
 class ForcedLeader(ClusterCase):
+    at_once = 2
+
     def stalled(self, node):
         return [shard["id"] for shard in node.status()["shards"] if shard["stalled"]]
 

@@ -8,6 +8,8 @@ COUNT = 3000
 
 
 class Order(ClusterCase):
+    at_once = 2
+
     def numbers(self, client, qos):
         """What came, up to the last number; at QoS 1 what was sent again may come again."""
         came = []

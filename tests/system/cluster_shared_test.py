@@ -54,6 +54,8 @@ class Member:
 
 
 class Shared(ClusterCase):
+    at_once = 2
+
     def clean(self, node, client_id, qos=2):
         client = self.client(self.at(node), client_id)
         client.subscribe(FILTER, qos)

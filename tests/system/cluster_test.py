@@ -14,6 +14,8 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "cluster
 
 
 class Forms(ClusterCase):
+    at_once = 2
+
     def test_three_nodes_share_the_shards(self):
         cluster = self.cluster()
         status = cluster.status()
@@ -86,6 +88,8 @@ class Forms(ClusterCase):
 
 
 class Delivers(ClusterCase):
+    at_once = 2
+
     def test_between_nodes_at_every_qos(self):
         """Clean sessions: each node to each, nothing twice."""
         cluster = self.cluster()
@@ -149,6 +153,8 @@ class Delivers(ClusterCase):
 
 
 class Retained(ClusterCase):
+    at_once = 2
+
     TOPICS = 200  # in all shards
 
     def test_comes_from_all_leaders_once(self):
@@ -217,6 +223,8 @@ class SurvivesTheLeader(ClusterCase):
 
 
 class Drains(ClusterCase):
+    at_once = 2
+
     def test_hands_over_and_tells_clients_where_to_go(self):
         cluster = self.cluster(config={"drain": {"server_reference": "other.example:4002"}})
         node = cluster["n2"]
@@ -231,6 +239,8 @@ class Drains(ClusterCase):
 
 
 class Commands(ClusterCase):
+    at_once = 2
+
     def test_leaders_move_away_and_a_node_is_emptied(self):
         cluster = self.cluster(nodes=4, config={"cluster": {"nodes": 4}})
         node = cluster["n4"]
@@ -238,8 +248,10 @@ class Commands(ClusterCase):
         self.eventually(lambda: self.of(cluster, "n4")["leads"] == 0, "n4 leads nothing")
         self.assertEqual(cluster["n1"].tool("cluster", "remove", "n4").returncode, 0)
         self.eventually(lambda: self.of(cluster, "n4")["holds"] == 0, "n4 holds nothing")
+        self.assertEqual(cluster["n1"].metrics()["roost_cluster_nodes"], 4)
         self.assertEqual(node.stop(), 0)
         cluster.wait_until_well(3)
+        self.eventually(lambda: cluster["n1"].metrics()["roost_cluster_nodes"] == 3, "n4 isn't missed")
 
     @staticmethod
     def of(cluster, name):

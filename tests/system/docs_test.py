@@ -1,44 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What deploy/docs shows, typed as it stands there; names and ports are this machine's."""
 
-import os
 import re
-from pathlib import Path
 
 from support.case import HERE, NODE_MODULES, SystemCase
-
-DOCS = Path(__file__).resolve().parents[2] / "deploy" / "docs"
-PASSWORD = "ann's word"
+from support.documented import DOCS, DocumentedCase, section
 
 
-def section(page, heading):
-    """The indented lines below a heading."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    part = text.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return [line[4:] for line in part.splitlines() if line.startswith("    ")]
-
-
-class Clients(SystemCase):
-    def setUp(self):
-        super().setUp()
-        self.needs(not self.broker_path.endswith("mosquitto"), "only Roost has this")
-        certificates = self.certificates()
-        self.ca = certificates.ca
-        users = os.path.join(self.folder, "users.pw")
-        done = self.roost_command("passwd", users, "ann", stdin=f"{PASSWORD}\n{PASSWORD}\n")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.server = self.roost({"plain": {}, "tls": certificates.listener(),
-                                  "ws": {"protocol": "ws"}}, auth={"password_file": users})
-        self.ports = dict(zip(["188" + "3", "888" + "3", "808" + "3"],
-                              [port for _, port in self.server.addresses]))
-
-    def here(self, line):
-        """As it stands there, but for host, ports, authority and password."""
-        for there, port in self.ports.items():
-            line = re.sub(rf"\b{there}\b", str(port), line)
-        return (line.replace("broker.example", "localhost").replace("ca.pem", self.ca)
-                .replace("PASSWORD", PASSWORD))
-
+class Clients(DocumentedCase):
     def test_mosquitto_s_own(self):
         lines = section("clients.md", "mosquitto_pub and mosquitto_sub")
         subscribe, publish = [line.replace("PASSWORD", '"PASSWORD"') for line in lines]

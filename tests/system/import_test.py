@@ -123,12 +123,13 @@ class Import(SystemCase):
 
     def test_what_is_not_possible_is_said(self):
         config = self.write("mosquitto.conf", "listener 1\nmount_point a/\nconnection cloud\n"
-                                              "address mqtt.example\n")
+                                              "address mqtt.example\ntopic # out\n"
+                                              "bridge_insecure true\n")
         out, said = self.translate(config, code=3)
         lines = said.splitlines()
         self.assertEqual(len(lines), 2, said)
         self.assertRegex(lines[0], rf"^{re.escape(config)}:2: mount_point: .*acl\.file")
-        self.assertRegex(lines[1], rf"^{re.escape(config)}:3: connection: Roost has no bridges")
+        self.assertRegex(lines[1], rf"^{re.escape(config)}:6: bridge_insecure: certificates are checked")
         with open(out, encoding="utf-8") as text:
             self.assertIn("mount_point", text.read())
 

@@ -17,7 +17,7 @@ RETAINED = 100_000 if FULL else 20_000
 
 
 class Large(DurableCase):
-    alone = True
+    at_once = 1
 
     def sizes(self, sizes, qos):
         server = self.broker({"main": LISTENER}, mqtt={"max_queued_bytes": "1GiB",
@@ -93,7 +93,7 @@ class Large(DurableCase):
 
 
 class Retained(DurableCase):
-    alone = True
+    at_once = 1
 
     def test_a_subscriber_to_everything_gets_each_once(self):
         server = self.broker()

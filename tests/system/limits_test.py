@@ -13,7 +13,7 @@ from support.roost import until
 
 
 class Files(SystemCase):
-    alone = True
+    at_once = 1
 
     def test_emfile_does_not_spin(self):
         """More connections than file descriptors: the broker waits, without burning a core."""
@@ -50,7 +50,7 @@ class Files(SystemCase):
 
 
 class Memory(SystemCase):
-    alone = True
+    at_once = 1
 
     def test_a_slow_reader_s_qos_0_is_bounded(self):
         """200 MB for a client that doesn't read: dropped and counted, not kept."""

@@ -150,6 +150,8 @@ class Alone(MetricsCase, SystemCase):
 
 
 class InACluster(MetricsCase, ClusterCase):
+    at_once = 2
+
     def test_promtool_has_nothing_to_say(self):
         cluster = self.cluster()
         node = cluster["n1"]

@@ -205,12 +205,17 @@ class Threads(SystemCase):
         server = self.roost(prefix=("taskset", "--cpu-list", ",".join(map(str, cpus))))
         self.client(server.port, "c").expect_nothing()
         threads = f"/proc/{server.process.pid}/task"
-        names = []
-        for thread in os.listdir(threads):
-            with open(f"{threads}/{thread}/comm", encoding="utf-8") as file:
-                names.append(file.read().strip())
-        server.wait_for_log(rf"; {sum(n.startswith('core ') for n in names)} cores\.")
-        return sorted(name for name in names if name.startswith("core "))
+        count = int(server.wait_for_log(r"; (\d+) cores\.").group(1))
+
+        def cores():
+            names = []
+            for thread in os.listdir(threads):
+                with open(f"{threads}/{thread}/comm", encoding="utf-8") as file:
+                    names.append(file.read().strip())
+            return sorted(name for name in names if name.startswith("core "))
+
+        until(lambda: len(cores()) >= count, "each thread has named itself")
+        return cores()
 
     def test_one_for_each_cpu(self):
         cpus = sorted(os.sched_getaffinity(0))

@@ -76,7 +76,7 @@ class MessagesFromTheWeb(ReadmeCase):
         server = self.roost(start=False, http={"address": "127.0.0.1", "port": int(port)},
                             env={name: token})
         server.start()
-        until(lambda: self.http(int(port), "/readyz")[0] == 200, "it is ready")
+        self.wait_until_ready(int(port))
         events = self.tool("bash", "-c", f"{export}; exec {subscribe}")
         events.wait_for("event: subscribed")  # behind what curl says of its progress
         done = self.shell([export, publish])

@@ -32,7 +32,7 @@ def is_instrumented(path):
 
 
 class SleepersCase(DurableCase):
-    alone = True
+    at_once = 1
 
     def setUp(self):
         super().setUp()

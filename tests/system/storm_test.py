@@ -20,7 +20,7 @@ IDLE_BYTES = 18_000  # 14 kB are what OpenSSL keeps (broker/net); the aim was 12
 
 
 class Storm(SystemCase):
-    alone = True
+    at_once = 1
 
     def setUp(self):
         super().setUp()

@@ -439,6 +439,8 @@ class Answers(WebCase):
 
 
 class InACluster(ClusterCase):
+    at_once = 2
+
     def setUp(self):
         super().setUp()
         try:

@@ -96,6 +96,9 @@ constexpr PortText kPortTexts[] = {
     {"tests/client/arguments_test.cc", "{\"-p\", "},
     {"tests/client/import_mosquitto_test.cc", ""},  // reads configurations, starts nothing
     {"tests/client/url_test.cc", "parse_url("},
+    {"tests/deploy/support/probes.py", "# of a container"},
+    {"tests/deploy/chart_test.py", ""},  // renders texts, starts nothing
+    {"tests/deploy/tools/probes.py", "# of a container, inside"},
     {"tests/fuzz/proxy_protocol_fuzz.cc", "seed(\"PROXY "},  // a header says it
     {"tests/net/filtered_connection_test.cc", "\"PROXY "},
     {"tests/net/proxy_protocol_test.cc", "\"PROXY "},

@@ -65,7 +65,7 @@ class Peak:
 
 
 class AttackCase(DurableCase):
-    alone = True
+    at_once = 1
     slow = False
 
     def attacked(self, listeners=None, **config):

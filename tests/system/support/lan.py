@@ -51,6 +51,7 @@ class Lan:
         self.case.addCleanup(_run, "netns", "del", space)
         end = f"{self.bridge}p{number}"
         self._must("link", "add", end, "type", "veth", "peer", "name", "eth0", "netns", space)
+        self.case.addCleanup(_run, "link", "del", end)  # with its space it goes some time later
         self._must("link", "set", end, "master", self.bridge)
         self._must("link", "set", end, "up")
         self._must("-n", space, "addr", "add", f"{self.address(name)}/24", "dev", "eth0")

@@ -128,6 +128,9 @@ class Roost(Server):
         with open(self.config, "w", encoding="utf-8") as out:
             out.write(reference.config(entries) if reference.is_it(path) else yaml(whole))
         addresses = [e["unix"] if "unix" in e else (e["address"], e["port"]) for e in entries]
+        http = whole["http"]
+        if http.get("port") and not reference.is_it(path):
+            addresses.append((http.get("address", "127.0.0.1"), http["port"]))
         serve = ["-c"] if reference.is_it(path) else ["serve", "--config"]
         command = [*prefix, path, *serve, self.config]
         super().__init__(command, folder, addresses, "roost", env)
