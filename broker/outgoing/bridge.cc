@@ -70,7 +70,11 @@ void Bridge::set_state(BridgeState state) {
   if (status_.state == state) return;
   status_.state = state;
   status_.since_ms = clock_.wall_ms();
-  if (state == BridgeState::running) status_.last_error.clear();
+}
+
+void Bridge::set_error(const std::string& why) {
+  std::lock_guard lock(mutex_);
+  status_.last_error = why;
 }
 
 void Bridge::log(LogLevel level, const std::string& line) {
@@ -92,14 +96,14 @@ void Bridge::tick() {
     return attempt();
   }
   if (state == BridgeState::waiting) return;
-  if (state != BridgeState::running) {
+  if (!is_linked()) {
     if (now < deadline_ms_) return;
     return fail(state == BridgeState::joining ? "no session here in time"
                                               : "no answer of the remote in time");
   }
-  if (now - running_since_ms_ >= kSteadyMs) backoff_.reset();
+  if (now - linked_ms_ >= kSteadyMs) backoff_.reset();
   keep_alive(End::there);
-  if (status_.state == BridgeState::running) keep_alive(End::here);
+  if (is_linked()) keep_alive(End::here);
 }
 
 void Bridge::keep_alive(End end) {
@@ -163,10 +167,7 @@ void Bridge::fail(const std::string& why) {
   const std::uint32_t wait_ms = backoff_.next_ms();
   deadline_ms_ = clock_.steady_ms() + wait_ms;
   set_state(BridgeState::waiting);
-  {
-    std::lock_guard lock(mutex_);
-    status_.last_error = why;
-  }
+  set_error(why);
   log(LogLevel::warn, why + "; again in " + std::to_string(wait_ms) + " ms");
 }
 
@@ -192,7 +193,7 @@ void Bridge::on_lost(PacketLine& line, const std::string& why) {
 
 void Bridge::on_room(PacketLine& line) {
   Side& other = here_.line.get() == &line ? there_ : here_;
-  if (status_.state == BridgeState::running) other.line->resume();
+  if (is_linked()) other.line->resume();
 }
 
 }  // namespace roost::outgoing

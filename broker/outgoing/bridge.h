@@ -50,7 +50,7 @@ struct BridgeSettings {
 enum class BridgeState : std::uint8_t {
   standby,     // another node's turn
   connecting,  // to the remote
-  joining,     // the session here
+  joining,     // the session here, then the subscriptions of both sides
   running,
   waiting,  // until the next attempt
 };
@@ -96,6 +96,7 @@ class Bridge final : private PacketLine::Events {
     std::unique_ptr<PacketLine> line;
     mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v5;
     bool is_open = false;  // CONNACK came
+    bool awaits_suback = false;
     std::uint32_t packet_size_max = 0;
     std::uint16_t receive_maximum = 0;
     std::uint8_t maximum_qos = 2;
@@ -116,6 +117,7 @@ class Bridge final : private PacketLine::Events {
   void fail(const std::string& why);
   void hang_up();
   void set_state(BridgeState state);
+  void set_error(const std::string& why);
   void on_room(PacketLine& line) override;
   void on_lost(PacketLine& line, const std::string& why) override;
   void log(LogLevel level, const std::string& line);
@@ -125,6 +127,7 @@ class Bridge final : private PacketLine::Events {
   void say_hello();
   void say_state(bool is_connected);
   void subscribe(End end);
+  void run_if_subscribed();
   void handle(Side& from, const mqtt::Connack& connack);
   void handle(End from, const mqtt::Publish& message);
   void handle(End from, const mqtt::Ack& ack);
@@ -137,6 +140,8 @@ class Bridge final : private PacketLine::Events {
   void settle(Side& side, const mqtt::Publish& message, std::atomic<std::uint64_t>& count);
   void send_ack(Side& side, mqtt::PacketType type, mqtt::PacketId id);
 
+  // Messages cross.
+  bool is_linked() const { return here_.is_open && there_.is_open; }
   Side& side(End end) { return end == End::here ? here_ : there_; }
   BridgeCounters::Way& way(End from) { return from == End::here ? counters_.out : counters_.in; }
 
@@ -161,7 +166,7 @@ class Bridge final : private PacketLine::Events {
   std::deque<std::vector<std::uint8_t>> held_;
   std::size_t held_bytes_ = 0;
   SteadyMs deadline_ms_ = 0;  // of the attempt, or until the next one
-  SteadyMs running_since_ms_ = 0;
+  SteadyMs linked_ms_ = 0;
   Backoff backoff_;
   client::Loop::TimerId timer_ = 0;
 };

@@ -93,6 +93,7 @@ void Bridge::say_state(bool is_connected) {
 void Bridge::subscribe(End end) {
   const auto& wanted = end == End::here ? rules_.wanted_here() : rules_.wanted_there();
   if (wanted.empty()) return;
+  side(end).awaits_suback = true;
   mqtt::Subscribe packet;
   packet.packet_id = kSubscribeId;
   for (const TopicRules::Wanted& one : wanted) {
@@ -147,12 +148,19 @@ void Bridge::handle(Side& from, const mqtt::Connack& connack) {
       said.has(PropertyId::server_keep_alive) ? said.server_keep_alive_s : own_s;
   from.keep_alive.begin(keep_alive_s * 1000U, clock_.steady_ms());
   if (&from == &there_) return join();
-  set_state(BridgeState::running);
-  running_since_ms_ = clock_.steady_ms();
+  linked_ms_ = clock_.steady_ms();
+  set_error("");
   subscribe(End::here);
   subscribe(End::there);
-  say_state(true);
   there_.line->resume();
+  run_if_subscribed();
+}
+
+// Messages of older subscriptions are relayed before.
+void Bridge::run_if_subscribed() {
+  if (here_.awaits_suback || there_.awaits_suback) return;
+  set_state(BridgeState::running);
+  say_state(true);
   log(LogLevel::info, "runs");
 }
 
@@ -164,9 +172,9 @@ void Bridge::handle(End from, const mqtt::Suback& suback) {
                             " refuses to subscribe to " + wanted[i].filter + ": " +
                             std::string(mqtt::name(suback.reasons[i]));
     log(LogLevel::warn, why);
-    std::lock_guard lock(mutex_);
-    status_.last_error = why;
+    set_error(why);
   }
+  if (std::exchange(side(from).awaits_suback, false)) run_if_subscribed();
 }
 
 bool Bridge::is_loop(const mqtt::Publish& message) const {
@@ -179,7 +187,7 @@ bool Bridge::is_loop(const mqtt::Publish& message) const {
 }
 
 void Bridge::handle(End from, const mqtt::Publish& message) {
-  if (status_.state != BridgeState::running) return;
+  if (!is_linked()) return;
   const auto topic =
       from == End::here ? rules_.to_remote(message.topic) : rules_.to_local(message.topic);
   if (!topic) return settle(side(from), message, way(from).no_rule);
@@ -270,7 +278,7 @@ void Bridge::send_ack(Side& side, PacketType type, mqtt::PacketId id) {
 
 // `from` acknowledges what the other side sent, or (PUBREL) goes on with what it sent itself.
 void Bridge::handle(End from, const mqtt::Ack& ack) {
-  if (status_.state != BridgeState::running) return;
+  if (!is_linked()) return;
   Side& sender = side(from);
   Side& other = side(from == End::here ? End::there : End::here);
   if (ack.type == PacketType::pubrel) {

@@ -49,6 +49,7 @@ struct WebhookSettings {
   std::uint32_t retry_min_ms = 1000, retry_max_ms = 60'000;
 };
 
+// running: its subscriptions stand.
 enum class WebhookState : std::uint8_t { standby, joining, running, waiting };
 const char* name_of(WebhookState state);
 
@@ -102,6 +103,7 @@ class Webhook final : private PacketLine::Events {
   void on_room(PacketLine&) override {}
   void on_lost(PacketLine& line, const std::string& why) override;
   void subscribe();
+  void handle(const mqtt::Suback& suback);
   void take(const mqtt::Publish& message);
 
   void look();  // whether a batch is to be sent

@@ -433,6 +433,22 @@ class OutgoingBridge(WayCase):
             until(lambda: not self.waiting(roost), "nothing is under way")
             second.connection.close()
 
+    def test_it_runs_once_the_remote_has_its_subscriptions(self):
+        """A remote by hand: what it sends for older ones crosses meanwhile."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(30)
+            roost = self.local(listener.getsockname()[1], ["a/# in 1"])
+            here = self.subscriber("-p", roost.port, "-t", "a/#", "-q", "1", "-F", "%p %q")
+            remote = self.greet(listener, wire.packet(2, 0, b"\1\0\0"))
+            packet_id = next(body for kind, body in remote if kind == 8)[:2]
+            remote.connection.sendall(wire.packet(3, 2, b"\0\3a/1\0\7\0older"))
+            self.assertEqual(here.message(20), "older 1")
+            self.assertEqual(self.bridges(roost)["cloud"]["state"], "joining")
+            self.assertEqual(self.metric("roost_bridge_connected"), 0)
+            remote.connection.sendall(wire.packet(9, 0, packet_id + b"\0\1"))
+            self.wait_until_bridged(roost)
+            remote.connection.close()
+
     @staticmethod
     def greet(listener, connack):
         line = Remote(listener.accept()[0])
