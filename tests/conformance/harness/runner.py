@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import os
+import re
 import time
 import traceback
 
@@ -42,10 +43,17 @@ def _transcript(context):
     return "".join(f"    {line}\n" for line in shown)
 
 
+def _why(text):
+    """What was raised last, short: it stands behind the name, where only that line is kept."""
+    is_raised = re.compile(r"[\w.]*(Error|Failure|Expired)\b").match
+    raised = [line for line in text.splitlines() if is_raised(line)]
+    return f": {raised[-1][:300]}" if raised else ""
+
+
 def report(outcome, clauses=()):
     if outcome.verdict == "failed":
         cited = f"  [{', '.join(f'MQTT-{c}' for c in clauses)}]" if clauses else ""
-        print(f"FAILED {outcome.name}{cited}\n  {outcome.text}", flush=True)
+        print(f"FAILED {outcome.name}{cited}{_why(outcome.text)}\n  {outcome.text}", flush=True)
     elif outcome.verdict == "skipped":
         print(f"SKIPPED {outcome.name}: {outcome.text}", flush=True)
 
