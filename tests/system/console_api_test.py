@@ -3,6 +3,7 @@
 many a deletion would take. Each answer is held against the API's document."""
 
 import os
+from urllib.parse import quote
 
 from harness import wire
 from support.cluster_case import ClusterCase
@@ -52,6 +53,17 @@ class ConsoleApi(ClusterCase):
         self.assertEqual(self.kick("client=lamp-*"), {"matched": 0, "kicked": 0})
         self.assertIn("client=*", self.kick("", 400)["error"])
         self.assertIn("sort", self.kick("client=*&sort=queued", 400)["error"])
+
+    def test_kicking_goes_on_behind_a_cursor(self):
+        lamps = self.connected(*[f"lamp-{i}" for i in range(5)])
+        said = self.web.ask("GET", "/api/v1/clients?client=lamp-*&limit=2")[1]
+        self.assertEqual([one["client_id"] for one in said["sessions"]], ["lamp-0", "lamp-1"])
+        rest = self.kick(f"client=lamp-*&limit=2&cursor={quote(said['next'], safe='')}")
+        self.assertEqual(rest["kicked"], 3)
+        for lamp in lamps[2:]:
+            self.assertEqual(lamp.expect("DISCONNECT").code, 0x98)
+        for lamp in lamps[:2]:
+            self.ping(lamp)
 
     def ping(self, client):
         client.send(wire.pingreq())
