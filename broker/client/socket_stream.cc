@@ -3,6 +3,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <vector>
@@ -54,6 +55,7 @@ class SocketStream : public Stream, public std::enable_shared_from_this<SocketSt
 
   void close() override {
     closed_ = true;
+    resolver_.cancel();
     error_code ignored;
     if (is_open()) lowest().shutdown(asio::socket_base::shutdown_send, ignored);
     if (is_open()) lowest().close(ignored);
@@ -67,6 +69,7 @@ class SocketStream : public Stream, public std::enable_shared_from_this<SocketSt
   asio::io_context& io_;
   const Endpoint endpoint_;
   bool closed_ = false;
+  tcp::resolver resolver_{io_};  // of what isn't a Unix socket
 
  private:
   std::vector<std::uint8_t> buffer_;
@@ -92,33 +95,47 @@ class UnixStream final : public SocketStream<UnixSocket> {
   UnixSocket socket_{io_};
 };
 
-// Resolves the host and tries its addresses in turn.
-void connect_tcp(tcp::resolver& resolver, tcp::socket& socket, const Endpoint& endpoint,
-                 const std::function<void(const error_code&)>& done) {
+using Connected = std::function<void(const error_code&)>;
+
+// Tries addresses in turn.
+void connect_to(const std::vector<tcp::endpoint>& found, tcp::socket& socket,
+                const Endpoint& endpoint, const Connected& done) {
   const auto tried = [&socket, done](const error_code& problem, const tcp::endpoint&) {
     error_code ignored;
     if (!problem) socket.set_option(tcp::no_delay(true), ignored);
     done(problem);
   };
-  const auto resolved = [&socket, tried, done, from = endpoint.bind_address](
-                            const error_code& problem, const tcp::resolver::results_type& found) {
-    if (problem) return done(problem);
-    if (from.empty()) return asio::async_connect(socket, found, tried);
-    error_code wrong;
-    const auto address = asio::ip::make_address(from, wrong);
+  if (endpoint.bind_address.empty()) return asio::async_connect(socket, found, tried);
+  error_code wrong;
+  const auto from = asio::ip::make_address(endpoint.bind_address, wrong);
+  if (wrong) return done(wrong);
+  for (const tcp::endpoint& to : found) {
+    if (to.address().is_v4() != from.is_v4()) continue;
+    socket.open(to.protocol(), wrong);
+    if (!wrong) socket.bind(tcp::endpoint(from, 0), wrong);
     if (wrong) return done(wrong);
-    for (const auto& entry : found) {
-      if (entry.endpoint().address().is_v4() != address.is_v4()) continue;
-      socket.open(entry.endpoint().protocol(), wrong);
-      if (!wrong) socket.bind(tcp::endpoint(address, 0), wrong);
-      if (wrong) return done(wrong);
-      return socket.async_connect(
-          entry.endpoint(),
-          [tried, to = entry.endpoint()](const error_code& failed) { tried(failed, to); });
-    }
-    done(asio::error::address_family_not_supported);
-  };
-  resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), resolved);
+    return socket.async_connect(to, [tried, to](const error_code& failed) { tried(failed, to); });
+  }
+  done(asio::error::address_family_not_supported);
+}
+
+// Resolves the host and tries its addresses; `endpoint` and `is_closed` live as long as `done`.
+void connect_tcp(tcp::resolver& resolver, tcp::socket& socket, const Endpoint& endpoint,
+                 const bool& is_closed, const Connected& done) {
+  // An address needs no look-up, which would wait behind those of other streams.
+  error_code is_name;
+  const auto address = asio::ip::make_address(endpoint.host, is_name);
+  if (!is_name) {
+    return asio::post(socket.get_executor(), [&, done, to = tcp::endpoint(address, endpoint.port)] {
+      if (!is_closed) connect_to({to}, socket, endpoint, done);
+    });
+  }
+  resolver.async_resolve(
+      endpoint.host, std::to_string(endpoint.port),
+      [&, done](const error_code& problem, const tcp::resolver::results_type& found) {
+        if (problem || is_closed) return done(problem);
+        connect_to({found.begin(), found.end()}, socket, endpoint, done);
+      });
 }
 
 class TcpStream final : public SocketStream<tcp::socket> {
@@ -127,15 +144,15 @@ class TcpStream final : public SocketStream<tcp::socket> {
 
   void connect(Done done) override {
     auto self = shared_from_this();
-    connect_tcp(resolver_, socket_, endpoint_, [self, this, done](const error_code& problem) {
-      if (!closed_) done(problem ? sentence(problem) : "");
-    });
+    connect_tcp(resolver_, socket_, endpoint_, closed_,
+                [self, this, done](const error_code& problem) {
+                  if (!closed_) done(problem ? sentence(problem) : "");
+                });
   }
 
  private:
   tcp::socket& socket() override { return socket_; }
   bool is_open() override { return socket_.is_open(); }
-  tcp::resolver resolver_{io_};
   tcp::socket socket_{io_};
 };
 
@@ -151,14 +168,16 @@ class TlsStream final : public SocketStream<TlsSocket> {
       });
       return;
     }
-    connect_tcp(
-        resolver_, socket_->next_layer(), endpoint_, [self, this, done](const error_code& problem) {
-          if (closed_) return;
-          if (problem) return done(sentence(problem));
-          socket_->async_handshake(TlsSocket::client, [self, this, done](const error_code& failed) {
-            if (!closed_) done(failed ? "TLS: " + sentence(failed) : "");
-          });
-        });
+    connect_tcp(resolver_, socket_->next_layer(), endpoint_, closed_,
+                [self, this, done](const error_code& problem) {
+                  if (closed_) return;
+                  if (problem) return done(sentence(problem));
+                  socket_->async_handshake(TlsSocket::client,
+                                           [self, this, done](const error_code& failed) {
+                                             if (!closed_)
+                                               done(failed ? "TLS: " + sentence(failed) : "");
+                                           });
+                });
   }
 
  private:
@@ -201,7 +220,6 @@ class TlsStream final : public SocketStream<TlsSocket> {
 
   TlsSocket& socket() override { return *socket_; }
   bool is_open() override { return socket_ && socket_->lowest_layer().is_open(); }
-  tcp::resolver resolver_{io_};
   asio::ssl::context context_{asio::ssl::context::tls_client};
   std::unique_ptr<TlsSocket> socket_;
 };

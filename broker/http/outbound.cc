@@ -120,6 +120,13 @@ class Link : public std::enable_shared_from_this<Link> {
     exchange();
   }
 
+  // Idle, and something came that nobody asked for: it would be read as the next answer. With TLS
+  // bytes may be the protocol's own.
+  bool has_spoken() {
+    error_code ignored;
+    return !url_.is_tls && socket().available(ignored) > 0;
+  }
+
   // Closes, and gives back the call that comes to nothing with it; null: idle, or closed before.
   CallPtr drop() {
     if (std::exchange(is_closed_, true)) return nullptr;
@@ -180,15 +187,20 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void exchange() {
     disarm();
-    parser_.emplace();
-    parser_->header_limit(client_.settings.header_bytes_max);
-    parser_->body_limit(client_.settings.body_bytes_max);
-    if (call_->message.method() == beast::http::verb::head) parser_->skip(true);
+    interims_ = 0;
+    expect_answer();
     if (url_.is_tls) {
       write_to(stream_);
     } else {
       write_to(socket());
     }
+  }
+
+  void expect_answer() {
+    parser_.emplace();
+    parser_->header_limit(client_.settings.header_bytes_max);
+    parser_->body_limit(client_.settings.body_bytes_max);
+    if (call_->message.method() == beast::http::verb::head) parser_->skip(true);
   }
 
   template <typename Stream>
@@ -201,15 +213,21 @@ class Link : public std::enable_shared_from_this<Link> {
             self->retry_or_fail(fault);
             return;
           }
-          beast::http::async_read(stream, self->buffer_, *self->parser_,
-                                  [self](error_code failed, std::size_t) {
-                                    if (!self->is_closed_) self->on_read(failed);
-                                  });
+          self->read_from(stream);
         });
+  }
+
+  template <typename Stream>
+  void read_from(Stream& stream) {
+    beast::http::async_read(stream, buffer_, *parser_,
+                            [self = shared_from_this()](error_code failed, std::size_t) {
+                              if (!self->is_closed_) self->on_read(failed);
+                            });
   }
 
   void on_read(error_code fault) {
     if (fault) return retry_or_fail(fault);
+    if (parser_->get().result_int() / 100 == 1) return on_interim(parser_->get().result_int());
     const bool keeps_alive = parser_->keep_alive() && buffer_.size() == 0;
     auto message = parser_->release();
     const CallPtr call = std::exchange(call_, nullptr);
@@ -226,9 +244,23 @@ class Link : public std::enable_shared_from_this<Link> {
     client_.use_links(origin_);
   }
 
+  // The answer is still to come. [RFC9110-15.2]
+  void on_interim(unsigned status) {
+    constexpr unsigned kInterimMax = 10;
+    if (status == 101 || ++interims_ > kInterimMax) {
+      return fail("answers " + std::to_string(status) + " where a final answer is due");
+    }
+    expect_answer();
+    if (url_.is_tls) {
+      read_from(stream_);
+    } else {
+      read_from(socket());
+    }
+  }
+
   // The other side may close what it keeps at any time, just as we send.
   void retry_or_fail(error_code fault) {
-    const bool nothing_came = !parser_->got_some() && buffer_.size() == 0;
+    const bool nothing_came = !parser_->got_some() && buffer_.size() == 0 && interims_ == 0;
     if (!is_used_ || !nothing_came || call_->is_retried) {
       fail(fault == beast::http::error::body_limit ? "the answer is too large" : fault.message());
       return;
@@ -254,6 +286,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::optional<beast::http::response_parser<string_body>> parser_;
   CallPtr call_;  // null: idle
   unsigned armed_ = 0;
+  unsigned interims_ = 0;  // 1xx answers of the call
   bool is_used_ = false;
   bool is_closed_ = false;
 };
@@ -322,6 +355,10 @@ void Client::begin(const CallPtr& call) {
 
 void Client::use_links(Origin& origin) {
   while (!origin.waiting.empty()) {
+    while (!origin.idle.empty() && origin.idle.back()->has_spoken()) {
+      const auto link = origin.idle.back();  // a copy: drop() takes it out
+      link->drop();
+    }
     const bool has_room = origin.links.size() < settings.connections_max;
     if (origin.idle.empty() && !has_room) return;
     const CallPtr call = std::move(origin.waiting.front());

@@ -115,6 +115,57 @@ TEST(Outbound, TriesNothingOnceMoreThatWasBegunToBeAnswered) {
   EXPECT_EQ(server.connections(), 1);
 }
 
+TEST(Outbound, AnInterimAnswerIsNotTheAnswer) {
+  Loopback server([](Peer& peer, int) {
+    for (const char* const answer : {"one", "two"}) {
+      peer.read_request();
+      peer.write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+      peer.answer(answer);
+    }
+  });
+  const auto client = open();
+  for (const char* const expected : {"one", "two"}) {
+    const auto answer = get(*client, url_of(server));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->status, 200u);
+    EXPECT_EQ(answer->body, expected);
+  }
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST(Outbound, InterimAnswersHaveALimitAndProtocolsStay) {
+  Loopback server([](Peer& peer, int number) {
+    peer.read_request();
+    const char* const line = number == 0 ? "HTTP/1.1 101 Switching Protocols\r\n\r\n"
+                                         : "HTTP/1.1 102 Processing\r\n\r\n";
+    for (int i = 0; i < 20; ++i) peer.write(line);
+    peer.read_request();
+  });
+  const auto client = open();
+  EXPECT_THAT(get(*client, url_of(server)).error().message, HasSubstr("answers 101"));
+  EXPECT_THAT(get(*client, url_of(server)).error().message, HasSubstr("answers 102"));
+}
+
+TEST(Outbound, WhatComesUnaskedIsNoAnswer) {
+  std::latch is_idle(1), is_written(1);
+  Loopback server([&](Peer& peer, int number) {
+    peer.read_request();
+    peer.answer(number == 0 ? "first" : "second");
+    if (number == 0) {
+      is_idle.wait();
+      peer.answer("of nothing");
+      is_written.count_down();
+    }
+    peer.read_request();
+  });
+  const auto client = open();
+  EXPECT_EQ(get(*client, url_of(server))->body, "first");
+  is_idle.count_down();
+  is_written.wait();
+  EXPECT_EQ(get(*client, url_of(server))->body, "second");
+  EXPECT_EQ(server.connections(), 2);
+}
+
 TEST(Outbound, AFreshConnectionThatSaysNothingIsNotTriedAgain) {
   Loopback server([](Peer& peer, int) { peer.read_request(); });
   const auto client = open();
