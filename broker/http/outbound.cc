@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/http/outbound.h"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "broker/http/web_stream.h"
 #include "broker/http/web_tls.h"
 #include "broker/http/web_url.h"
 
@@ -29,14 +28,12 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using asio::ip::tcp;
 using auth::WebAnswer;
 using auth::WebCaller;
 using auth::WebRequest;
 using beast::http::string_body;
 using boost::system::error_code;
 using Milliseconds = std::chrono::milliseconds;
-using Secure = asio::ssl::stream<tcp::socket>;
 
 void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
@@ -109,52 +106,29 @@ class Link : public std::enable_shared_from_this<Link> {
       : client_(client),
         origin_(origin),
         url_(url),
-        resolver_(client.io),
         timer_(client.io),
-        stream_(client.io, client.tls) {}
+        stream_(std::make_shared<WebStream>(client.io, client.tls, url,
+                                            client.settings.verifies_server)) {}
 
   void connect(const CallPtr& call);
+  bool has_spoken() { return stream_->has_spoken(); }
   void run(const CallPtr& call) {
     call_ = call;
     call->link = weak_from_this();
     exchange();
   }
 
-  // Idle, and something came that nobody asked for: it would be read as the next answer. With TLS
-  // bytes may be the protocol's own.
-  bool has_spoken() {
-    error_code ignored;
-    return !url_.is_tls && socket().available(ignored) > 0;
-  }
-
   // Closes, and gives back the call that comes to nothing with it; null: idle, or closed before.
   CallPtr drop() {
     if (std::exchange(is_closed_, true)) return nullptr;
-    resolver_.cancel();
     disarm();
-    error_code ignored;
-    socket().close(ignored);
+    stream_->close();
     std::erase(origin_.idle, shared_from_this());
     std::erase(origin_.links, shared_from_this());
     return std::exchange(call_, nullptr);
   }
 
  private:
-  tcp::socket& socket() { return stream_.next_layer(); }
-
-  // A handler that does nothing once the link is closed, and fails it on an error.
-  template <typename Next>
-  auto guarded(Next next) {
-    return [self = shared_from_this(), next](error_code fault, const auto&... values) {
-      if (self->is_closed_) return;
-      if (fault) {
-        self->fail(fault.message());
-      } else {
-        next(values...);
-      }
-    };
-  }
-
   void arm(std::uint32_t ms, const char* why) {
     timer_.expires_after(Milliseconds(ms));
     timer_.async_wait([self = shared_from_this(), why, round = ++armed_](error_code fault) {
@@ -168,32 +142,11 @@ class Link : public std::enable_shared_from_this<Link> {
     timer_.cancel();
   }
 
-  void resolved(const tcp::resolver::results_type& found) {
-    asio::async_connect(socket(), found, guarded([this](const tcp::endpoint&) { connected(); }));
-  }
-
-  void connected() {
-    error_code ignored;
-    socket().set_option(tcp::no_delay(true), ignored);
-    if (!url_.is_tls) return exchange();
-    error_code no_address;
-    asio::ip::make_address(url_.host, no_address);
-    if (no_address) ::SSL_set_tlsext_host_name(stream_.native_handle(), url_.host.c_str());
-    if (client_.settings.verifies_server) {
-      stream_.set_verify_callback(asio::ssl::host_name_verification(url_.host));
-    }
-    stream_.async_handshake(asio::ssl::stream_base::client, guarded([this] { exchange(); }));
-  }
-
   void exchange() {
     disarm();
     interims_ = 0;
     expect_answer();
-    if (url_.is_tls) {
-      write_to(stream_);
-    } else {
-      write_to(socket());
-    }
+    stream_->use([this](auto& stream) { write_to(stream); });
   }
 
   void expect_answer() {
@@ -251,11 +204,7 @@ class Link : public std::enable_shared_from_this<Link> {
       return fail("answers " + std::to_string(status) + " where a final answer is due");
     }
     expect_answer();
-    if (url_.is_tls) {
-      read_from(stream_);
-    } else {
-      read_from(socket());
-    }
+    stream_->use([this](auto& stream) { read_from(stream); });
   }
 
   // The other side may close what it keeps at any time, just as we send.
@@ -279,9 +228,8 @@ class Link : public std::enable_shared_from_this<Link> {
   Client& client_;
   Origin& origin_;
   const WebUrl url_;
-  tcp::resolver resolver_;
   asio::steady_timer timer_;  // to connect, or idle
-  Secure stream_;             // without TLS only its socket is used
+  const std::shared_ptr<WebStream> stream_;
   beast::flat_buffer buffer_;
   std::optional<beast::http::response_parser<string_body>> parser_;
   CallPtr call_;  // null: idle
@@ -296,9 +244,11 @@ void Link::connect(const CallPtr& call) {
   call->link = weak_from_this();
   count(client_.counted.connects);
   arm(client_.settings.connect_timeout_ms, "no connection in time");
-  resolver_.async_resolve(
-      url_.host, url_.port,
-      guarded([this](const tcp::resolver::results_type& found) { resolved(found); }));
+  stream_->connect([self = shared_from_this()](error_code fault) {
+    if (self->is_closed_) return;
+    if (fault) return self->fail(fault.message());
+    self->exchange();
+  });
 }
 
 void fill(beast::http::request<string_body>& message, WebRequest& request, const WebUrl& url) {

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
+
 namespace roost::http {
 
 Peer::Peer(int fd, SSL_CTX* tls) : fd_(fd) {
@@ -66,6 +68,7 @@ std::string Peer::server_name() const {
 
 Loopback::Loopback(Script script, const std::string& certificate, const std::string& key)
     : script_(std::move(script)), fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  std::signal(SIGPIPE, SIG_IGN);  // what OpenSSL writes to a client that is gone
   if (!certificate.empty()) {
     tls_.reset(::SSL_CTX_new(::TLS_server_method()));
     EXPECT_EQ(::SSL_CTX_use_certificate_chain_file(tls_.get(), certificate.c_str()), 1);

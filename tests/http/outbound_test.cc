@@ -9,42 +9,15 @@
 
 #include "broker/http/web_url.h"
 #include "tests/http/loopback.h"
-#include "tests/net/tls_client.h"
+#include "tests/http/outbound_calls.h"
 
 namespace roost::http {
 namespace {
 
-using auth::WebAnswer;
-using auth::WebRequest;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-std::unique_ptr<Outbound> open(OutboundSettings settings = {}) {
-  auto opened = Outbound::open(std::move(settings));
-  EXPECT_TRUE(opened) << opened.error().message;
-  return std::move(opened).value();
-}
-
-std::string url_of(const Loopback& server, const std::string& target = "/") {
-  return "http://127.0.0.1:" + std::to_string(server.port()) + target;
-}
-
-std::future<Result<WebAnswer>> begin(Outbound& client, WebRequest request) {
-  auto promise = std::make_shared<std::promise<Result<WebAnswer>>>();
-  client.send(std::move(request),
-              [promise](Result<WebAnswer> result) { promise->set_value(std::move(result)); });
-  return promise->get_future();
-}
-
-Result<WebAnswer> get(Outbound& client, const std::string& url) {
-  return begin(client, {.url = url}).get();
-}
-
-void answer_all(Peer& peer, const std::string& body) {
-  while (!peer.read_request().empty()) peer.answer(body);
-}
 
 TEST(Outbound, SendsWhatItWasGiven) {
   std::promise<std::string> seen;
@@ -349,62 +322,6 @@ TEST(Outbound, ALimitThatMakesNoSenseIsAnError) {
   settings.header_bytes_max = kWebHeaderBytesMost;
   settings.connections_max = 0;
   EXPECT_FALSE(Outbound::open(settings));
-}
-
-class OutboundTls : public testing::Test {
- protected:
-  std::string url(const std::string& host) const {
-    return "https://" + host + ":" + std::to_string(server_.port()) + "/";
-  }
-  std::unique_ptr<Outbound> trusting() {
-    OutboundSettings settings;
-    settings.ca_file = folder_.path("ca.pem");
-    return open(settings);
-  }
-
-  net::CertificateFolder folder_;
-  Loopback server_{[](Peer& peer, int) { answer_all(peer, peer.server_name()); },
-                   folder_.path("server.pem"), folder_.path("server.key")};
-};
-
-TEST_F(OutboundTls, NamesTheServerAndKeepsTheConnection) {
-  const auto client = trusting();
-  for (int i = 0; i < 3; ++i) {
-    const auto answer = get(*client, url("localhost"));
-    ASSERT_TRUE(answer) << answer.error().message;
-    EXPECT_EQ(answer->body, "localhost");
-  }
-  EXPECT_EQ(server_.connections(), 1);
-}
-
-TEST_F(OutboundTls, RefusesAnotherName) {
-  const auto client = trusting();
-  const auto answer = get(*client, url("127.0.0.1"));
-  ASSERT_FALSE(answer);
-  EXPECT_THAT(answer.error().message, HasSubstr("verify"));
-}
-
-TEST_F(OutboundTls, RefusesAnUnknownAuthority) {
-  const auto client = open();
-  const auto answer = get(*client, url("localhost"));
-  ASSERT_FALSE(answer);
-  EXPECT_THAT(answer.error().message, HasSubstr("verify"));
-}
-
-TEST_F(OutboundTls, TakesAnybodyWhereItIsToldTo) {
-  OutboundSettings settings;
-  settings.verifies_server = false;
-  EXPECT_TRUE(get(*open(settings), url("127.0.0.1")));
-}
-
-TEST_F(OutboundTls, AFileWithoutAuthoritiesIsAnError) {
-  OutboundSettings settings;
-  settings.ca_file = folder_.write("empty.pem", "nothing");
-  const auto opened = Outbound::open(settings);
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().kind, ErrorKind::invalid_argument);
-  settings.ca_file = folder_.path("away.pem");
-  EXPECT_EQ(Outbound::open(settings).error().kind, ErrorKind::not_found);
 }
 
 }  // namespace
