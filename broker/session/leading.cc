@@ -39,7 +39,7 @@ void SessionTable::begin_epoch(ShardState& shard, const StartedRecord& limits) {
   constexpr auto kGone = ClientNews::Kind::disconnected;
   const std::vector<std::string> gone =
       wants(kGone) ? shard.attached_sessions() : std::vector<std::string>();
-  append(shard.id(), std::move(started), nullptr);
+  // In front: whoever leads next after a death in between finds them attached no more.
   for (const std::string& client_id : gone) {
     tell({.kind = kGone,
           .client_id = client_id,
@@ -47,6 +47,7 @@ void SessionTable::begin_epoch(ShardState& shard, const StartedRecord& limits) {
           .why = "its node stopped serving it"},
          true);
   }
+  append(shard.id(), std::move(started), nullptr);
   ticked_[shard.id().value] = shard.applied() + 1;
 }
 
