@@ -87,13 +87,14 @@ void Bridge::tick() {
   const SteadyMs now = clock_.steady_ms();
   const BridgeState state = status_.state;
   if (!inside_.leads(local_id_)) {
+    holds_place_ = false;
     if (state == BridgeState::standby) return;
     hang_up();
     set_state(BridgeState::standby);
     return log(LogLevel::info, "another node's turn");
   }
   if (state == BridgeState::standby || (state == BridgeState::waiting && now >= deadline_ms_)) {
-    return attempt();
+    return holds_place_ ? attempt() : hold_place();
   }
   if (state == BridgeState::waiting) return;
   if (!is_linked()) {
@@ -101,6 +102,8 @@ void Bridge::tick() {
     return fail(state == BridgeState::joining ? "no session here in time"
                                               : "no answer of the remote in time");
   }
+  if (now - linked_ms_ >= settings_.connect_timeout_ms) look_who_is_late();
+  if (!is_linked()) return;
   if (now - linked_ms_ >= kSteadyMs) backoff_.reset();
   keep_alive(End::there);
   if (is_linked()) keep_alive(End::here);
@@ -139,28 +142,6 @@ void Bridge::on_connected(std::shared_ptr<client::Stream> stream) {
   say_hello();
 }
 
-// What the remote sends meanwhile waits there.
-void Bridge::join() {
-  there_.line->pause();
-  set_state(BridgeState::joining);
-  const auto fd = inside_.connect();
-  if (!fd) return fail(fd.error().message);
-  here_ = {};
-  here_.line = std::make_unique<PacketLine>(loop_, client::adopt_stream(loop_, *fd),
-                                            mqtt::ProtocolVersion::v5,
-                                            static_cast<PacketLine::Events&>(*this));
-  here_.line->start();
-  mqtt::Connect connect;
-  connect.version = mqtt::ProtocolVersion::v5;
-  connect.client_id = local_id_;
-  connect.clean_start = false;
-  connect.properties.session_expiry_interval_s = settings_.session_expiry_s;
-  connect.properties.mark(mqtt::PropertyId::session_expiry_interval);
-  connect.properties.receive_maximum = std::min(settings_.window, there_.receive_maximum);
-  connect.properties.mark(mqtt::PropertyId::receive_maximum);
-  here_.line->send(connect);
-}
-
 void Bridge::fail(const std::string& why) {
   counters_.failures.fetch_add(1, std::memory_order_relaxed);
   hang_up();
@@ -176,8 +157,10 @@ void Bridge::hang_up() {
   if (connecting_) std::exchange(connecting_, nullptr)->close();
   const bool was_running = status_.state == BridgeState::running;
   if (was_running && !there_.line->is_over()) say_state(false);
-  open_here_ = held_bytes_ = 0;
+  open_here_.clear();
   held_.clear();
+  held_bytes_ = 0;
+  refused_.clear();
   for (Side* side : {&here_, &there_}) {
     if (!side->line) continue;
     if (side->is_open) side->line->send(mqtt::Disconnect{});
@@ -188,12 +171,15 @@ void Bridge::hang_up() {
 }
 
 void Bridge::on_lost(PacketLine& line, const std::string& why) {
+  if (here_.line.get() == &line) holds_place_ = false;
   fail((here_.line.get() == &line ? "the session here: " : "") + why);
 }
 
 void Bridge::on_room(PacketLine& line) {
-  Side& other = here_.line.get() == &line ? there_ : here_;
-  if (is_linked()) other.line->resume();
+  const bool is_here = here_.line.get() == &line;
+  if (is_linked() && !side(is_here ? End::here : End::there).clearing) {
+    side(is_here ? End::there : End::here).line->resume();
+  }
 }
 
 }  // namespace roost::outgoing

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "broker/base/log.h"
 #include "broker/client/loop.h"
 #include "broker/client/options.h"
+#include "broker/mqtt/limits.h"
 #include "broker/mqtt/packet.h"
 #include "broker/outgoing/backoff.h"
 #include "broker/outgoing/inside.h"
@@ -43,6 +45,8 @@ struct BridgeSettings {
   std::uint16_t window = 100;          // QoS 1 and 2 under way, each way
   std::uint32_t retry_min_ms = 1000, retry_max_ms = 60'000;
   std::uint32_t connect_timeout_ms = 10'000;
+  std::uint32_t topic_levels_max = mqtt::kTopicLevelsDefault;  // here
+  std::uint64_t retained_payload_max = 0;                      // here; 0: no limit
   std::string state_topic;  // there, retained: 1 while it is connected, else 0; empty: none
   std::vector<TopicRule> topics;
 };
@@ -91,12 +95,23 @@ class Bridge final : private PacketLine::Events {
  private:
   using Qos = mqtt::Qos;
   enum class End : std::uint8_t { here, there };
+  // PUBRELs that wait for their PUBCOMPs before the other side is heard.
+  struct Clearing {
+    std::bitset<65'536> is_due;
+    std::size_t left = 0;
+  };
+  struct Held {
+    mqtt::PacketId id = 0;
+    std::vector<std::uint8_t> bytes;  // a PUBLISH
+  };
   // One side of it.
   struct Side {
     std::unique_ptr<PacketLine> line;
     mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v5;
-    bool is_open = false;  // CONNACK came
+    bool is_open = false;     // CONNACK came
+    bool is_resumed = false;  // ... and says that it has the session
     bool awaits_suback = false;
+    std::unique_ptr<Clearing> clearing;
     std::uint32_t packet_size_max = 0;
     std::uint16_t receive_maximum = 0;
     std::uint8_t maximum_qos = 2;
@@ -112,7 +127,6 @@ class Bridge final : private PacketLine::Events {
   void tick();
   void attempt();
   void on_connected(std::shared_ptr<client::Stream> stream);
-  void join();
   void keep_alive(End end);
   void fail(const std::string& why);
   void hang_up();
@@ -122,21 +136,32 @@ class Bridge final : private PacketLine::Events {
   void on_lost(PacketLine& line, const std::string& why) override;
   void log(LogLevel level, const std::string& line);
 
+  // bridge_join.cc: how the two sides come together
+  void hold_place();
+  void connect_here(std::uint16_t receive_maximum);
+  void say_hello();
+  void join();
+  bool is_for_another_try(const mqtt::Connack& connack);
+  void handle(Side& from, const mqtt::Connack& connack);
+  void link();
+  void clear(Side& side);
+  bool is_cleared(Side& side, mqtt::PacketId id);
+  void end_clearing(Side& side);
+  void subscribe(End end);
+  void handle(End from, const mqtt::Suback& suback);
+  void run_if_subscribed();
+  void look_who_is_late();
+  void say_state(bool is_connected);
+
   // bridge_relay.cc: what packets mean
   void on_packet(PacketLine& from, const mqtt::Packet& packet) override;
-  void say_hello();
-  void say_state(bool is_connected);
-  void subscribe(End end);
-  void run_if_subscribed();
-  void handle(Side& from, const mqtt::Connack& connack);
   void handle(End from, const mqtt::Publish& message);
   void handle(End from, const mqtt::Ack& ack);
-  void handle(End from, const mqtt::Suback& suback);
   void relay(End from, const mqtt::Publish& message, const std::string& topic);
   bool is_loop(const mqtt::Publish& message) const;
   // More than this node takes at once: only a 3.1.1 remote, which can't be told, sends so many.
   bool hold(const mqtt::Publish& copy);
-  void let_go();
+  void let_go(mqtt::PacketId id);
   void settle(Side& side, const mqtt::Publish& message, std::atomic<std::uint64_t>& count);
   void send_ack(Side& side, mqtt::PacketType type, mqtt::PacketId id);
 
@@ -158,12 +183,18 @@ class Bridge final : private PacketLine::Events {
   BridgeStatus status_;    // guarded by mutex_; written by the loop's thread alone
   bool is_plain_ = false;  // the remote doesn't know mosquitto's way of saying "a bridge"
   Side here_, there_;
+  std::string refused_;           // by a SUBACK
+  bool holds_place_ = false;      // the session here is and has its subscriptions, since our turn
+  bool is_new_here_ = false;      // ... and had nothing before
+  bool retained_is_due_ = false;  // ... which have brought no retained messages
+  Qos will_qos_ = Qos::at_least_once;  // what the remote takes
+  bool will_is_retained_ = true;
   std::shared_ptr<client::Stream> connecting_;
   std::vector<std::unique_ptr<PacketLine>> leaving_;  // until the next tick but one
   std::vector<std::unique_ptr<PacketLine>> left_;
   // QoS 1 and 2 from there that this node hasn't finished, and encoded ones that wait for that.
-  std::size_t open_here_ = 0;
-  std::deque<std::vector<std::uint8_t>> held_;
+  std::set<mqtt::PacketId> open_here_;
+  std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
   SteadyMs deadline_ms_ = 0;  // of the attempt, or until the next one
   SteadyMs linked_ms_ = 0;

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/base/file.h"
 #include "broker/mqtt/encode.h"
-#include "broker/mqtt/limits.h"
+#include "broker/mqtt/topic.h"
 #include "broker/outgoing/bridge.h"
 
 namespace roost::outgoing {
@@ -17,11 +16,10 @@ using mqtt::ReasonCode;
 
 namespace {
 
-// Behind PUBLISHes a SUBSCRIBE could have any id: ids of different types are told apart.
-constexpr mqtt::PacketId kSubscribeId = 65'535;
 // A user property with the tokens of the bridges that a message went through, oldest first.
 constexpr std::string_view kVia = "roost-via";
 constexpr std::size_t kHopsMax = 16;
+constexpr std::uint32_t kLevelsMax = 65'536;  // of any topic; the remote's limit isn't known
 // Bytes of messages from there that wait for this node.
 constexpr std::size_t kHeldMax = 64 * 1024 * 1024;
 
@@ -38,76 +36,11 @@ bool is_final(ReasonCode reason) {
          reason == ReasonCode::payload_format_invalid || reason == ReasonCode::packet_too_large;
 }
 
-std::string first_line_of(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 void count(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
   counter.fetch_add(by, std::memory_order_relaxed);
 }
 
 }  // namespace
-
-void Bridge::say_hello() {
-  mqtt::Connect connect;
-  connect.version = settings_.version;
-  connect.bridge = settings_.version != ProtocolVersion::v5 && !is_plain_;
-  connect.client_id = settings_.client_id;
-  connect.clean_start = false;
-  connect.keep_alive_s = settings_.keep_alive_s;
-  if (!settings_.user_name.empty()) connect.user_name = settings_.user_name;
-  std::string password;
-  if (!settings_.password_file.empty()) {
-    const auto text = base::read_file(settings_.password_file, 64 * 1024);
-    if (!text) return fail(text.error().message);
-    password = first_line_of(*text);
-    connect.password = as_bytes(password);
-  }
-  if (settings_.version == ProtocolVersion::v5) {
-    mqtt::Properties& wishes = connect.properties;
-    wishes.session_expiry_interval_s = settings_.session_expiry_s;
-    wishes.mark(PropertyId::session_expiry_interval);
-    wishes.receive_maximum = settings_.window;
-    wishes.mark(PropertyId::receive_maximum);
-  }
-  if (!settings_.state_topic.empty()) {
-    mqtt::WillFields& will = connect.will.emplace();
-    will.topic = settings_.state_topic;
-    will.payload = as_bytes("0");
-    will.qos = mqtt::Qos::at_least_once;
-    will.retain = true;
-  }
-  there_.line->send(connect);
-}
-
-// QoS 0, for it takes no packet id; the will says the rest.
-void Bridge::say_state(bool is_connected) {
-  if (settings_.state_topic.empty()) return;
-  mqtt::Publish message;
-  message.topic = settings_.state_topic;
-  message.payload = as_bytes(is_connected ? "1" : "0");
-  message.retain = there_.keeps_retained;
-  there_.line->send(message);
-}
-
-// A resumed session has them already and gets retained messages for new ones only. No Local: what
-// came from there doesn't go back.
-void Bridge::subscribe(End end) {
-  const auto& wanted = end == End::here ? rules_.wanted_here() : rules_.wanted_there();
-  if (wanted.empty()) return;
-  side(end).awaits_suback = true;
-  mqtt::Subscribe packet;
-  packet.packet_id = kSubscribeId;
-  for (const TopicRules::Wanted& one : wanted) {
-    mqtt::SubscribeEntry& entry = packet.entries.emplace_back();
-    entry.filter = one.filter;
-    // What the remote can't take as it is would be acknowledged here before anybody has it.
-    entry.options.qos = std::min(one.qos, static_cast<Qos>(there_.maximum_qos));
-    if (side(end).version != ProtocolVersion::v5) continue;
-    entry.options.no_local = true;
-    entry.options.retain_as_published = true;
-    entry.options.retain_handling = mqtt::RetainHandling::send_if_new;
-  }
-  side(end).line->send(packet);
-}
 
 void Bridge::on_packet(PacketLine& from, const mqtt::Packet& packet) {
   const End end = &from == here_.line.get() ? End::here : End::there;
@@ -118,63 +51,11 @@ void Bridge::on_packet(PacketLine& from, const mqtt::Packet& packet) {
   }
   if (const auto* const suback = std::get_if<mqtt::Suback>(&packet)) return handle(end, *suback);
   if (const auto* const bye = std::get_if<mqtt::Disconnect>(&packet)) {
+    if (end == End::here) holds_place_ = false;
     const std::string_view why = bye->properties.reason_string;
     fail((end == End::here ? "the session here was ended: " : "the remote said goodbye: ") +
          std::string(why.empty() ? mqtt::name(bye->reason) : why));
   }
-}
-
-void Bridge::handle(Side& from, const mqtt::Connack& connack) {
-  if (from.is_open) return fail("a second CONNACK");
-  if (mqtt::is_error(connack.reason)) {
-    if (&from == &there_ && settings_.version != ProtocolVersion::v5 && !is_plain_ &&
-        connack.reason == ReasonCode::unsupported_protocol_version) {
-      is_plain_ = true;
-      hang_up();
-      return attempt();
-    }
-    return fail((&from == &here_ ? "the session here: " : "the remote refuses: ") +
-                std::string(mqtt::name(connack.reason)));
-  }
-  const mqtt::Properties& said = connack.properties;
-  from.is_open = true;
-  from.receive_maximum = said.receive_maximum;
-  from.maximum_qos = said.maximum_qos;
-  from.keeps_retained = said.retain_available != 0;
-  from.packet_size_max =
-      said.has(PropertyId::maximum_packet_size) ? said.maximum_packet_size : mqtt::kPacketSizeMax;
-  const std::uint32_t own_s = &from == &there_ ? settings_.keep_alive_s : 0;
-  const std::uint32_t keep_alive_s =
-      said.has(PropertyId::server_keep_alive) ? said.server_keep_alive_s : own_s;
-  from.keep_alive.begin(keep_alive_s * 1000U, clock_.steady_ms());
-  if (&from == &there_) return join();
-  linked_ms_ = clock_.steady_ms();
-  set_error("");
-  subscribe(End::here);
-  subscribe(End::there);
-  there_.line->resume();
-  run_if_subscribed();
-}
-
-// Messages of older subscriptions are relayed before.
-void Bridge::run_if_subscribed() {
-  if (here_.awaits_suback || there_.awaits_suback) return;
-  set_state(BridgeState::running);
-  say_state(true);
-  log(LogLevel::info, "runs");
-}
-
-void Bridge::handle(End from, const mqtt::Suback& suback) {
-  const auto& wanted = from == End::here ? rules_.wanted_here() : rules_.wanted_there();
-  for (std::size_t i = 0; i < std::min(suback.reasons.size(), wanted.size()); ++i) {
-    if (!mqtt::is_error(suback.reasons[i])) continue;
-    const std::string why = std::string(from == End::here ? "this node" : "the remote") +
-                            " refuses to subscribe to " + wanted[i].filter + ": " +
-                            std::string(mqtt::name(suback.reasons[i]));
-    log(LogLevel::warn, why);
-    set_error(why);
-  }
-  if (std::exchange(side(from).awaits_suback, false)) run_if_subscribed();
 }
 
 bool Bridge::is_loop(const mqtt::Publish& message) const {
@@ -192,6 +73,15 @@ void Bridge::handle(End from, const mqtt::Publish& message) {
       from == End::here ? rules_.to_remote(message.topic) : rules_.to_local(message.topic);
   if (!topic) return settle(side(from), message, way(from).no_rule);
   if (is_loop(message)) return settle(side(from), message, way(from).loops);
+  // Whoever gets it would end the connection, and it would come again.
+  const auto levels_max = from == End::there ? settings_.topic_levels_max : kLevelsMax;
+  if (!mqtt::TopicName::parse(*topic, levels_max)) {
+    return settle(side(from), message, way(from).refused);
+  }
+  if (from == End::there && message.retain && settings_.retained_payload_max > 0 &&
+      message.payload.size() > settings_.retained_payload_max) {
+    return settle(side(from), message, way(from).too_large);
+  }
   relay(from, message, *topic);
 }
 
@@ -236,27 +126,27 @@ void Bridge::relay(End from, const mqtt::Publish& message, const std::string& to
 }
 
 bool Bridge::hold(const mqtt::Publish& copy) {
-  if (open_here_ < here_.receive_maximum) {
-    ++open_here_;
+  if (open_here_.size() < here_.receive_maximum) {
+    open_here_.insert(copy.packet_id);
     return false;
   }
-  std::vector<std::uint8_t>& bytes = held_.emplace_back();
-  mqtt::encode(copy, here_.version, bytes);
-  held_bytes_ += bytes.size();
+  Held& held = held_.emplace_back();
+  held.id = copy.packet_id;
+  mqtt::encode(copy, here_.version, held.bytes);
+  held_bytes_ += held.bytes.size();
   if (held_bytes_ > kHeldMax) {
     fail("the remote sends too much at once; bound what it has under way");
   }
   return true;
 }
 
-// This node has finished one of them.
-void Bridge::let_go() {
-  if (held_.empty()) {
-    if (open_here_ > 0) --open_here_;
-    return;
-  }
-  held_bytes_ -= held_.front().size();
-  here_.line->send_encoded(held_.front());
+// This node has finished that one.
+void Bridge::let_go(mqtt::PacketId id) {
+  if (open_here_.erase(id) == 0 || held_.empty()) return;
+  const Held& next = held_.front();
+  open_here_.insert(next.id);
+  held_bytes_ -= next.bytes.size();
+  here_.line->send_encoded(next.bytes);
   held_.pop_front();
 }
 
@@ -287,13 +177,14 @@ void Bridge::handle(End from, const mqtt::Ack& ack) {
     }
     return send_ack(other, ack.type, ack.packet_id);
   }
+  if (ack.type == PacketType::pubcomp && is_cleared(sender, ack.packet_id)) return;
   const bool is_refused = mqtt::is_error(ack.reason) && ack.type != PacketType::pubcomp;
   if (is_refused && !is_final(ack.reason)) {
     return fail(std::string(from == End::here ? "this node" : "the remote") +
                 " doesn't take a message: " + std::string(mqtt::name(ack.reason)));
   }
   const bool is_done = ack.type != PacketType::pubrec || is_refused;
-  if (from == End::here && is_done) let_go();
+  if (from == End::here && is_done) let_go(ack.packet_id);
   if (is_refused) {
     count(way(from == End::here ? End::there : End::here).refused);
     if (ack.type == PacketType::pubrec) other.settled.insert(ack.packet_id);

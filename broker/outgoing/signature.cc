@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -19,16 +20,23 @@ const unsigned char* bytes_of(std::string_view text) {
 
 }  // namespace
 
-std::string secret_bytes(std::string_view text) {
+Result<std::string> secret_bytes(std::string_view text) {
   constexpr std::string_view kPrefix = "whsec_";
+  if (text.empty()) return error(ErrorKind::invalid_argument, "no secret in the first line");
   if (!text.starts_with(kPrefix)) return std::string(text);
-  const std::string_view coded = text.substr(kPrefix.size());
+  std::string coded(text.substr(kPrefix.size()));
+  const std::size_t end = std::min(coded.find('='), coded.size());
+  const bool is_odd = coded.size() % 4 == 1 || coded.find_first_not_of('=', end) != coded.npos;
+  coded.resize((coded.size() + 3) / 4 * 4, '=');  // often left out
   std::vector<unsigned char> out(coded.size() / 4 * 3 + 3);
   const int size = EVP_DecodeBlock(out.data(), bytes_of(coded), static_cast<int>(coded.size()));
-  if (size < 0) return std::string(text);
   // It counts what = stands for.
-  const auto padding = coded.ends_with("==") ? 2 : coded.ends_with("=") ? 1 : 0;
-  return {reinterpret_cast<const char*>(out.data()), static_cast<std::size_t>(size - padding)};
+  const int padding = coded.ends_with("==") ? 2 : coded.ends_with("=") ? 1 : 0;
+  if (is_odd || size <= padding) {
+    return error(ErrorKind::invalid_argument, "what stands behind whsec_ is no base64");
+  }
+  return std::string(reinterpret_cast<const char*>(out.data()),
+                     static_cast<std::size_t>(size - padding));
 }
 
 std::string webhook_signature(std::string_view secret, std::string_view id, std::int64_t seconds,

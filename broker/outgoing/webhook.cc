@@ -8,8 +8,7 @@
 #include <utility>
 
 #include "broker/base/check.h"
-#include "broker/base/file.h"
-#include "broker/outgoing/signature.h"
+#include "broker/mqtt/topic.h"
 
 namespace roost::outgoing {
 
@@ -22,7 +21,8 @@ constexpr std::uint32_t kTickMs = 20;
 constexpr std::uint32_t kRetryAfterMaxS = 3600;
 constexpr std::uint32_t kJoinTimeoutMs = 10'000;
 constexpr mqtt::PacketId kSubscribeId = 65'535, kUnsubscribeId = 65'534;
-constexpr std::size_t kFileMax = 64 * 1024;
+// Bytes of events in memory, in batches; what is more waits in the session.
+constexpr std::size_t kBatchesAhead = 4;
 constexpr std::string_view kEventTopics = "$roost/events/";
 constexpr std::array<std::string_view, kEventKinds> kEvents = {
     "client.connected", "client.disconnected", "session.expired"};
@@ -37,26 +37,6 @@ std::string random_id() {
     id += kHex[byte & 15];
   }
   return id;
-}
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\r' || text.back() == ' ')) text.pop_back();
-  const std::size_t begin = text.find_first_not_of(' ');
-  return begin == std::string::npos ? std::string() : text.substr(begin);
-}
-
-// NAME: VALUE lines; others are skipped.
-void add_headers(const std::string& text, auth::WebRequest& request) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    if (colon != std::string::npos && colon > 0) {
-      request.headers.emplace_back(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
-    }
-    at = end + 1;
-  }
 }
 
 }  // namespace
@@ -137,10 +117,11 @@ void Webhook::tick() {
   }
   if (state == WebhookState::standby) return join();
   if (now >= deadline_ms_ && state == WebhookState::waiting) return join();
-  if (now >= deadline_ms_ && state == WebhookState::joining) {
-    return fail("no session here in time");
+  if (state == WebhookState::waiting) return;
+  if (!is_open_) {
+    if (now >= deadline_ms_) fail("no session here in time");
+    return;
   }
-  if (state != WebhookState::running) return;
   const KeepAlive::Due due = keep_alive_.look(*line_, now);
   if (due == KeepAlive::Due::give_up) return fail("this node is silent");
   if (due == KeepAlive::Due::ping) line_->send(mqtt::Pingreq{});
@@ -172,11 +153,12 @@ void Webhook::join() {
 // What wasn't acknowledged comes again.
 void Webhook::leave(WebhookState state) {
   if (line_) {
-    if (status_.state == WebhookState::running) line_->send(mqtt::Disconnect{});
+    if (is_open_) line_->send(mqtt::Disconnect{});
     line_->finish();
     leaving_ = std::move(line_);
   }
   ++connection_;
+  is_open_ = false;
   events_.clear();
   bytes_ = 0;
   batch_ = {};
@@ -205,10 +187,12 @@ void Webhook::on_packet(PacketLine&, const mqtt::Packet& packet) {
     return fail("the session here: " + std::string(mqtt::name(connack->reason)));
   }
   keep_alive_.begin(connack->properties.server_keep_alive_s * 1000U, clock_.steady_ms());
+  is_open_ = true;
   subscribe();
 }
 
-// From here on nothing that is published is missed; before, "runs" would say too much.
+// From here on nothing that is published is missed; before, "runs" would say too much. What waited
+// for older subscriptions goes out meanwhile.
 void Webhook::handle(const mqtt::Suback& suback) {
   for (std::size_t i = 0; i < suback.reasons.size(); ++i) {
     if (!mqtt::is_error(suback.reasons[i])) continue;
@@ -250,6 +234,10 @@ void Webhook::subscribe() {
 }
 
 void Webhook::take(const mqtt::Publish& message) {
+  if (!is_wanted(message.topic)) {
+    counters_.no_rule.fetch_add(1, std::memory_order_relaxed);
+    return acknowledge(message.packet_id);
+  }
   Event event;
   event.id = message.packet_id;
   // The broker's own are JSON already.
@@ -258,9 +246,17 @@ void Webhook::take(const mqtt::Publish& message) {
   if (events_.empty()) first_ms_ = clock_.steady_ms();
   bytes_ += event.json.size();
   events_.push_back(std::move(event));
-  if (message.qos == Qos::at_most_once && events_.size() >= 2 * std::size_t{settings_.batch_max}) {
+  const bool is_many = events_.size() >= 2 * std::size_t{settings_.batch_max};
+  if ((message.qos == Qos::at_most_once && is_many) ||
+      bytes_ >= kBatchesAhead * settings_.batch_bytes) {
     line_->pause();
   }
+}
+
+bool Webhook::is_wanted(std::string_view topic) const {
+  if (topic.starts_with(kEventTopics)) return true;
+  return std::any_of(settings_.filters.begin(), settings_.filters.end(),
+                     [&](const std::string& filter) { return mqtt::matches(filter, topic); });
 }
 
 void Webhook::look() {
@@ -280,36 +276,6 @@ void Webhook::look() {
   }
   batch_.id = random_id();
   send();
-}
-
-Result<auth::WebRequest> Webhook::request() const {
-  auth::WebRequest request;
-  request.method = "POST";
-  request.url = settings_.url;
-  request.headers = {{"Content-Type", "application/json"}, {"webhook-id", batch_.id}};
-  // The name has nothing that JSON escapes.
-  request.body =
-      "{\"webhook\":\"" + settings_.name + "\",\"id\":\"" + batch_.id + "\",\"events\":[";
-  for (std::size_t i = 0; i < batch_.size; ++i) {
-    if (i != 0) request.body += ',';
-    request.body += events_[i].json;
-  }
-  request.body += "]}";
-  const std::int64_t seconds = clock_.wall_ms() / 1000;
-  request.headers.emplace_back("webhook-timestamp", std::to_string(seconds));
-  if (!settings_.headers_file.empty()) {
-    const auto text = base::read_file(settings_.headers_file, kFileMax);
-    if (!text) return Unexpected(text.error());
-    add_headers(*text, request);
-  }
-  if (!settings_.secret_file.empty()) {
-    const auto text = base::read_file(settings_.secret_file, kFileMax);
-    if (!text) return Unexpected(text.error());
-    const std::string secret = secret_bytes(trimmed(text->substr(0, text->find('\n'))));
-    request.headers.emplace_back("webhook-signature",
-                                 webhook_signature(secret, batch_.id, seconds, request.body));
-  }
-  return request;
 }
 
 void Webhook::send() {
@@ -352,11 +318,7 @@ void Webhook::taken() {
   send_backoff_.reset();
   limit_ = std::min<std::size_t>(limit_ * 2, settings_.batch_max);
   for (; batch_.size > 0; --batch_.size) {
-    if (events_.front().id != 0) {
-      mqtt::Ack ack;
-      ack.packet_id = events_.front().id;
-      line_->send(ack);
-    }
+    acknowledge(events_.front().id);
     bytes_ -= events_.front().json.size();
     events_.pop_front();
   }
@@ -364,6 +326,13 @@ void Webhook::taken() {
   batch_ = {};
   line_->resume();
   look();
+}
+
+void Webhook::acknowledge(mqtt::PacketId id) {
+  if (id == 0) return;
+  mqtt::Ack ack;
+  ack.packet_id = id;
+  line_->send(ack);
 }
 
 void Webhook::give_up() {

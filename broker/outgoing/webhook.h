@@ -57,6 +57,7 @@ struct WebhookCounters {
   std::atomic<std::uint64_t> batches{0}, events{0};  // taken by the service
   std::atomic<std::uint64_t> failures{0};            // POSTs that weren't
   std::atomic<std::uint64_t> too_large{0};           // events given up: alone, and answered 413
+  std::atomic<std::uint64_t> no_rule{0};             // messages of filters that were taken out
 };
 
 struct WebhookStatus {
@@ -105,6 +106,8 @@ class Webhook final : private PacketLine::Events {
   void subscribe();
   void handle(const mqtt::Suback& suback);
   void take(const mqtt::Publish& message);
+  bool is_wanted(std::string_view topic) const;
+  void acknowledge(mqtt::PacketId id);  // 0: nothing to do
 
   void look();  // whether a batch is to be sent
   void send();
@@ -131,6 +134,7 @@ class Webhook final : private PacketLine::Events {
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<PacketLine> line_, leaving_;
   KeepAlive keep_alive_;
+  bool is_open_ = false;          // CONNACK came
   std::uint64_t connection_ = 0;  // number; an answer of an older one's batch is nobody's
   std::deque<Event> events_;
   std::uint64_t bytes_ = 0;  // of events_

@@ -62,7 +62,8 @@ json::object json_of(const outgoing::Webhook& hook) {
                          {"batches", value_of(hook.counters().batches)},
                          {"events", value_of(hook.counters().events)},
                          {"failures", value_of(hook.counters().failures)},
-                         {"too_large", value_of(hook.counters().too_large)}};
+                         {"too_large", value_of(hook.counters().too_large)},
+                         {"no_rule", value_of(hook.counters().no_rule)}};
   if (!status.last_error.empty()) object["last_error"] = status.last_error;
   return object;
 }
@@ -115,8 +116,11 @@ Ways::~Ways() { stop(); }
 
 Result<void> Ways::open() {
   for (const BridgeConfig& config : node_.config.bridges) {
+    outgoing::BridgeSettings settings = settings_of(config);
+    settings.topic_levels_max = node_.config.mqtt.max_topic_levels;
+    settings.retained_payload_max = node_.config.mqtt.max_retained_payload;
     auto bridge = std::make_unique<outgoing::Bridge>(
-        loop_, node_.clock, node_.log, static_cast<outgoing::Inside&>(*this), settings_of(config));
+        loop_, node_.clock, node_.log, static_cast<outgoing::Inside&>(*this), std::move(settings));
     seats_[bridge->local_id()].shard = shard_of(bridge->local_id(), node_.config.shards);
     bridges_.push_back(std::move(bridge));
   }
@@ -235,6 +239,10 @@ void Ways::add_metrics(observe::Metrics& metrics) const {
     metrics.add_counter(
         "roost_webhook_too_large_total", "Events given up, for they are answered 413 alone.",
         [one] { return as_double(one->counters().too_large); }, name);
+    metrics.add_counter(
+        "roost_webhook_no_rule_total",
+        "Messages acknowledged and not sent: its filters don't have them any more.",
+        [one] { return as_double(one->counters().no_rule); }, name);
   }
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 // The example of Standard Webhooks' own libraries.
 TEST(WebhookSignature, IsWhatTheirLibrariesMake) {
-  const std::string secret = secret_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+  const std::string secret = *secret_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
   EXPECT_EQ(secret.size(), 24U);
   EXPECT_EQ(webhook_signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
                               "{\"test\": 2432232314}"),
@@ -24,10 +24,23 @@ TEST(WebhookSignature, DependsOnAllThatItSigns) {
 }
 
 TEST(WebhookSecret, OfAnotherKindIsItsOwnBytes) {
-  EXPECT_EQ(secret_bytes("plain words"), "plain words");
-  EXPECT_EQ(secret_bytes("whsec_%%%%"), "whsec_%%%%");
-  EXPECT_EQ(secret_bytes("whsec_YQ=="), "a");
-  EXPECT_EQ(secret_bytes("whsec_YWI="), "ab");
+  EXPECT_EQ(*secret_bytes("plain words"), "plain words");
+  EXPECT_EQ(*secret_bytes("whsec_YQ=="), "a");
+  EXPECT_EQ(*secret_bytes("whsec_YWI="), "ab");
+}
+
+TEST(WebhookSecret, NeedsNoPadding) {
+  EXPECT_EQ(*secret_bytes("whsec_YQ"), "a");
+  EXPECT_EQ(*secret_bytes("whsec_YWI"), "ab");
+  EXPECT_EQ(*secret_bytes("whsec_YWJj"), "abc");
+}
+
+TEST(WebhookSecret, ThatIsNoneIsAnErrorThatDoesNotTellIt) {
+  for (const char* const bad : {"", "whsec_", "whsec_%%%%", "whsec_Y", "whsec_YQ==YQ=="}) {
+    const auto secret = secret_bytes(bad);
+    ASSERT_FALSE(secret) << bad;
+    EXPECT_EQ(secret.error().message.find("%%"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -9,35 +9,7 @@ from collections import Counter
 
 from harness import wire
 from support.roost import until
-from support.way_out import Receiver, Sender, WayCase
-
-
-class Remote:
-    """Its end of a connection: (kind, body) of each packet that comes."""
-
-    def __init__(self, connection):
-        self.connection = connection
-        connection.settimeout(30)
-        self.file = connection.makefile("rb")
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        kind, length, shift = self.file.read(1)[0] >> 4, 0, 0
-        while True:
-            byte = self.file.read(1)[0]
-            length |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return kind, self.file.read(length)
-            shift += 7
-
-    def end(self, last):
-        """It says this and is gone once the bridge has read it: its PUBREL is what comes next."""
-        self.connection.sendall(last)
-        assert any(kind == 6 for kind, _ in self)
-        self.file.close()
-        self.connection.close()
+from support.way_out import Receiver, Remote, Sender, WayCase
 
 
 class OutgoingBridge(WayCase):
@@ -419,14 +391,14 @@ class OutgoingBridge(WayCase):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(30)
             roost = self.local(listener.getsockname()[1], ["a/# out 2"])
-            first = self.greet(listener, wire.packet(2, 0, b"\0\0\0"))
+            first = Remote.greeted(listener, wire.packet(2, 0, b"\0\0\0"))
             self.wait_until_bridged(roost)
             self.publish_all(self.client(roost.port, "sender"), [("a/1", b"held")], 2)
             held = next(body for kind, body in first if kind == 3)
             self.assertIn(b"held", held)
             packet_id = held[5:7]  # behind the topic a/1
             first.end(wire.packet(5, 0, packet_id))
-            second = self.greet(listener, wire.packet(2, 0, b"\1\0\2\x24\1"))
+            second = Remote.greeted(listener, wire.packet(2, 0, b"\1\0\2\x24\1"))
             released = next(body for kind, body in second if kind == 6)
             self.assertEqual(released[:2], packet_id)
             second.connection.sendall(wire.packet(7, 0, packet_id))
@@ -439,7 +411,7 @@ class OutgoingBridge(WayCase):
             listener.settimeout(30)
             roost = self.local(listener.getsockname()[1], ["a/# in 1"])
             here = self.subscriber("-p", roost.port, "-t", "a/#", "-q", "1", "-F", "%p %q")
-            remote = self.greet(listener, wire.packet(2, 0, b"\1\0\0"))
+            remote = Remote.greeted(listener, wire.packet(2, 0, b"\1\0\0"))
             packet_id = next(body for kind, body in remote if kind == 8)[:2]
             remote.connection.sendall(wire.packet(3, 2, b"\0\3a/1\0\7\0older"))
             self.assertEqual(here.message(20), "older 1")
@@ -448,13 +420,6 @@ class OutgoingBridge(WayCase):
             remote.connection.sendall(wire.packet(9, 0, packet_id + b"\0\1"))
             self.wait_until_bridged(roost)
             remote.connection.close()
-
-    @staticmethod
-    def greet(listener, connack):
-        line = Remote(listener.accept()[0])
-        assert next(line)[0] == 1
-        line.connection.sendall(connack)
-        return line
 
     def waiting(self, roost):
         _, body = self.api(roost, "/api/v1/sessions/%24roost%2Fbridge%2Fcloud")

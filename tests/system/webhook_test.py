@@ -215,6 +215,23 @@ class Webhook(HookCase):
         self.assertEqual((headers["Authorization"], headers["X-Shop"]), ("Bearer t0ps3cret", "one"))
         self.assertNotIn("t0ps3cret", roost.log())
 
+    def test_a_filter_that_was_taken_out_sends_nothing_more(self):
+        service = Service(self)
+        roost = self.hooked(service, filters=["a", "b"])
+        self.wait_until_hooked(roost)
+        roost.stop()
+        with open(roost.config, encoding="utf-8") as file:
+            lines = file.readlines()
+        with open(roost.config, "w", encoding="utf-8") as file:
+            file.writelines(line for line in lines if line.strip() != '- "b"')
+        roost.start()
+        self.wait_until_hooked(roost)
+        for topic in ("b", "a"):
+            self.publish(roost.port, topic, topic, "-q", "1")
+        until(lambda: service.events, "an event")
+        until(lambda: self.metric("roost_webhook_no_rule_total") == 1, "counted")
+        self.assertEqual([event["topic"] for event in service.events], ["a"])
+
     def test_what_is_refused_comes_again_and_in_order(self):
         service = Service(self)
         service.status = 503

@@ -71,6 +71,45 @@ class Sender:
         self.thread.join(40)
 
 
+class Remote:
+    """A remote by hand: its end of a connection, (kind, body) of each packet that comes."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        connection.settimeout(30)
+        self.file = connection.makefile("rb")
+
+    @classmethod
+    def greeted(cls, listener, connack):
+        """The next connection of a bridge, its CONNECT answered."""
+        line = cls(listener.accept()[0])
+        assert next(line)[0] == 1
+        line.connection.sendall(connack)
+        return line
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        kind, length, shift = self.file.read(1)[0] >> 4, 0, 0
+        while True:
+            byte = self.file.read(1)[0]
+            length |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return kind, self.file.read(length)
+            shift += 7
+
+    def end(self, last):
+        """It says this and is gone once the bridge has read it: its PUBREL is what comes next."""
+        self.connection.sendall(last)
+        assert any(kind == 6 for kind, _ in self)
+        self.close()
+
+    def close(self):
+        self.file.close()
+        self.connection.close()
+
+
 class WayCase(DurableCase):
     def bridges(self, server, node=None):
         """{name: state} of one node's word."""
