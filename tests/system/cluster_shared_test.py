@@ -172,6 +172,7 @@ class OneMemberInTheCluster(Shared):
     def test_who_is_connected_comes_before_who_is_away(self):
         cluster = self.cluster()
         self.offline(self.at(cluster["n1"]), "away", FILTER)
+        self.until_known_as_away(cluster, "away")
         member = self.clean(cluster["n2"], "here")
         sent = self.publish(cluster["n3"], "p", 50, 1)
         self.check_each_once([member], sent)
