@@ -50,13 +50,13 @@ class Wills(DurableCase):
     def test_delayed_over_a_restart(self):
         server = self.broker()
         watcher = self.watcher(server)
-        self.device(server, "slow", v=5, delay_s=2, expiry_s=600).abort()
-        self.device(server, "returns", v=5, delay_s=2, expiry_s=600).abort()
+        for name in ("returns", "slow"):
+            self.device(server, name, v=5, delay_s=15, expiry_s=600).abort()
         watcher.expect_nothing()
         self.crash(server)
-        back = self.device(server, "returns", v=5, delay_s=2, expiry_s=600, present=1)
+        back = self.device(server, "returns", v=5, delay_s=60, expiry_s=600, present=1)
         watcher = self.watcher(server, present=1)
-        watcher.expect_message("avail/slow", "offline", 1)
+        watcher.expect_message("avail/slow", "offline", 1, timeout=60)
         self.until_metric("roost_wills_total", 1)
         watcher.expect_nothing()
         back.disconnect()
