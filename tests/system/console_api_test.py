@@ -81,10 +81,11 @@ class ConsoleApi(ClusterCase):
             self.assertEqual(said["every_s"], 10)
             for node in said["nodes"]:
                 self.assertEqual(set(node["series"]), names)
-            return all(len(node["series"]["connected"]) >= 2 for node in said["nodes"]) and said
+            connected = [node["series"]["connected"] for node in said["nodes"]]
+            return (all(len(one) >= 2 for one in connected)
+                    and sum(one[-1] for one in connected) == 1 and said)
 
-        said = self.eventually(sampled, "two samples")
-        self.assertEqual(sum(node["series"]["connected"][-1] for node in said["nodes"]), 1)
+        said = self.eventually(sampled, "two samples, the last one of one client")
         self.assertEqual(sum(node["now"]["connected"] for node in said["nodes"]), 1)
         # The same of any node, but for the moment.
         others = self.web_of("n3").ask("GET", "/api/v1/history")[1]
