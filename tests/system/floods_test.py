@@ -30,15 +30,6 @@ class Floods(DurableCase):
             return None
         return packet and packet.code
 
-    def until_in(self, port, client_id):
-        """A client; the connection that looked whether the broker listens may have its place yet."""
-        def come():
-            try:
-                return self.client(port, client_id, 5)
-            except (Failure, OSError):
-                return None
-        return until(come, client_id, pause_s=0.2)
-
     def test_connections(self):
         server = self.limited(max_connections=3)
         clients = [self.until_in(server.port, f"c{n}") for n in range(3)]

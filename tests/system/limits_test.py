@@ -212,7 +212,7 @@ class Levels(SystemCase):
 class Connections(SystemCase):
     def test_max_connections_of_a_listener(self):
         server = self.roost({"few": {"max_connections": 3}, "other": {}})
-        clients = [self.client(server.ports["few"], f"c{n}") for n in range(3)]
+        clients = [self.until_in(server.ports["few"], f"c{n}", 4) for n in range(3)]
         c = self.raw(server.ports["few"], 5, "one too many")
         c.send(wire.connect(5, "one-too-many"))
         packet = c.receive()

@@ -220,7 +220,7 @@ class Publishing(WebCase):
                     limits={"max_connections": 1, "messages_per_second": 1,
                             "too_fast": "disconnect"})
         web = self.web()
-        client = self.client(self.server.port, "the only one")
+        client = self.until_in(self.server.port, "the only one", 4)
         for i in range(5):
             self.assertEqual(web.publish("t", str(i), qos=1)[0], 200)
         client.send(wire.pingreq())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import wire
 from harness.broker import free_port
-from harness.client import Client
+from harness.client import Client, Failure
 from support import reference
 from support.certificates import Certificates
 from support.roost import Roost, Server, until
@@ -127,6 +127,15 @@ class SystemCase(unittest.TestCase):
         c.send(wire.connect(v, client_id, **more))
         c.expect("CONNACK", code=0, session_present=present)
         return c
+
+    def until_in(self, address, client_id, v=5):
+        """A client; the connection that looked whether the broker listens may have its place yet."""
+        def come():
+            try:
+                return self.client(address, client_id, v)
+            except (Failure, OSError):
+                return None
+        return until(come, client_id, pause_s=0.2)
 
     # The rest
 
