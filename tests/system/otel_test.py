@@ -244,10 +244,10 @@ class Otel(Receiving, SystemCase):
         answers = [(503, {"Retry-After": "3"}, "{}"), (429, {}, "")]
         self.collector.answer = lambda: answers.pop(0) if answers else None
         trace = self.exchange(server, 0)
-        until(lambda: len(answers) == 1, "the first request")
+        until(lambda: len(answers) <= 1, "the first request")
         self.spans(trace, 2)
         self.assertEqual(answers, [])
-        self.assertEqual(self.collector.requests, 3)
+        self.assertIn(self.collector.requests, (3, 4), "a tick may come between the two spans")
 
     def test_what_a_collector_refuses_is_counted_and_given_up(self):
         server = self.start()
