@@ -129,7 +129,7 @@ class SystemCase(unittest.TestCase):
         return c
 
     def until_in(self, address, client_id, v=5):
-        """A client; the connection that looked whether the broker listens may have its place yet."""
+        """A client; the connection that looked whether the broker listens may be there yet."""
         def come():
             try:
                 return self.client(address, client_id, v)
