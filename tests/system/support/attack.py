@@ -18,7 +18,9 @@ from support.roost import until
 
 HERE = Path(__file__).resolve().parent
 # Generous: two cores that the attacker and a compiler may share with the broker.
-WORST_MS = 1000
+WORST_MS = 5000
+P99_MS = 1000
+P99_ROUNDS = 200  # of fewer, it is the worst one or the one before
 MB = 1e6
 
 
@@ -99,6 +101,8 @@ class AttackCase(DurableCase):
         told = self.steady.stop()
         self.assertGreater(told["rounds"], 10)
         self.assertLess(told["worst_ms"], WORST_MS, f"{attack}: {told}")
+        if told["rounds"] >= P99_ROUNDS:
+            self.assertLess(told["p99_ms"], P99_MS, f"{attack}: {told}")
         self.assertIsNone(self.server.process.poll())
         self.check_log(self.server)
         print(f"attack | {attack} | {bound} | {measured}; others: p99 {told['p99_ms']:.1f}, "
