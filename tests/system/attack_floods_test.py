@@ -150,11 +150,11 @@ class Kept(AttackCase):
 
 class Takeovers(AttackCase):
     def test_a_war(self):
-        """One id, connected again and again for 5 s; default limits.flapping."""
+        """One id, connected again and again for 5 s, longer if need be; default limits.flapping."""
         self.attacked()
-        codes, ends = [], time.monotonic() + 5
+        codes, began = [], time.monotonic()
         last = None
-        while time.monotonic() < ends:
+        while time.monotonic() < began + (5 if 0x9F in codes else 50):
             c = self.raw(self.server.port, 5, "twin")
             c.send(wire.connect(5, "twin"))
             codes.append(c.receive().code)
@@ -162,12 +162,12 @@ class Takeovers(AttackCase):
                 last.close()
             last = c
         last.close()
-        let_in = codes.count(0)
+        took, let_in = time.monotonic() - began, codes.count(0)
         self.assertLess(let_in, 310)
         self.assertEqual(set(codes), {0, 0x9F})
         self.until_left()
-        self.survived(f"a takeover war, {len(codes)} CONNECTs in 5 s", "number: limits.flapping "
-                      "(300) in limits.flapping_window, then 0x9F",
+        self.survived(f"a takeover war, {len(codes)} CONNECTs in {took:.0f} s",
+                      "number: limits.flapping (300) in limits.flapping_window, then 0x9F",
                       f"{let_in} let in, {self.cpu_share():.0%} of a core")
 
     def test_a_war_without_the_limit(self):
