@@ -13,6 +13,7 @@ from support.roost import Server, until
 
 CLIENTS = HERE / "clients"
 MODULES = CLIENTS / "node_modules"
+START_S = 90  # of what Node.js runs, on a busy machine
 LAMP = "0x000b57fffe000001"
 
 
@@ -29,6 +30,7 @@ class ProgramCase(DocumentedCase):
     def program(self, name, *arguments, addresses=(), env=None):
         folder = os.path.join(self.folder, name)
         server = Server([self.node, *map(str, arguments)], folder, list(addresses), name, env)
+        server.start_s = START_S
         self.addCleanup(server.kill)
         return server
 
@@ -71,21 +73,21 @@ class NodeRed(ProgramCase):
 
     def wait_until_connected(self, times):
         until(lambda: self.node_red.log().count("Connected to broker: node-red@mqtts://") >= times,
-              "Node-RED's connection")
+              "Node-RED's connection", START_S)
 
     def test_messages_come_and_go_also_those_of_the_time_when_it_was_stopped(self):
         self.node_red.start()
-        self.node_red.wait_for_log("Started flows")
+        self.node_red.wait_for_log("Started flows", START_S)
         self.deploy()
         self.wait_until_connected(1)
         hall = self.watch("home/hall")
         self.publish_as_ann("home/door", "open")
         self.assertEqual(hall.message(), "home/hall 0 open")
-        self.assertEqual(self.node_red.stop(), 0)
+        self.assertEqual(self.node_red.stop(seconds=START_S), 0)
         self.publish_as_ann("home/door", "shut")
         self.publish_as_ann("home/door", "open again")
         self.node_red.start()
-        self.assertEqual([hall.message(), hall.message()],
+        self.assertEqual([hall.message(START_S), hall.message(START_S)],
                          ["home/hall 0 shut", "home/hall 0 open again"])
         self.server.restart()
         self.wait_until_connected(3)
@@ -137,7 +139,7 @@ devices: {'LAMP': {friendly_name: lamp}}
         state = self.watch("zigbee2mqtt/bridge/state")
         discovery = self.watch("homeassistant/light/#")
         self.zigbee2mqtt.start()
-        self.zigbee2mqtt.wait_for_log("Zigbee2MQTT started!")
+        self.zigbee2mqtt.wait_for_log("Zigbee2MQTT started!", START_S)
         self.assertEqual(state.message(), 'zigbee2mqtt/bridge/state 0 {"state":"online"}')
         self.assertEqual(self.retained("zigbee2mqtt/bridge/state"), '{"state":"online"}')
         info = json.loads(self.retained("zigbee2mqtt/bridge/info"))
@@ -146,7 +148,8 @@ devices: {'LAMP': {friendly_name: lamp}}
                          {"data": {"time": 7}, "status": "ok", "transaction": "a"})
         self.zigbee2mqtt.wait_for_log('RADIO {"permitJoin":7}')
 
-        topic, _, light = discovery.message().split(" ", 2)  # after the 5 s that it waits for old ones
+        # After the 5 s that it waits for old ones.
+        topic, _, light = discovery.message(START_S).split(" ", 2)
         lamp = self.watch("zigbee2mqtt/lamp")
         self.publish_as_ann(json.loads(light)["command_topic"], '{"state": "ON"}')
         self.assertEqual(json.loads(lamp.message().split(" ", 2)[2])["state"], "ON")
@@ -154,7 +157,8 @@ devices: {'LAMP': {friendly_name: lamp}}
 
         self.server.restart()
         self.assertEqual(self.retained(topic), light)
-        until(lambda: self.retained("zigbee2mqtt/bridge/state") == '{"state":"online"}', "it is back")
+        until(lambda: self.retained("zigbee2mqtt/bridge/state") == '{"state":"online"}',
+              "it is back", START_S)
         self.assertEqual(self.ask("permit_join", time=0)["status"], "ok")
         state = self.watch("zigbee2mqtt/bridge/state")
         self.assertEqual(state.message(), 'zigbee2mqtt/bridge/state 1 {"state":"online"}')

@@ -49,6 +49,7 @@ class Server:
         self.addresses = addresses
         self.log_path = os.path.join(folder, f"{name}.log")
         self.env = env
+        self.start_s = START_S
         self.process = None
 
     def start(self, wait=True):
@@ -62,7 +63,7 @@ class Server:
 
     def wait_until_open(self):
         for address in self.addresses:
-            deadline = time.monotonic() + START_S
+            deadline = time.monotonic() + self.start_s
             while not connectable(address):
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise AssertionError(f"{self.command} doesn't open {address}:\n{self.log()}")
