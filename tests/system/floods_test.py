@@ -98,15 +98,19 @@ class Floods(DurableCase):
         return c
 
     def test_messages_too_fast_wait(self):
-        server = self.limited(messages_per_second=50)
+        server = self.limited(messages_per_second=25)
         other = self.client(server.port, "other", 5)
         began = time.monotonic()
         c = self.publish_many(server, 150)
         other.publish("t", b"not his fault", 1)
-        self.assertLess(time.monotonic() - began, 1)
-        for _ in range(150):
+        came = 0
+        while came < 150 and c.is_readable(0):
+            self.assertEqual(c.receive().kind, "PUBACK")
+            came += 1
+        self.assertLess(came, 150, "the other one was served before the last of them")
+        for _ in range(came, 150):
             self.assertEqual(c.receive(timeout=20).kind, "PUBACK")
-        self.assertGreater(time.monotonic() - began, 1.7)
+        self.assertGreater(time.monotonic() - began, 4.2)
         self.assertGreater(self.metric("roost_publish_rate_exceeded_total"), 0)
 
     def test_messages_too_fast_end_the_connection_where_that_is_wanted(self):
@@ -135,14 +139,14 @@ class Floods(DurableCase):
         return code
 
     def test_who_loses_its_connections_too_often_is_held_off(self):
-        server = self.limited(flapping=5, flapping_window="10s", flapping_hold="2s")
+        server = self.limited(flapping=5, flapping_window="60s", flapping_hold="10s")
         for _ in range(20):
             self.client(server.port, "good", 5).disconnect()
         codes = [self.lose(server.port, "lamp") for _ in range(8)]
         self.assertEqual(codes, [0] * 6 + [0x9F] * 2)
         self.assertEqual(self.is_let_in(server.port, "other"), 0)
         self.assertEqual(self.metric("roost_connects_refused_total", cause="flapping"), 2)
-        until(lambda: self.is_let_in(server.port, "lamp") == 0, "it may come again", 5, 0.3)
+        until(lambda: self.is_let_in(server.port, "lamp") == 0, "it may come again", 60, 0.3)
 
     def test_who_comes_again_and_again_and_says_goodbye_is_not(self):
         """Its next CONNECT may be read before its DISCONNECT."""
@@ -180,14 +184,14 @@ class Bans(DurableCase):
     def test_a_client_is_ended_and_kept_out_for_its_time(self):
         server = self.broker()
         lamp = self.client(server.port, "lamp", 5)
-        said = self.ban(server, "client", "lamp", "--for", "3s", "--why", "broken firmware")
+        said = self.ban(server, "client", "lamp", "--for", "15s", "--why", "broken firmware")
         self.assertIn("broken firmware", said)
         lamp.expect("DISCONNECT", code=0x98)
         self.assertEqual(self.connect(server, "lamp"), 0x8A)
         self.assertEqual(self.connect(server, "lamp", 4), 5)
         self.assertEqual(self.connect(server, "lamp2"), 0)
         self.assertEqual(self.metric("roost_connects_refused_total", cause="banned"), 2)
-        until(lambda: self.connect(server, "lamp") == 0, "the ban's end", 6, 0.2)
+        until(lambda: self.connect(server, "lamp") == 0, "the ban's end", 60, 0.2)
         self.assertIn("Nobody is banned", self.ban(server))
 
     def test_an_address(self):
