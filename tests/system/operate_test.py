@@ -269,10 +269,13 @@ class Operate(DurableCase):
         port = self.begin()
         bench = subprocess.Popen(
             [self.broker_path, "bench", "connect", "-p", str(port), "--count", "5000",
-             "--idle-seconds", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--idle-seconds", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(bench.kill)
         until(lambda: self.api.get("clients", limit=1)["matched"] > 100, "they come")
+        deadline = time.monotonic() + 300
         while self.api.get("clients", limit=1)["matched"] < 5000:
+            self.assertIsNone(bench.poll(), "the bench ended")
+            self.assertLess(time.monotonic(), deadline, "all have come")
             ids = self.api.ids("clients", limit=1000)
             self.assertEqual(len(ids), len(set(ids)))
         found, query = [], {}
