@@ -20,20 +20,29 @@ _given = set()  # whoever asked for one may not listen on it yet, or not at the 
 def free_port(host="127.0.0.1"):
     """Below the range that outgoing connections take theirs from: one of those can't come between.
     None twice."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return free_base((0,), host)
+
+
+def free_base(offsets, host="127.0.0.1"):
+    """The number that all of these ports are counted from; each of them as of free_port()."""
     while True:
-        port = random.randrange(12000, 32000)
-        if port in _given:
-            continue
-        with socket.socket(family) as sock:
-            try:
-                sock.bind((host, port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-        _given.add(port)
-        return port
+        base = random.randrange(12000, 32000 - max(offsets))
+        ports = {base + offset for offset in offsets}
+        if not ports & _given and all(_can_be_bound(host, port) for port in ports):
+            _given.update(ports)
+            return base
+
+
+def _can_be_bound(host, port):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as sock:
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
 
 
 def yaml(value, indent=0):
