@@ -324,7 +324,9 @@ class OtelCluster(Receiving, ClusterCase):
         key = cluster.key_led_by(cluster["n3"], "lamp")
         lamp = self.session(self.at(cluster["n2"]), key, 5)
         lamp.subscribe("home/lamp", 1)
-        lamp.close()
+        lamp.disconnect()
+        self.eventually(lambda: f'"{key}"' in cluster["n3"].tool(
+            "sessions", "--offline", "--json", key).stdout, "it is away")
         trace = Trace()
         pub = self.client(self.at(cluster["n1"]), "pub", v=5)
         pub.publish("home/lamp", "on", 1, props=trace.props)
