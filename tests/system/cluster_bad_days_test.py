@@ -14,7 +14,7 @@ from support.durable import FULL
 from support.sync_shim import SyncShim
 
 ROUNDS_FILE = os.environ.get("ROOST_ROUNDS")
-PUBLISHER_PAUSE_S = 2.0        # of a rolling restart
+PUBLISHER_PAUSE_S = 2.0 if FULL else 10.0  # of a rolling restart
 STATES = {f"state/{number}": f"value {number}".encode() for number in range(50)}
 
 
