@@ -86,7 +86,7 @@ class MosquittoAcl(SystemCase):
                 file.write(f"listener {self.free_port()} 127.0.0.1\n"
                            f"acl_file {self.acl_file(case)}\n")
             try:
-                done = self.command("/usr/sbin/mosquitto", "-c", config, seconds=2)
+                done = self.command("/usr/sbin/mosquitto", "-c", config, seconds=20)
             except subprocess.TimeoutExpired:
                 taken.append(case.name)
             else:
