@@ -25,7 +25,7 @@ class Example(SystemCase):
         self.server = self.roost(**config)
         # /usr/bin first: Debian's Python has Debian's Paho.
         self.env = {"MQTT_PORT": str(self.server.port), "MQTT_HOST": "127.0.0.1",
-                    "PATH": "/usr/bin:" + os.environ["PATH"], "AWAKE_S": "2"}
+                    "PATH": "/usr/bin:" + os.environ["PATH"], "AWAKE_S": "8"}
 
     def typed(self, beginning):
         """The README's command that begins so."""
