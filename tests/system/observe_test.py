@@ -4,6 +4,7 @@
 import json
 import re
 import signal
+import time
 
 from harness import wire
 from support.case import SystemCase
@@ -128,7 +129,7 @@ class SysTopics(SystemCase):
     def test_hash_does_not_see_them(self):
         port = self.roost(mqtt={"sys_interval": "1s"}).port
         self.publish(port, "plain", "x", "-r")
-        done = self.command("mosquitto_sub", "-p", port, "-t", "#", "-W", "2", "-F", "%t")
+        done = self.command("mosquitto_sub", "-p", port, "-t", "#", "-W", "10", "-F", "%t")
         self.assertEqual(done.stdout, "plain\n")
 
     def test_clients_can_not_write_them(self):
@@ -204,11 +205,12 @@ class Log(SystemCase):
     def test_lines_are_bounded(self):
         """A thousand connects a second don't write a thousand lines."""
         server = self.roost(log={"max_connection_lines": 20})
+        began = time.monotonic()
         for n in range(300):
             self.client(server.port, f"storm{n}").abort()
         self.publish(server.port, "t", "x", "-q", "1")
         lines = [line for line in server.log().splitlines() if "storm" in line]
-        self.assertLess(len(lines), 250)
+        self.assertLess(len(lines), 20 * (time.monotonic() - began + 3))
 
     def test_level(self):
         server = self.roost(log={"level": "warn"})
