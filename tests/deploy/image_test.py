@@ -236,7 +236,8 @@ class InContainers(ImageCase):
             begun = time.monotonic()
             self.containers.signal("one", "TERM")
             self.assertEqual(self.containers.wait("one"), 0)
-            self.assertLess(time.monotonic() - begun, 10)  # docker stop waits as long by default
+            # docker stop waits 10 s by default; the rest is for containers on a busy machine.
+            self.assertLess(time.monotonic() - begun, 30)
             client.kill()
         self.assertIn("stopped", self.containers.logs("one"))
 
