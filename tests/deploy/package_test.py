@@ -192,7 +192,8 @@ class Machine(PackageCase):
         pid = self.main_pid()
         self.sh("systemctl reload roost")
         self.assertEqual(self.main_pid(), pid)
-        self.sh("mkdir -p /run/systemd/system/roost.service.d; printf '[Service]\\nWatchdogSec=5s\\n' "
+        self.sh("mkdir -p /run/systemd/system/roost.service.d; "
+                "printf '[Service]\\nWatchdogSec=5s\\n' "
                 ">/run/systemd/system/roost.service.d/fast.conf; systemctl daemon-reload; "
                 "systemctl restart roost")
         pid = self.main_pid()
@@ -200,7 +201,8 @@ class Machine(PackageCase):
         self.assertEqual(self.main_pid(), pid, "it feeds the watchdog")
         self.sh(f"kill -STOP {pid}")
         until(lambda: self.main_pid() not in (pid, "0") and
-              self.said("systemctl is-active roost") == "active", "started again by the watchdog", 90)
+              self.said("systemctl is-active roost") == "active",
+              "started again by the watchdog", 90)
         self.assertIn("Watchdog timeout", self.journal())
         self.sh("rm -r /run/systemd/system/roost.service.d; systemctl daemon-reload; "
                 "systemctl restart roost")
