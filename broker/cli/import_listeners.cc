@@ -32,8 +32,8 @@ void finish_tls(Imported& imported, const ImportedListener& listener, ImportedTl
     tls.user_is_common_name = false;
   }
   if (tls.requires_certificate && tls.ca.empty()) {
-    cannot("require_certificate needs the authorities in one file, as cafile");
-    tls.requires_certificate = tls.user_is_common_name = false;
+    // It stays: without the file the node refuses the settings, instead of letting anybody in.
+    cannot("require_certificate needs the authorities in one file, as cafile; set tls.ca");
   }
   if (tls.requires_certificate) return;
   tls.ca.clear();

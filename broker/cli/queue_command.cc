@@ -14,6 +14,8 @@
 namespace roost::cli {
 namespace {
 
+std::string count_text(std::uint64_t messages) { return std::to_string(messages) + " messages"; }
+
 namespace json = boost::json;
 
 constexpr const char* kQueue = "roost queue";
@@ -71,6 +73,49 @@ void print_levels(const json::object& answer) {
   if (!next.empty()) std::printf("more with --after '%s'\n", admin::printable(next).c_str());
 }
 
+// Request by request, each some seconds long.
+int replay(const FleetOptions& options, const std::string& path, std::string from, std::string to,
+           const std::string& prefix) {
+  std::uint64_t replayed = 0, refused = 0;
+  std::string stopped;
+  for (bool goes_on = true; goes_on;) {
+    const NodeAnswer answer =
+        ask_fleet(kQueue, options, "POST",
+                  path + "/replay" + query_text({{"from", from}, {"to", to}, {"prefix", prefix}}));
+    if (!answer.body) {
+      if (replayed > 0) std::printf("%s were published before.\n", count_text(replayed).c_str());
+      return answer.exit_code;
+    }
+    replayed += number_field(*answer.body, "replayed");
+    refused += number_field(*answer.body, "refused");
+    stopped = text_field(*answer.body, "stopped");
+    goes_on = answer.body->contains("next") && stopped.empty();
+    from = std::to_string(number_field(*answer.body, "next"));
+    to = std::to_string(number_field(*answer.body, "to"));
+  }
+  std::printf("%s are published again.\n", count_text(replayed).c_str());
+  if (refused > 0) {
+    complain(kQueue, count_text(refused) + " are refused by the broker", kExitFailed);
+  }
+  if (!stopped.empty()) {
+    complain(kQueue, stopped + "; go on with --from " + from + " --to " + to, kExitFailed);
+  }
+  return refused > 0 || !stopped.empty() ? kExitFailed : 0;
+}
+
+// Request by request, each some seconds long. Who didn't answer may have more: said, and code 1.
+int remove_retained(const FleetOptions& options, const std::string& target) {
+  std::uint64_t deleted = 0;
+  while (true) {
+    const NodeAnswer answer = ask_fleet(kRetained, options, "DELETE", target);
+    if (answer.body) deleted += number_field(*answer.body, "deleted");
+    const bool is_whole = answer.body && !answer.body->contains("missing");
+    if (is_whole && flag_field(*answer.body, "more")) continue;
+    if (answer.body || deleted > 0) std::printf("%s are deleted.\n", count_text(deleted).c_str());
+    return is_whole || !answer.body ? answer.exit_code : kExitFailed;
+  }
+}
+
 }  // namespace
 
 int run_queue(int argc, char** argv) {
@@ -111,15 +156,7 @@ int run_queue(int argc, char** argv) {
                 static_cast<unsigned long long>(number_field(*answer.body, "purged")));
     return 0;
   }
-  if (verb == "replay") {
-    const NodeAnswer answer =
-        ask_fleet(kQueue, options, "POST",
-                  path + "/replay" + query_text({{"from", from}, {"to", to}, {"prefix", prefix}}));
-    if (!answer.body) return answer.exit_code;
-    std::printf("%llu messages are published again.\n",
-                static_cast<unsigned long long>(number_field(*answer.body, "replayed")));
-    return 0;
-  }
+  if (verb == "replay") return replay(options, path, from, to, prefix);
   return complain(kQueue, "VERB is \"" + verb + "\"; allowed are list, peek, purge, replay", 2);
 }
 
@@ -140,13 +177,8 @@ int run_retained(int argc, char** argv) {
   if ((gets || deletes) && topic.empty()) return complain(kRetained, "TOPIC is missing", 2);
   const std::string one = "/api/v1/retained/" + percent_encode(topic);
   if (deletes) {
-    const NodeAnswer answer =
-        ask_fleet(kRetained, options, "DELETE",
-                  whole ? "/api/v1/retained" + query_text({{"below", topic}}) : one);
-    if (!answer.body) return answer.exit_code;
-    std::printf("%llu messages are deleted.\n",
-                static_cast<unsigned long long>(number_field(*answer.body, "deleted")));
-    return 0;
+    return remove_retained(options,
+                           whole ? "/api/v1/retained" + query_text({{"below", topic}}) : one);
   }
   if (gets) {
     const NodeAnswer answer = ask_fleet(kRetained, options, "GET", one);

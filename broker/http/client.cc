@@ -88,7 +88,6 @@ ErrorKind kind_of(error_code fault) {
   // The last one: of a long path even the folder isn't there.
   const bool is_away = fault == errc::no_such_file_or_directory ||
                        fault == errc::connection_refused || fault == errc::not_a_directory ||
-                       fault == beast::error::timeout ||
                        fault == beast::http::error::end_of_stream ||
                        fault == errc::connection_reset || fault == errc::filename_too_long;
   return is_away ? ErrorKind::unavailable : ErrorKind::io;
@@ -102,6 +101,9 @@ Result<Response> ask_unix(const std::string& socket_path, const std::string& met
   Call call(socket_path, timeout_ms);
   call.set(method, target, body);
   if (const error_code fault = call.run()) {
+    if (fault == beast::error::timeout) {
+      return error(ErrorKind::io, socket_path + ": no answer in time; it may go on");
+    }
     return error(kind_of(fault), socket_path + ": " + fault.message());
   }
   return call.take();

@@ -13,7 +13,7 @@ namespace roost::http {
 
 inline constexpr std::uint64_t kAnswerBytesMax = 16 << 20;
 
-// `target`: path and query. Errors: unavailable (nobody serves that socket, or no answer in
+// `target`: path and query. Errors: unavailable (nobody serves that socket), io (no answer in
 // `timeout_ms`), permission_denied, io.
 Result<Response> ask_unix(const std::string& socket_path, const std::string& method,
                           const std::string& target, const std::string& body = {},

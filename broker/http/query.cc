@@ -5,6 +5,8 @@
 #include <charconv>
 #include <iterator>
 
+#include "broker/mqtt/utf8.h"
+
 namespace roost::http {
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_blank) {
@@ -27,6 +29,7 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_bl
       i += 2;
     }
   }
+  if (!mqtt::is_valid_utf8(out)) return std::nullopt;
   return out;
 }
 
@@ -41,8 +44,9 @@ Result<Query> Query::parse(std::string_view text) {
     auto value = percent_decode(
         equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1), true);
     if (!name || !value) {
+      const std::string shown = mqtt::is_valid_utf8(part) ? "\"" + std::string(part) + "\"" : "?";
       return error(ErrorKind::invalid_argument,
-                   "\"" + std::string(part) + "\": behind '%' stand two hex digits");
+                   shown + ": behind '%' stand two hex digits, and all is UTF-8");
     }
     query.parameters_.emplace_back(std::move(*name), std::move(*value));
   }

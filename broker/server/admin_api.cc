@@ -6,6 +6,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/admin/place.h"
@@ -128,6 +129,30 @@ std::vector<http::Route> AdminApi::verbs() {
   return all;
 }
 
+namespace {
+
+// This node's answer, or that of one that did what this one needn't; who couldn't is missing.
+http::Response merged_bans(const std::vector<Fleet::Said>& all) {
+  const auto status_of = [](const Fleet::Said& one) {
+    return one.told->at("status").to_number<unsigned>();
+  };
+  const auto is_good = [&](const Fleet::Said& one) { return one.told && status_of(one) < 300; };
+  const auto good = std::find_if(all.begin(), all.end(), is_good);
+  const Fleet::Said& said = good == all.end() || is_good(all.front()) ? all.front() : *good;
+  json::value body = json::parse(said.told->at("body").as_string());
+  json::array silent = missing(all);
+  for (const Fleet::Said& one : all) {
+    // 404: it had no such ban.
+    if (&one == &said || !one.told || status_of(one) < 300 || status_of(one) == 404) continue;
+    const json::value why = json::parse(one.told->at("body").as_string());
+    silent.push_back(json::object{{"node", one.node}, {"error", why.at("error")}});
+  }
+  if (!silent.empty() && body.is_object()) body.as_object()["missing"] = std::move(silent);
+  return answer(body, status_of(said));
+}
+
+}  // namespace
+
 // Who is banned is banned by all nodes that are there.
 std::vector<http::Route> AdminApi::bans() {
   const auto end_banned = [&node = node_] {
@@ -147,14 +172,7 @@ std::vector<http::Route> AdminApi::bans() {
       return Fleet::Told(json::object{{"status", said.status}, {"body", said.body}});
     });
     route.handler = [this, name](const http::Request& request) {
-      const auto all = fleet_.ask_all(name, {{"body", request.body}});
-      const json::value& own = all.front().told.value();
-      const auto status = own.at("status").to_number<unsigned>();
-      json::value body = json::parse(own.at("body").as_string());
-      if (auto silent = missing(all); !silent.empty() && body.is_object()) {
-        body.as_object()["missing"] = std::move(silent);
-      }
-      return answer(body, status);
+      return merged_bans(fleet_.ask_all(name, {{"body", request.body}}));
     };
   }
   return routes;

@@ -73,10 +73,9 @@ http::Response BanBook::add(const http::Request& request, const std::function<vo
     }
     ban.until_ms = clock_.wall_ms() + for_s->get_int64() * 1000;
   }
-  auto done = list_.add(std::move(ban));
-  if (done) done = save();
-  if (!done) return refusal(done.error());
-  banned();
+  if (const auto added = list_.add(std::move(ban)); !added) return refusal(added.error());
+  banned();  // also where it can't be saved: it holds until this node's next start
+  if (const auto saved = save(); !saved) return refusal(saved.error());
   return show();
 }
 

@@ -38,7 +38,12 @@ Result<T> wait_for(std::future<Result<T>>& answered) {
   if (answered.wait_for(kCoreAnswersWithin) != std::future_status::ready) {
     return error(ErrorKind::unavailable, "a core doesn't answer in time");
   }
-  return answered.get();
+  try {
+    return answered.get();
+  } catch (const std::future_error&) {
+    // Whoever was to answer is gone with the question.
+    return error(ErrorKind::unavailable, "its shard is led elsewhere now, or the core has ended");
+  }
 }
 
 template <typename T, typename Ask>

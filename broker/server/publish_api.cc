@@ -158,7 +158,7 @@ bool is_final(const PublishOutcomes& outcomes) {
     return std::any_of(outcomes.begin(), outcomes.end(),
                        [kind](const PublishOutcome& one) { return one.kind == kind; });
   };
-  return has(Kind::answered) && !has(Kind::unknown) && !has(Kind::not_sent);
+  return has(Kind::answered) && !has(Kind::unknown);
 }
 
 }  // namespace

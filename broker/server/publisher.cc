@@ -18,6 +18,9 @@ using mqtt::ReasonCode;
 
 namespace {
 
+// Acknowledgements leave in order: a message that can't be stored holds up those behind it on its
+// line, and no others.
+constexpr std::size_t kLinesACore = 8;
 // The publisher subscribes to nothing.
 constexpr std::uint16_t kReceiveMaximum = 1;
 
@@ -199,8 +202,8 @@ void Publisher::Line::stop() {
 }
 
 Publisher::Publisher(InsideDoor& door) : door_(door) {
-  for (std::size_t core = 0; core < door.node_cores(); ++core) {
-    lines_.push_back(std::make_unique<Line>(*this, core));
+  for (std::size_t i = 0; i < door.node_cores() * kLinesACore; ++i) {
+    lines_.push_back(std::make_unique<Line>(*this, i % door.node_cores()));
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes for the web over kept connections of InsideDoor, one to a core of the node. A topic
+// Publishes for the web over kept connections of InsideDoor, a few to a core of the node. A topic
 // goes the same way each time, so that its messages keep their order. A connection that is lost is
 // made again by the next message. Thread: any thread; the work is done on the door's core. Owner:
 // PublishApi; the door outlives it and its core runs no more when it is destroyed.
@@ -64,7 +64,7 @@ class Publisher {
 
   InsideDoor& door_;
   PublisherCounters counters_;
-  std::vector<std::unique_ptr<Line>> lines_;  // one a core of the node; door's core
+  std::vector<std::unique_ptr<Line>> lines_;  // some a core of the node, by topic; door's core
   bool is_stopped_ = false;                   // likewise
 };
 

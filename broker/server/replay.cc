@@ -67,46 +67,64 @@ Replay::Replay(Node& node, Fleet& fleet, Publisher& publisher)
 }
 
 Told Replay::piece(const Fleet::Object& parameters) {
+  const auto began = std::chrono::steady_clock::now();
   const std::string id = text_of(parameters, "client_id");
   const std::string prefix = text_of(parameters, "prefix");
   const std::uint64_t from = count_of(parameters, "from", 0);
   const std::uint64_t to = count_of(parameters, "to", UINT64_MAX);
   auto page = from_core<QueuePage>(
-      core_of(node_, id), [id, from](NodeCore& core, std::function<void(Result<QueuePage>)> done) {
-        session::look_at_queue(core.sessions, id, from, kMessagesAPiece, std::move(done));
+      core_of(node_, id),
+      [id, from](NodeCore& core, const std::function<void(Result<QueuePage>)>& done) {
+        session::look_at_queue(core.sessions, id, from, kMessagesAPiece, done);
       });
   if (!page) return Unexpected(page.error());
+  const auto took = std::chrono::steady_clock::now() - began;
+  const auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  if (took_ms + kAcknowledgedMs > kPieceMs) {
+    return error(ErrorKind::unavailable, "the queue isn't read in time");
+  }
   std::vector<WebMessage> messages;
+  std::vector<std::uint64_t> sequences;
   const SteadyMs now_ms = node_.clock.steady_ms();
   for (const session::QueuedMessage& one : page->messages) {
     if (one.sequence >= to) page->next = 0;
     if (one.sequence >= to || one.message->is_expired(now_ms)) continue;
     messages.push_back(web_message_of(*one.message, one.qos, prefix, now_ms));
+    sequences.push_back(one.sequence);
   }
-  auto promise = std::make_shared<std::promise<std::uint64_t>>();
-  auto accepted = promise->get_future();
-  const std::size_t count = messages.size();
-  if (count == 0) {
-    promise->set_value(0);
-  } else {
-    publisher_.publish(
-        std::move(messages), kPieceMs,
-        [promise](const PublishOutcomes& outcomes, bool) {
-          std::uint64_t good = 0;
-          for (const PublishOutcome& one : outcomes) {
-            good += one.kind == PublishOutcome::Kind::answered && !mqtt::is_error(one.reason);
-          }
-          promise->set_value(good);
-        },
-        [](const PublishOutcomes&) {});
-  }
-  if (accepted.wait_for(kCoreAnswersWithin) != std::future_status::ready) {
-    return error(ErrorKind::unavailable, "the messages aren't acknowledged in time");
-  }
-  const std::uint64_t good = accepted.get();
-  json::object result = {{"replayed", good}, {"refused", count - good}};
+  const auto outcomes =
+      published(std::move(messages), kPieceMs - static_cast<std::uint32_t>(took_ms));
+  json::object result = {{"end", page->end}};
   if (page->next != 0 && page->next < to) result["next"] = page->next;
+  std::uint64_t replayed = 0, refused = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].kind != PublishOutcome::Kind::answered) {
+      result["next"] = sequences[i];
+      result["stopped"] = "a message isn't acknowledged in time";
+      break;
+    }
+    ++(mqtt::is_error(outcomes[i].reason) ? refused : replayed);
+  }
+  result["replayed"] = replayed;
+  result["refused"] = refused;
   return json::value(std::move(result));
+}
+
+// What is known of each when all are acknowledged or the time is over.
+PublishOutcomes Replay::published(std::vector<WebMessage> messages, std::uint32_t timeout_ms) {
+  if (messages.empty()) return {};
+  const std::size_t count = messages.size();
+  auto promise = std::make_shared<std::promise<PublishOutcomes>>();
+  auto told = promise->get_future();
+  publisher_.publish(
+      std::move(messages), timeout_ms,
+      [promise](const PublishOutcomes& outcomes, bool) { promise->set_value(outcomes); },
+      [](const PublishOutcomes&) {});
+  // It keeps to its time unless its core is stuck.
+  if (told.wait_for(kCoreAnswersWithin) != std::future_status::ready) {
+    return PublishOutcomes(count);
+  }
+  return told.get();
 }
 
 }  // namespace roost::server

@@ -160,16 +160,25 @@ Told RetainedApi::get(const Fleet::Object& parameters) {
       });
 }
 
-// {"topic"} or {"prefix"}: that topic and all below it.
+// {"topic"} or {"prefix"}: that topic and all below it; "more": some of it is left for another
+// time, so that the records of one request don't stand in front of everybody else's.
 Told RetainedApi::remove(const Fleet::Object& parameters) {
   const std::string topic = text_of(parameters, "topic");
   const std::string prefix = text_of(parameters, "prefix");
   const bool is_dry = flag_of(parameters, "dry_run");
-  using Left = std::pair<std::uint64_t, std::vector<routing::MessagePtr>>;
-  auto parts = of_all_shards<Left>(
-      node_, [=](SessionTable& table, ShardId shard, session::Door* door, Left& found) {
-        auto& [count, left] = found;
+  struct Removal {
+    std::uint64_t count = 0;
+    std::vector<routing::MessagePtr> left;  // of that shard
+    ShardId shard{};
+    bool has_more = false;
+  };
+  auto parts = of_all_shards<Removal>(
+      node_, [=](SessionTable& table, ShardId shard, session::Door* door, Removal& found) {
+        auto& [count, left, of, has_more] = found;
+        if (!is_dry && count >= kDeletedAPiece) return has_more = true;
         const routing::RetainedStore& kept = table.shard(shard).retained();
+        if (of != shard) left.clear();  // the one before is led elsewhere now
+        of = shard;
         if (left.empty()) {
           kept.match(topic.empty() ? prefix + "/#" : topic, 0, left);
           std::erase_if(left, [](const auto& one) { return one->topic().starts_with("$SYS/"); });
@@ -187,8 +196,12 @@ Told RetainedApi::remove(const Fleet::Object& parameters) {
       });
   if (!parts) return Unexpected(parts.error());
   std::uint64_t count = 0;
-  for (const Left& part : *parts) count += part.first;
-  return json::value(json::object{{"deleted", count}});
+  bool has_more = false;
+  for (const Removal& part : *parts) {
+    count += part.count;
+    has_more = has_more || part.has_more;
+  }
+  return json::value(json::object{{"deleted", count}, {"more", has_more}});
 }
 
 // --- of all nodes ---
@@ -255,7 +268,8 @@ http::Response RetainedApi::one(const http::Request& request) {
   return not_kept(*topic);
 }
 
-// ?below=home/kitchen: that subtree, its own topic included; &dry_run=true: only counted.
+// ?below=home/kitchen: that subtree, its own topic included, for some seconds: with "more" there is
+// more; &dry_run=true: only counted.
 http::Response RetainedApi::remove_all(const http::Request& request) {
   const auto query = http::Query::parse(request.query);
   if (!query) return refusal(query.error());
@@ -268,14 +282,24 @@ http::Response RetainedApi::remove_all(const http::Request& request) {
   if (!is_dry) return refusal(is_dry.error());
   const bool only_counts = is_dry->value_or(false);
   // One of a version that knows no dry run would delete: it isn't asked by that name.
-  const auto said = fleet_.ask_all(only_counts ? "retained.count" : "retained.delete",
-                                   {{"prefix", *prefix}, {"dry_run", only_counts}});
+  const char* const verb = only_counts ? "retained.count" : "retained.delete";
   std::uint64_t found = 0;
-  for (const Fleet::Said& each : said) {
-    if (each.told) found += each.told->at("deleted").to_number<std::uint64_t>();
+  json::array silent;
+  const auto until = std::chrono::steady_clock::now() + kGoesOnFor;
+  bool has_more = true;
+  while (has_more && silent.empty() && std::chrono::steady_clock::now() < until) {
+    has_more = false;
+    const auto said = fleet_.ask_all(verb, {{"prefix", *prefix}, {"dry_run", only_counts}});
+    for (const Fleet::Said& each : said) {
+      if (!each.told) continue;
+      found += each.told->at("deleted").to_number<std::uint64_t>();
+      has_more = has_more || flag_of(each.told->as_object(), "more");
+    }
+    silent = missing(said);
   }
   json::object result = {{only_counts ? "matched" : "deleted", found}};
-  if (auto silent = missing(said); !silent.empty()) result["missing"] = std::move(silent);
+  if (has_more) result["more"] = true;
+  if (!silent.empty()) result["missing"] = std::move(silent);
   return answer(result);
 }
 

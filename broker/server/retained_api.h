@@ -5,6 +5,9 @@
 // Owner: AdminApi.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+
 #include <vector>
 
 #include "broker/http/server.h"
@@ -18,6 +21,9 @@ class RetainedApi {
  public:
   static constexpr std::size_t kLevelsMax = 1000;    // of a page
   static constexpr std::size_t kDeletedATurn = 500;  // records that one turn of a core appends
+  static constexpr std::uint64_t kDeletedAPiece =
+      10'000;                                           // ... of a core, before it is asked again
+  static constexpr std::chrono::seconds kGoesOnFor{5};  // of one request
 
   // Adds what this node tells of itself to `fleet`. Both must outlive it.
   RetainedApi(Node& node, Fleet& fleet);

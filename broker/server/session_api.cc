@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -134,7 +135,7 @@ http::Response SessionApi::one(const http::Request& request) {
   const std::string_view path = std::string_view(request.path).substr(kPath.size());
   const std::size_t slash = std::min(path.find('/'), path.size());
   const auto id = http::percent_decode(path.substr(0, slash));
-  if (!id || id->empty()) return bad("behind sessions/ stands a client id, percent-encoded");
+  if (!id || id->empty()) return bad("behind sessions/ stands a client id, percent-encoded UTF-8");
   const std::string_view rest = path.substr(slash);
   if (rest == "/queue" || rest.starts_with("/queue/")) {
     return queue_of(request, *id, rest.substr(std::string_view("/queue").size()));
@@ -142,6 +143,8 @@ http::Response SessionApi::one(const http::Request& request) {
   const auto query = http::Query::parse(request.query);
   if (!query) return refusal(query.error());
   Fleet::Object parameters = {{"client_id", *id}};
+  const bool acts = request.method == "DELETE" || (request.method == "POST" && rest == "/kick");
+  if (auto known = query->expect_only({}); acts && !known) return refusal(known.error());
   if (request.method == "POST" && rest == "/kick") return said(of_one("sessions.kick", parameters));
   if (!rest.empty()) return refusal({ErrorKind::not_found, "there is no " + request.path});
   if (request.method == "DELETE") return said(of_one("sessions.remove", parameters));
@@ -187,7 +190,9 @@ http::Response SessionApi::queue_of(const http::Request& request, const std::str
   return answer(messages[0]);
 }
 
-// Piece by piece, by whichever node has the session then. What failed is said with how far it came.
+// Piece by piece, by whichever node has the session then, for some seconds: with "next" there is
+// more. What failed is said with how far it came. What is in the queue when it begins is replayed,
+// not what comes of that.
 http::Response SessionApi::replay(const http::Query& query, Fleet::Object parameters) {
   const std::string* const prefix = query.find("prefix");
   if (prefix != nullptr && !mqtt::TopicName::parse(*prefix + "x", UINT32_MAX)) {
@@ -195,20 +200,34 @@ http::Response SessionApi::replay(const http::Query& query, Fleet::Object parame
   }
   parameters["prefix"] = prefix == nullptr ? "" : *prefix;
   std::uint64_t replayed = 0, refused = 0;
+  json::object result;
+  const auto until = std::chrono::steady_clock::now() + kGoesOnFor;
   while (true) {
     auto piece = of_one("queue.replay", parameters);
+    if (!piece && replayed == 0) return refusal(piece.error());
     if (!piece) {
-      const std::string done = std::to_string(replayed) + " messages were published again; then: ";
-      return refusal({piece.error().kind, (replayed > 0 ? done : "") + piece.error().message});
+      result["stopped"] = piece.error().message;
+      result["next"] = parameters["from"];
+      break;
     }
     const json::object& said = piece->as_object();
     replayed += said.at("replayed").to_number<std::uint64_t>();
     refused += said.at("refused").to_number<std::uint64_t>();
+    const auto end = said.at("end").to_number<std::uint64_t>();
+    if (count_of(parameters, "to", UINT64_MAX) > end) parameters["to"] = end;
     const json::value* const next = said.if_contains("next");
-    if (next == nullptr) break;
+    if (next == nullptr || next->to_number<std::uint64_t>() >= end) break;
     parameters["from"] = *next;
+    const json::value* const stopped = said.if_contains("stopped");
+    if (stopped == nullptr && std::chrono::steady_clock::now() < until) continue;
+    if (stopped != nullptr) result["stopped"] = *stopped;
+    result["next"] = *next;
+    break;
   }
-  return answer(json::object{{"replayed", replayed}, {"refused", refused}});
+  if (result.contains("next")) result["to"] = parameters["to"];
+  result["replayed"] = replayed;
+  result["refused"] = refused;
+  return answer(result);
 }
 
 }  // namespace roost::server

@@ -5,6 +5,7 @@
 // Owner: AdminApi.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -21,6 +22,9 @@ struct Node;
 
 class SessionApi {
  public:
+  // One request that acts on many; the caller goes on with `next`.
+  static constexpr std::chrono::seconds kGoesOnFor{5};
+
   // Adds what this node tells of itself to `fleet`. Both must outlive it.
   SessionApi(Node& node, Fleet& fleet);
   std::vector<http::Route> routes();

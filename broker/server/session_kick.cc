@@ -22,9 +22,6 @@ namespace json = boost::json;
 using Told = Fleet::Told;
 using session::SessionQuery;
 
-// Of one request: the caller goes on with `next`.
-constexpr std::chrono::seconds kGoesOnFor{5};
-
 // Those of a core, some of them a turn.
 class Kicking : public std::enable_shared_from_this<Kicking> {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records that bring messages, and those about the shard itself.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "broker/base/check.h"
@@ -78,6 +79,12 @@ void ShardState::set_clock(ShardMs now_ms, WallMs wall_ms) {
   if (std::exchange(has_clock_, true)) return;
   const std::int64_t away_ms = away_of(wall_ms, table_.core().wall_ms());
   offset_ms_ = now_ms + (away_ms > kAwayMinMs ? away_ms : 0) - table_.core().now_ms();
+}
+
+std::int64_t ShardState::begin_s(SteadyMs steady_ms, WallMs wall_ms) const {
+  const std::int64_t begin_ms = wall_ms - now_ms(steady_ms);
+  if (std::abs(begin_ms - begin_s_ * 1000) > 1000) begin_s_ = (begin_ms + 500) / 1000;
+  return begin_s_;
 }
 
 void ShardState::set_limits(StartedRecord limits) {

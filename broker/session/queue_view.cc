@@ -46,9 +46,16 @@ const StoredSession* durable(const SessionTable& table, std::string_view client_
   return session != nullptr && session->durable ? session : nullptr;
 }
 
-void finish(SessionTable& table, Look& look, const Done& done) {
+using LookPtr = std::shared_ptr<Look>;
+
+void read_on(SessionTable& table, const LookPtr& look, const Done& done);
+
+void finish(SessionTable& table, const LookPtr& of, const Done& done) {
+  Look& look = *of;
   const StoredSession* session = durable(table, look.client_id);
   if (session == nullptr || session->number != look.number) return done(nobody(look.client_id));
+  // A checkpoint has ended meanwhile: what was fresh is on disk.
+  if (!look.is_full() && look.from < session->disk_end) return read_on(table, of, done);
   for (std::size_t i = 0; i < session->fresh.size() && !look.is_full(); ++i) {
     const StoredSession::Fresh& fresh = session->fresh[i];
     if (fresh.sequence >= look.from && fresh.entry.message) look.add(fresh.sequence, fresh.entry);
@@ -60,27 +67,17 @@ void finish(SessionTable& table, Look& look, const Done& done) {
   for (QueuedMessage& one : page.messages) one.is_in_flight = one.sequence < flight_end;
   page.is_connected = session->live != nullptr;
   page.total = session->queued;
+  page.end = session->next_sequence;
   if (look.is_full() && look.from < session->next_sequence) page.next = look.from;
   done(std::move(page));
 }
 
-}  // namespace
-
-void look_at_queue(SessionTable& table, std::string_view client_id, std::uint64_t from,
-                   std::size_t count, Done done) {
-  const StoredSession* session = durable(table, client_id);
-  if (session == nullptr) return done(nobody(client_id));
-  auto look = std::make_shared<Look>();
-  look->client_id = client_id;
-  look->number = session->number;
-  look->from = std::max(from, session->oldest);
-  look->count = std::clamp<std::size_t>(count, 1, QueuePage::kMessagesMax);
-  const std::uint64_t disk_end = session->disk_end;
-  if (look->from >= disk_end) return finish(table, *look, done);
-  const std::int64_t offset_ms = table.offset_of(client_id);
-  table.read(client_id,
-             [&table, look, disk_end, offset_ms,
-              done = std::move(done)](const StateReader& reader) -> core::Task {
+// What is on disk now, from look.from on.
+void read_on(SessionTable& table, const LookPtr& look, const Done& done) {
+  const std::uint64_t disk_end = durable(table, look->client_id)->disk_end;
+  const std::int64_t offset_ms = table.offset_of(look->client_id);
+  table.read(look->client_id,
+             [&table, look, disk_end, offset_ms, done](const StateReader& reader) -> core::Task {
                reader.scan(entry_key(look->number, look->from), entry_key(look->number, disk_end),
                            [&](std::string_view key, ByteView value) {
                              if (look->is_full()) return false;
@@ -91,8 +88,22 @@ void look_at_queue(SessionTable& table, std::string_view client_id, std::uint64_
                              return true;
                            });
                if (!look->is_full()) look->from = std::max(look->from, disk_end);
-               return [&table, look, done] { finish(table, *look, done); };
+               return [&table, look, done] { finish(table, look, done); };
              });
+}
+
+}  // namespace
+
+void look_at_queue(SessionTable& table, std::string_view client_id, std::uint64_t from,
+                   std::size_t count, const Done& done) {
+  const StoredSession* session = durable(table, client_id);
+  if (session == nullptr) return done(nobody(client_id));
+  auto look = std::make_shared<Look>();
+  look->client_id = client_id;
+  look->number = session->number;
+  look->from = std::max(from, session->oldest);
+  look->count = std::clamp<std::size_t>(count, 1, QueuePage::kMessagesMax);
+  finish(table, look, done);
 }
 
 void purge_queue(SessionTable& table, std::string_view client_id, std::uint64_t from,

@@ -35,11 +35,12 @@ struct QueuePage {
   std::uint64_t total = 0;  // messages in the queue
   std::vector<QueuedMessage> messages;
   std::uint64_t next = 0;  // the sequence that the next page begins at; 0: there is none
+  std::uint64_t end = 0;   // the sequence that its next message will have
 };
 
 // From that sequence on, oldest first, at most `count`. Errors: not_found.
 void look_at_queue(SessionTable& table, std::string_view client_id, std::uint64_t from,
-                   std::size_t count, std::function<void(Result<QueuePage>)> done);
+                   std::size_t count, const std::function<void(Result<QueuePage>)>& done);
 
 // Drops what is in the queue from `from` up to and without `to`, as records: told how many.
 // What is in flight stays: its client may have it. Never told if the shard is led elsewhere before

@@ -60,6 +60,9 @@ void Session::describe(SessionView& view) const {
   view.subscriptions = static_cast<std::uint32_t>(filters().size());
   view.dropped = drops_;
   view.last_drop = last_drop_;
+  const bool is_home = table_.leads(table_.shard_of(client_id_));
+  const StoredSession* const stored = is_home ? table_.stored(client_id_) : nullptr;
+  view.has_will = stored != nullptr && stored->will() != nullptr;
   if (link_ == nullptr) return;
   view.is_reading_slowly = link_->is_congested();
   link_->describe(view.client);
@@ -85,12 +88,14 @@ bool SessionPage::is_wanted(const Session* live, const StoredSession* stored) co
          (is(query_.address, facts.address) || query_.address == host_of(facts.address));
 }
 
-std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stored, const Now& now,
-                                  std::int64_t offline_ms) const {
+std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stored,
+                                  const Now& now) const {
   constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::min() / 2;
   const auto number = [](auto value) { return static_cast<std::int64_t>(value); };
   const auto ago = [&now](std::int64_t ms) { return -((now.wall_ms - ms + 500) / 1000); };
   const auto since = [&](SteadyMs steady_ms) { return ago(now.steady_ms - steady_ms); };
+  // A moment that was said once: two clocks that are read apart would move it to and fro.
+  const std::int64_t left = live == nullptr ? -(now.shard_begin_s + stored->offline_since_s) : 0;
   switch (query_.order) {
     case SessionOrder::client_id:
       return 0;
@@ -112,9 +117,9 @@ std::int64_t SessionPage::rank_of(const Session* live, const StoredSession* stor
     case SessionOrder::connected:
       return live == nullptr ? kLast : since(live->connected_since_ms());
     case SessionOrder::silent:
-      return live == nullptr ? ago(offline_ms) : since(live->last_packet_ms());
+      return live == nullptr ? left : since(live->last_packet_ms());
     case SessionOrder::offline:
-      return live == nullptr ? ago(offline_ms) : kLast;
+      return live == nullptr ? left : kLast;
   }
   return 0;
 }
@@ -140,7 +145,7 @@ void SessionPage::offer(const Session* live, const StoredSession* stored, const 
                         std::int64_t offline_ms) {
   if (!is_wanted(live, stored)) return;
   SessionPlace place;
-  place.rank = rank_of(live, stored, now, offline_ms) * (query_.is_reversed ? -1 : 1);
+  place.rank = rank_of(live, stored, now) * (query_.is_reversed ? -1 : 1);
   // By rank alone where that decides: no text is copied for most.
   if (rows_.size() >= query_.limit && !rows_.empty() && place.rank < rows_.front().place.rank) {
     ++matched_;
@@ -190,8 +195,9 @@ std::optional<SessionDetails> look_at_session(SessionTable& table, std::string_v
 void SessionTable::list(ShardId id, SessionPage& page) const {
   if (!leads(id)) return;
   const ShardState& shard = *shards_[id.value];
-  const SessionPage::Now now{core_.now_ms(), core_.wall_ms()};
+  SessionPage::Now now{core_.now_ms(), core_.wall_ms(), 0};
   const ShardMs shard_s = seconds_of(shard.now_ms(now.steady_ms));
+  now.shard_begin_s = shard.begin_s(now.steady_ms, now.wall_ms);
   shard.for_each([&](const StoredSession& session) {
     if (!session.durable || ShardState::is_departed(session.client_id())) return;
     const std::int64_t offline_s = shard_s - session.offline_since_s;
@@ -201,7 +207,7 @@ void SessionTable::list(ShardId id, SessionPage& page) const {
 
 std::size_t SessionTable::list_clean(std::size_t from, std::size_t count, SessionPage& page) const {
   const std::size_t end = std::min(live_.bucket_count(), from + count);
-  const SessionPage::Now now{core_.now_ms(), core_.wall_ms()};
+  const SessionPage::Now now{core_.now_ms(), core_.wall_ms(), 0};
   for (std::size_t bucket = from; bucket < end; ++bucket) {
     for (auto at = live_.begin(bucket); at != live_.end(bucket); ++at) {
       const Session& session = *at->second;

@@ -128,6 +128,7 @@ class SessionPage {
   struct Now {
     SteadyMs steady_ms = 0;
     WallMs wall_ms = 0;
+    std::int64_t shard_begin_s = 0;  // when the shard's clock was 0, in seconds of the wall clock
   };
   // One or both; `offline_ms` where nobody is connected.
   void offer(const Session* live, const StoredSession* stored, const Now& now,
@@ -140,8 +141,7 @@ class SessionPage {
   std::uint64_t matched() const { return matched_; }  // before `after` too
 
  private:
-  std::int64_t rank_of(const Session* live, const StoredSession* stored, const Now& now,
-                       std::int64_t offline_ms) const;
+  std::int64_t rank_of(const Session* live, const StoredSession* stored, const Now& now) const;
   bool is_wanted(const Session* live, const StoredSession* stored) const;
   bool takes(const SessionPlace& place);
   void put(Row row);

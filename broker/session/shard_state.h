@@ -74,6 +74,9 @@ class ShardState final : private routing::PublicationWaiter {
   // What a leader calls now. No earlier than what was said in the shard, though this node's clock
   // lag behind; messages keep to the offset, so that replicas write the same.
   ShardMs now_ms(SteadyMs steady_ms) const { return steady_ms + offset_ms_ + ahead_ms_; }
+  // When its clock was 0, in seconds of the wall clock: the same until that clock is moved by more
+  // than a second, however far apart the two clocks are read.
+  std::int64_t begin_s(SteadyMs steady_ms, WallMs wall_ms) const;
   SteadyMs steady_of(ShardMs shard_ms) const { return shard_ms - offset_ms_ - ahead_ms_; }
   ShardMs time_ms() const { return time_ms_; }  // the latest that a record said
   WallMs wall_ms() const { return wall_ms_; }   // ... and the wall clock then
@@ -272,6 +275,7 @@ class ShardState final : private routing::PublicationWaiter {
   std::int64_t offset_ms_ = 0;
   std::int64_t ahead_ms_ = 0;
   bool has_clock_ = true;
+  mutable std::int64_t begin_s_ = 0;  // as it was told last
   ShardMs time_ms_ = 0;
   WallMs wall_ms_ = 0;
   DueSessions due_;

@@ -24,6 +24,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 class ImportTest : public testing::Test {
  protected:
@@ -140,6 +141,10 @@ TEST_F(ImportTest, Tls) {
       ElementsAre("c.pem", "k.pem", "ca.pem", "r.pem", "1.3", "AES"));
   EXPECT_TRUE(tls.requires_certificate && tls.user_is_common_name);
   EXPECT_THAT(whole.impossible, IsEmpty());
+  const Imported strict =
+      translate("listener 8883\ncertfile c.pem\nkeyfile k.pem\nrequire_certificate true\n");
+  EXPECT_TRUE(strict.listeners[0].tls.requires_certificate) << "open to anybody otherwise";
+  EXPECT_THAT(strict.impossible, SizeIs(1));
   const Imported open = translate("listener 8883\ncafile ca.pem\ncertfile c.pem\nkeyfile k.pem\n");
   EXPECT_EQ(open.listeners[0].tls.ca, "") << "mosquitto asks for no certificate then";
 }

@@ -50,10 +50,14 @@ TEST(QueryTest, CanDoWithoutOne) {
 TEST(QueryTest, DecodesPercents) {
   EXPECT_EQ(percent_decode("a%2Fb+c"), "a/b+c");
   EXPECT_EQ(percent_decode("a+b", true), "a b");
-  EXPECT_EQ(percent_decode("%00"), std::string(1, '\0'));
+  EXPECT_EQ(percent_decode("%C3%a4"), "\xC3\xA4");
   EXPECT_EQ(percent_decode("%"), std::nullopt);
   EXPECT_EQ(percent_decode("%4"), std::nullopt);
   EXPECT_EQ(percent_decode("%-1"), std::nullopt);
+  for (const char* const none : {"%FF", "%C3", "%00", "\xFF"}) {
+    EXPECT_EQ(percent_decode(none), std::nullopt) << "no text of MQTT's";
+  }
+  EXPECT_EQ(Query::parse("a=\xFF").error().kind, ErrorKind::invalid_argument);
 }
 
 }  // namespace

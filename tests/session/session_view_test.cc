@@ -127,7 +127,7 @@ TEST_P(Views, PagesFollowOneAnotherWhileTimeGoesOn) {
     ASSERT_EQ(rows.size(), 2U);
     query.after = rows.back().place;
     for (const std::string& id : ids(rows)) all.push_back(id);
-    broker.advance_s(7);
+    broker.advance_ms(7'300);  // seconds of the two clocks begin at different moments
   }
   EXPECT_EQ(all, (Ids{"s0", "s1", "s2", "s3", "s4", "s5"}));
   EXPECT_TRUE(page(query).take().empty());
@@ -151,6 +151,29 @@ TEST_P(Views, SaysWhatMattersOfEach) {
   EXPECT_EQ(there.connected_ms, 5'000);
   EXPECT_GE(there.oldest_unacked_ms, 65'000);
   EXPECT_EQ(there.last_drop, DropCause::none);
+}
+
+TEST_P(Views, WhoLeftInOneSecondIsListedOnceWheneverOneAsks) {
+  for (int i = 0; i < 6; ++i) sleeper("s" + std::to_string(i), 0);
+  SessionQuery query;
+  query.order = SessionOrder::offline;
+  query.limit = 1;
+  Ids all;
+  for (int pages = 0; pages < 6; ++pages) {
+    const auto rows = page(query).take();
+    ASSERT_EQ(rows.size(), 1U);
+    query.after = rows.back().place;
+    all.push_back(ids(rows)[0]);
+    broker.advance_ms(500);
+  }
+  EXPECT_EQ(all, (Ids{"s0", "s1", "s2", "s3", "s4", "s5"}));
+}
+
+TEST_P(Views, SaysOfACleanSessionThatItHasAWill) {
+  Client lamp(broker, "lamp", Hello().last_words("gone", "x"));
+  EXPECT_TRUE(page({}).take().at(0).view.has_will);
+  Client other(broker, "other", Hello());
+  EXPECT_FALSE(page({}).take().at(1).view.has_will);
 }
 
 TEST_P(Views, RemembersWhyTheLastMessageWasDropped) {
@@ -199,6 +222,23 @@ TEST_P(Views, AQueueIsSeenPageByPageOnDiskAndNot) {
     from = part.next;
   } while (from != 0);
   EXPECT_EQ(payloads, (Ids{"1", "2", "3", "4", "5"}));
+}
+
+TEST_P(Views, AQueueIsSeenWholeWhileACheckpointEnds) {
+  sleeper("lamp", 3);
+  broker.checkpoint();
+  Client publisher(broker, "publisher", Hello());
+  publish_numbered(publisher, 2, "to/lamp", kQos1, 4);
+  Result<QueuePage> found = error(ErrorKind::io, "never told");
+  broker.run_on(broker.core_of("lamp"), [&] {
+    broker.home("lamp").checkpoint([] {});  // is done after the page was read
+    look_at_queue(broker.home("lamp"), "lamp", 0, 100,
+                  [&found](Result<QueuePage> page) { found = std::move(page); });
+  });
+  broker.settle();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->messages.size(), 5U);
+  EXPECT_EQ(found->messages.back().sequence + 1, found->end);
 }
 
 TEST_P(Views, APurgeDropsWhatWaitsAndItsClientNeverSeesIt) {

@@ -158,7 +158,32 @@ class Operate(DurableCase):
                                       **bounds)
         self.assertEqual((status, answer), (200, {"replayed": 2, "refused": 0}))
         self.assertEqual(self.api.get("sessions/lamp/queue")["total"], 450)
+        # Its own copies come into it, and aren't published once more.
+        self.assertIn("450 messages are published again", self.cli("queue", "lamp", "replay"))
+        self.assertEqual(self.api.get("sessions/lamp/queue")["total"], 900)
         self.assertEqual(self.api.ask("POST", "sessions/lamp/queue/replay", prefix="a/#/")[0], 400)
+
+    def test_a_large_subtree_is_deleted_request_by_request(self):
+        port = self.begin(threads=1)
+        publisher = self.client(port, "publisher")
+        self.publish_all(publisher, [(f"many/{i}", b"x") for i in range(25_000)], 1, retain=1,
+                         window=1000)
+        self.assertEqual(self.api.ask("DELETE", "retained", below="many", dry_run="true")[1],
+                         {"matched": 25_000})
+        self.assertIn("25000 messages are deleted",
+                      self.cli("retained", "many", "--delete", "--subtree"))
+        self.assertEqual(self.api.get("retained", below="many")["levels"], [])
+
+    def test_what_makes_no_sense_is_refused_and_does_nothing(self):
+        port = self.begin()
+        client = self.client(port, "lamp")
+        for method, path in (("GET", "sessions/%FF"), ("GET", "sessions?client=%FF*"),
+                             ("GET", "explain/session/%FF"), ("GET", "sessions/%zz"),
+                             ("POST", "sessions/lamp/kick?dry_run=true"),
+                             ("DELETE", "sessions/lamp?from=1")):
+            status, said = self.api.ask(method, path)
+            self.assertEqual((status, list(said)), (400, ["error"]), path)
+        client.publish("a", b"x", 1)  # still there
 
     def test_retained_messages_level_by_level(self):
         port = self.begin()
@@ -433,6 +458,18 @@ class OfThreeNodes(ClusterCase):
         viewer.expect_end()
         self.assertEqual(len(apis["n2"].ids(client="lamp-*")), 9)
         self.assertEqual(apis["n2"].get("retained", below="to")["levels"], [])
+
+    def test_a_ban_that_a_node_cannot_keep_is_told(self):
+        cluster = self.cluster()
+        path = os.path.join(cluster["n2"].data_dir, "bans.json")
+        os.mkdir(path)
+        client = self.client(self.at(cluster["n2"]), "bad")
+        status, said = Api(cluster["n1"].data_dir).ask(
+            "POST", "bans", {"kind": "client", "what": "bad"})
+        self.assertEqual(status, 200)
+        self.assertEqual([one["node"] for one in said["missing"]], ["n2"])
+        client.expect_end()  # it holds there all the same, until that node's next start
+        os.rmdir(path)
 
     def test_a_ban_is_of_all_nodes(self):
         cluster = self.cluster()
