@@ -117,6 +117,10 @@ class Alone(Browser):
         self.node(token_file=self.tokens)
         self.browse("names_are_text", "a_hidden_tab_asks_nothing", "guessing_is_held_off")
 
+    def test_one_message_alone_is_purged_in_an_older_browser(self):
+        self.node(token_file=self.tokens)
+        self.browse("purges_one_in_an_older_browser")
+
     def test_a_node_that_goes_and_comes_back(self):
         self.node(token_file=self.tokens)
         browser = self.tool("node", HERE / "console" / "run.mjs", "a_node_that_goes_and_comes_back",

@@ -75,7 +75,8 @@ export function query(parameters) {
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== '' && value !== undefined && value !== null) text.set(name, value);
   }
-  return text.size ? `?${text}` : '';
+  const asked = text.toString(); // its size isn't known everywhere
+  return asked && `?${asked}`;
 }
 
 export const part = encodeURIComponent;
