@@ -121,6 +121,10 @@ class Alone(Browser):
         self.node(token_file=self.tokens)
         self.browse("purges_one_in_an_older_browser")
 
+    def test_topics_that_are_not_all_there(self):
+        self.node(token_file=self.tokens)
+        self.browse("says_which_topics_are_missing")
+
     def test_who_goes_early_leaves_nothing_behind(self):
         self.node(token_file=self.tokens)
         self.browse("a_trace_that_is_over_leaves_its_place", "a_trace_ends_with_its_page")

@@ -75,6 +75,36 @@ export const deletes_retained = () => browse(async ({ page }) => {
   assert.ok(await has('goner/x'), 'another subtree stays');
 });
 
+// What a node says about others, as if one of them were away.
+const silence = (page, url, method) => page.route(url, async (route) => {
+  if (route.request().method() !== method) return route.fallback();
+  const answer = await route.fetch();
+  const missing = [{ node: 'n9', error: 'it doesn’t answer' }];
+  return route.fulfill({ response: answer, json: { ...await answer.json(), missing } });
+});
+
+export const says_which_topics_are_missing = () => browse(async ({ page }) => {
+  await publish('part/a', 'kept', { retain: true });
+  await silence(page, '**/retained?**', 'GET');
+  await silence(page, '**/retained?**', 'DELETE');
+  await go(page, '#/topics', 'Topics');
+  await page.getByText('A part is missing: n9: it doesn’t answer').waitFor();
+  await page.locator('.name', { hasText: /^part$/ }).click();
+  await page.getByRole('button', { name: 'Delete the subtree …' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete 1 retained message?' });
+  await dialog.getByText('isn’t counted: n9: it doesn’t answer').waitFor();
+  await dialog.getByRole('button', { name: 'Delete 1' }).click();
+  await page.getByText('1 retained message deleted.').waitFor();
+  await page.getByText('A node didn’t answer: n9: it doesn’t answer').waitFor();
+  // Nothing retained is one thing, not to know it another.
+  await publish('part/b', 'kept', { retain: true });
+  await page.route('**/retained/part**', (route) => route.fulfill({ status: 503,
+    json: { error: 'n9: it doesn’t answer' } }));
+  await page.getByRole('button', { name: 'Open part', exact: true }).click();
+  await page.locator('.name', { hasText: /^b/ }).click();
+  await page.getByText('What is retained isn’t known: n9: it doesn’t answer').waitFor();
+});
+
 export const traces = () => browse(async ({ page }) => {
   await go(page, '#/trace', 'Trace');
   assert.ok(await page.getByRole('button', { name: 'Follow' }).isDisabled());
