@@ -121,9 +121,9 @@ class Alone(Browser):
         self.node(token_file=self.tokens)
         self.browse("purges_one_in_an_older_browser")
 
-    def test_topics_that_are_not_all_there(self):
+    def test_topics_that_are_deep_or_not_all_there(self):
         self.node(token_file=self.tokens)
-        self.browse("says_which_topics_are_missing")
+        self.browse("says_which_topics_are_missing", "deep_values_are_text")
 
     def test_who_goes_early_leaves_nothing_behind(self):
         self.node(token_file=self.tokens)

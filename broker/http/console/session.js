@@ -6,18 +6,14 @@ import {
   Dialog, Facts, Field, Loading, Missing, Notice, Pill, Table, Trouble, attempt, bytes, confirm,
   count, duration, many, tell, unless, usePages,
 } from './parts.js';
+import { setOut } from './values.js';
 
 const QUEUE_LIMIT = 50;
 const FILTERS_SHOWN = 200;
 
 // As it is, or, where that isn't text, as base64; JSON is set out.
 export function payloadText(message) {
-  if (message.payload === undefined) return message.payload_base64 ?? '';
-  try {
-    return JSON.stringify(JSON.parse(message.payload), null, 2);
-  } catch {
-    return message.payload;
-  }
+  return message.payload === undefined ? message.payload_base64 ?? '' : setOut(message.payload);
 }
 
 function Peek({ path, sequence, onClose }) {

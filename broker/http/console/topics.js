@@ -5,7 +5,7 @@ import { ask, events, get, part, query } from './api.js';
 import {
   Facts, Field, Missing, Notice, Pill, attempt, clock, confirm, count, many, missing, tell, unless,
 } from './parts.js';
-import { TOPICS_MAX, Values, differences } from './values.js';
+import { TOPICS_MAX, Values, differences, setOut } from './values.js';
 
 const LEVELS = 100;
 const FILTERS_MAX = 100; // of one stream
@@ -130,14 +130,6 @@ function Differences({ value }) {
     ${one.after !== undefined && html`<ins>${one.after}</ins>`}</li>`)}</ul>`;
 }
 
-const pretty = (text) => {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-};
-
 function Chosen({ topic, tree }) {
   const [{ kept, trouble }, set] = useState({}); // null: nothing is retained
   const value = tree.values.byTopic.get(topic);
@@ -181,7 +173,7 @@ function Chosen({ topic, tree }) {
     ${trouble && html`<${Notice} kind="bad">What is retained isn’t known: ${trouble}<//>`}
     <h3>Value</h3>
     ${value || kept ? html`<pre class="payload" tabindex="0" aria-label="Value">${
-    pretty(value?.text ?? kept.payload ?? kept.payload_base64 ?? '') || '(empty)'}</pre>`
+    setOut(value?.text ?? kept.payload ?? kept.payload_base64 ?? '') || '(empty)'}</pre>`
     : html`<p class="muted">Nothing came for it yet.</p>`}
     <h3>Against the last value</h3>
     <div aria-live="polite">${value ? html`<${Differences} value=${value} />`

@@ -105,6 +105,32 @@ export const says_which_topics_are_missing = () => browse(async ({ page }) => {
   await page.getByText('What is retained isn’t known: n9: it doesn’t answer').waitFor();
 });
 
+// Deeper than anything may be walked through by calls.
+export const deep_values_are_text = () => browse(async ({ page }) => {
+  const DEPTH = 10_000;
+  const deep = (inner) => '[{"a":'.repeat(DEPTH / 2) + inner + '}]'.repeat(DEPTH / 2);
+  const shallow = (inner) => '['.repeat(50) + inner + ']'.repeat(50);
+  await publish('deep', deep('1'), { retain: true });
+  await go(page, '#/topics?topic=deep', 'Topics');
+  const chosen = page.getByRole('complementary', { name: 'Topic deep' });
+  const same = (is) => until(async () => await chosen.getByLabel('Value').textContent() === is,
+    'the value as it is');
+  await same(deep('1'));
+  const changed = async (to) => {
+    await publish('deep', to, { retain: true });
+    const changes = chosen.locator('.differences li');
+    await until(async () => (await changes.allTextContents()).some((one) => one
+      .includes(to.slice(-99))), 'what changed');
+    return chosen.locator('.differences code').allTextContents();
+  };
+  await chosen.getByText('No value came before it yet.').waitFor();
+  assert.deepEqual(await changed(deep('2')), ['text']);
+  assert.deepEqual(await changed(shallow('1')), ['text']);
+  await publish('deep', shallow('2'), { retain: true });
+  await chosen.locator('code', { hasText: '[0]'.repeat(50) }).waitFor();
+  assert.match(await chosen.getByLabel('Value').textContent(), /^\[\n {2}\[\n/);
+});
+
 export const traces = () => browse(async ({ page }) => {
   await go(page, '#/trace', 'Trace');
   assert.ok(await page.getByRole('button', { name: 'Follow' }).isDisabled());
