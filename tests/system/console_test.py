@@ -127,7 +127,8 @@ class Alone(Browser):
 
     def test_who_goes_early_leaves_nothing_behind(self):
         self.node(token_file=self.tokens)
-        self.browse("a_trace_that_is_over_leaves_its_place", "a_trace_ends_with_its_page")
+        self.browse("a_trace_that_is_over_leaves_its_place", "a_trace_ends_with_its_page",
+                    "no_page_at_another_one_s_address", "no_client_without_a_page")
 
     def test_a_node_that_goes_and_comes_back(self):
         self.node(token_file=self.tokens)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who goes before it has come: nothing is left behind, and nothing that was never wanted is asked.
 import assert from 'node:assert/strict';
-import { api, browse, client, go, until } from './page.mjs';
+import { api, browse, client, go, place, until } from './page.mjs';
 
 const TRACES_MAX = 8;
 
@@ -74,4 +74,35 @@ export const a_trace_ends_with_its_page = () => browse(async ({ page }) => {
   assert.ok(!await noneIsUnderWay());
   await page.goto('about:blank');
   await until(noneIsUnderWay, 'none without its tab');
+});
+
+export const no_page_at_another_one_s_address = () => browse(async ({ page }) => {
+  await client('leaving-1');
+  await go(page, '#/sessions/leaving-1', 'leaving-1');
+  const asked = [];
+  page.on('request', (request) => asked.push(request.url().replace(/.*\/api\/v1\//, '')));
+  const release = await hold(page, '**/clients.js');
+  await page.getByRole('link', { name: 'Clients' }).first().click();
+  await until(() => asked.some((one) => one.endsWith('clients.js')), 'the page is asked for');
+  await until(() => asked.includes('sessions/leaving-1'), 'the one before stays');
+  await page.getByRole('heading', { level: 1, name: 'leaving-1' }).waitFor();
+  release();
+  await page.getByRole('heading', { level: 1, name: 'Clients' }).waitFor();
+  assert.deepEqual(asked.filter((one) => one.includes('undefined')), []);
+});
+
+export const no_client_without_a_page = () => browse(async ({ page }) => {
+  let sockets = 0;
+  page.on('websocket', () => { ++sockets; });
+  const release = await hold(page, '**/mqtt.js');
+  await go(page, '#/mqtt', 'MQTT client');
+  await page.getByLabel('WebSocket address').fill(place.nodes[0].mqtt.replace('mqtt:', 'ws:'));
+  const wanted = page.waitForRequest('**/mqtt.js');
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await wanted;
+  await go(page, '#/overview', 'Overview');
+  release();
+  await page.evaluate(() => import(new URL('mqtt.js', document.baseURI)));
+  await page.waitForTimeout(500); // What comes after it comes at once.
+  assert.equal(sockets, 0);
 });
