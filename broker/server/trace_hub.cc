@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/server/trace_hub.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -73,7 +74,7 @@ Result<void> TraceHub::begin(const std::string& name, TraceWish wish) {
   std::erase_if(traces_, [&](const auto& one) {
     return one.first == name || now_ms >= one.second.until_ms + kForMaxS * 1000;
   });
-  if (traces_.size() >= kTracesMax) {
+  if (!make_room(now_ms)) {
     ++refused_;
     return error(ErrorKind::resource_exhausted,
                  std::to_string(kTracesMax) + " traces are under way already");
@@ -84,6 +85,18 @@ Result<void> TraceHub::begin(const std::string& name, TraceWish wish) {
   traces_.emplace(name, std::move(trace));
   turn(true);
   return {};
+}
+
+// Whether there is room for one more: of those that are over, the oldest goes for it.
+// Requires: locked.
+bool TraceHub::make_room(SteadyMs now_ms) {
+  if (traces_.size() < kTracesMax) return true;
+  const auto oldest = std::min_element(
+      traces_.begin(), traces_.end(),
+      [](const auto& a, const auto& b) { return a.second.until_ms < b.second.until_ms; });
+  if (now_ms < oldest->second.until_ms) return false;
+  traces_.erase(oldest);
+  return true;
 }
 
 // Requires: locked.

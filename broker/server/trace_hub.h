@@ -35,7 +35,7 @@ struct TraceLine {
 
 class TraceHub final : public session::Tracer {
  public:
-  static constexpr std::size_t kTracesMax = 8;
+  static constexpr std::size_t kTracesMax = 8;      // under way; with those that are over, too
   static constexpr std::size_t kLinesMax = 10'000;  // of one, that nobody has fetched
   static constexpr std::int64_t kForMaxS = 3'600;
 
@@ -43,7 +43,8 @@ class TraceHub final : public session::Tracer {
   TraceHub(const Clock& clock, std::function<void(bool is_on)> changed)
       : clock_(clock), changed_(std::move(changed)) {}
 
-  // One of that name ends first. Errors: resource_exhausted, invalid_argument.
+  // One of that name ends first. One that is over is kept to be fetched for an hour, or until its
+  // room is wanted. Errors: resource_exhausted, invalid_argument.
   Result<void> begin(const std::string& name, TraceWish wish);
   void end(const std::string& name);
 
@@ -67,6 +68,7 @@ class TraceHub final : public session::Tracer {
     std::deque<TraceLine> lines;
   };
 
+  bool make_room(SteadyMs now_ms);
   void turn(bool is_on);
 
   const Clock& clock_;

@@ -117,6 +117,19 @@ class Alone(Browser):
         self.node(token_file=self.tokens)
         self.browse("names_are_text", "a_hidden_tab_asks_nothing", "guessing_is_held_off")
 
+    def test_one_message_alone_is_purged_in_an_older_browser(self):
+        self.node(token_file=self.tokens)
+        self.browse("purges_one_in_an_older_browser")
+
+    def test_topics_that_are_deep_or_not_all_there(self):
+        self.node(token_file=self.tokens)
+        self.browse("says_which_topics_are_missing", "deep_values_are_text")
+
+    def test_who_goes_early_leaves_nothing_behind(self):
+        self.node(token_file=self.tokens)
+        self.browse("a_trace_that_is_over_leaves_its_place", "a_trace_ends_with_its_page",
+                    "no_page_at_another_one_s_address", "no_client_without_a_page")
+
     def test_a_node_that_goes_and_comes_back(self):
         self.node(token_file=self.tokens)
         browser = self.tool("node", HERE / "console" / "run.mjs", "a_node_that_goes_and_comes_back",

@@ -37,11 +37,12 @@ function headers() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
-async function send(method, path, { body, signal } = {}) {
+// keepalive: it goes out although the page goes away.
+async function send(method, path, { body, signal, keepalive } = {}) {
   let answer;
   try {
     answer = await fetch(new URL(path, BASE), {
-      method, signal, cache: 'no-store', credentials: 'same-origin',
+      method, signal, keepalive, cache: 'no-store', credentials: 'same-origin',
       headers: { ...headers(), ...(body ? { 'Content-Type': 'application/json' } : {}) },
       body: body ? JSON.stringify(body) : undefined,
     });
@@ -75,7 +76,8 @@ export function query(parameters) {
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== '' && value !== undefined && value !== null) text.set(name, value);
   }
-  return text.size ? `?${text}` : '';
+  const asked = text.toString(); // its size isn't known everywhere
+  return asked && `?${asked}`;
 }
 
 export const part = encodeURIComponent;

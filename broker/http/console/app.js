@@ -146,10 +146,12 @@ function Navigation({ here }) {
     </ul></nav>`;
 }
 
-// The page of the address; a new one gets the focus at its heading.
+// The page of the address; a new one gets the focus at its heading. Until it has come the one
+// before stays at its own address. {at, shown: {Page, at}}
 function usePage(isOpen) {
   const [at, go] = useState(place());
-  const [Page, set] = useState(null);
+  const [came, set] = useState(null); // {Page, path}
+  const shown = useRef(null);
   const moved = useRef(false);
   useEffect(() => {
     const follow = () => go(place());
@@ -158,27 +160,32 @@ function usePage(isOpen) {
   }, []);
   const path = at.path.join('/');
   useEffect(() => {
-    if (!isOpen) return undefined;
+    if (!isOpen) {
+      set(null);
+      return undefined;
+    }
     let isOver = false;
     const [, title, load] = pageAt(at.path);
     document.title = `${title} – Roost`;
     Promise.resolve(load()).then((Loaded) => {
       if (isOver) return;
-      set(() => Loaded);
+      set({ Page: Loaded, path });
       if (moved.current) requestAnimationFrame(() => document.querySelector('h1')?.focus());
       moved.current = true;
-    }, () => !isOver && set(() => () => html`<div><h1 tabindex="-1">${title}</h1>
-      <${Notice} kind="bad">This page could not be loaded: the node doesn’t answer.<//></div>`));
+    }, () => !isOver && set({ path, Page: () => html`<div><h1 tabindex="-1">${title}</h1>
+      <${Notice} kind="bad">This page could not be loaded: the node doesn’t answer.<//></div>` }));
     return () => { isOver = true; };
   }, [path, isOpen]);
-  return { at, Page };
+  if (!came) shown.current = null;
+  else if (came.path === path) shown.current = { Page: came.Page, at };
+  return { at, shown: shown.current };
 }
 
 function App() {
   const gate = useGate();
   const isOpen = gate.state.phase === 'open'
     || (gate.state.phase === 'asking' && Boolean(gate.state.status));
-  const { at, Page } = usePage(isOpen);
+  const { at, shown } = usePage(isOpen);
   const here = pageAt(at.path)[0];
   return html`<header class="top">
       <a class="brand" href="#/overview"><img src="icon.svg" alt="" width="26" height="26" /><span>Roost</span></a>
@@ -186,8 +193,8 @@ function App() {
       <div class="tools"><${Theme} />${isOpen && hasToken() && html`
         <button type="button" onClick=${gate.forget}>Forget token</button>`}</div>
     </header>
-    ${isOpen ? html`<main id="main" tabindex="-1" class="page-${here}">${Page
-    ? html`<${Page} key=${at.path.join('/')} at=${at} />`
+    ${isOpen ? html`<main id="main" tabindex="-1" class="page-${shown ? pageAt(shown.at.path)[0] : here}">${
+    shown ? html`<${shown.Page} key=${shown.at.path.join('/')} at=${shown.at} />`
     : html`<p class="muted" role="status">Opening …</p>`}</main>`
     : html`<${Gate} state=${gate.state} enter=${gate.enter} again=${gate.again} />`}`;
 }

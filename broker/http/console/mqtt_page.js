@@ -24,20 +24,27 @@ async function whereToConnect() {
 function useClient() {
   const [state, set] = useState({ phase: 'off', messages: [], filters: [], passed: 0 });
   const client = useRef(null);
+  const turn = useRef(0); // of connect(): the last one counts, until it is ended
   const came = useRef({ fresh: [], passed: 0, timer: 0 }); // since it was drawn last
   const change = (changed) => set((before) => ({ ...before, ...changed }));
   const disconnect = () => {
+    ++turn.current;
     client.current?.end(true);
     client.current = null;
     change({ phase: 'off', filters: [] });
   };
   const connect = async (form) => {
     disconnect();
+    const mine = turn.current;
     change({ phase: 'connecting', trouble: '' });
     let mqtt;
     try {
       ({ default: mqtt } = await import('./mqtt.js'));
     } catch {
+      mqtt = null;
+    }
+    if (turn.current !== mine) return; // Nobody waits for it any more.
+    if (!mqtt) {
       change({ phase: 'off', trouble: 'MQTT.js could not be loaded: the node doesn’t answer.' });
       return;
     }

@@ -53,11 +53,14 @@ export function Trouble({ poll }) {
   return html`<${Notice} kind="bad">${why}${since}<//>`;
 }
 
-// Nodes that didn't answer: what is shown is a part.
+// Which nodes didn't answer, and why; '' where all did.
+export const missing = (of) => (of?.missing ?? [])
+  .map((one) => (one.node ? `${one.node}: ${one.error}` : one.error)).join('; ');
+
+// What is shown is a part.
 export function Missing({ of }) {
-  if (!of?.missing?.length) return null;
-  return html`<${Notice} kind="warn">A part is missing: ${of.missing
-    .map((one) => (one.node ? `${one.node}: ${one.error}` : one.error)).join('; ')}<//>`;
+  const which = missing(of);
+  return which && html`<${Notice} kind="warn">A part is missing: ${which}<//>`;
 }
 
 export const Loading = ({ poll }) => (poll.data || poll.error ? null

@@ -4,20 +4,16 @@ import { html, useState } from './preact.js';
 import { ask, get, part, query, usePoll } from './api.js';
 import {
   Dialog, Facts, Field, Loading, Missing, Notice, Pill, Table, Trouble, attempt, bytes, confirm,
-  count, duration, many, unless, usePages,
+  count, duration, many, tell, unless, usePages,
 } from './parts.js';
+import { setOut } from './values.js';
 
 const QUEUE_LIMIT = 50;
 const FILTERS_SHOWN = 200;
 
 // As it is, or, where that isn't text, as base64; JSON is set out.
 export function payloadText(message) {
-  if (message.payload === undefined) return message.payload_base64 ?? '';
-  try {
-    return JSON.stringify(JSON.parse(message.payload), null, 2);
-  } catch {
-    return message.payload;
-  }
+  return message.payload === undefined ? message.payload_base64 ?? '' : setOut(message.payload);
 }
 
 function Peek({ path, sequence, onClose }) {
@@ -42,12 +38,16 @@ function Queue({ id, path, isConnected }) {
   const poll = usePoll((signal) => get(`${path}/queue${query({ from: cursor, limit: QUEUE_LIMIT })}`,
     { signal }), 3000, [id, cursor]);
   const { data } = poll;
-  // `to` is the first that stays.
-  const purge = async (from, to, what, total) => {
+  // `bounds`: {from, to}, of which `to` is the first that stays; {}: all.
+  const purge = async (bounds, what, total) => {
+    if (!Object.values(bounds).every(Number.isSafeInteger)) {
+      tell('The node doesn’t say which message this is: nothing is purged.', 'bad');
+      return;
+    }
     const yes = await confirm({ title: `Purge ${what}?`, yes: 'Purge',
       text: `${total} dropped for ${id} and can’t be brought back.` });
     if (!yes) return;
-    await attempt(() => ask('DELETE', `${path}/queue${query({ from, to })}`),
+    await attempt(() => ask('DELETE', `${path}/queue${query(bounds)}`),
       (said) => `${many(said.purged, 'message')} purged.`);
     poll.again();
   };
@@ -75,7 +75,8 @@ function Queue({ id, path, isConnected }) {
       <button type="button" onClick=${() => peek(one.sequence)}>Peek<span class="unseen">
         at message ${one.sequence}</span></button>
       <button type="button" class="danger" ...${unless(isConnected || one.in_flight, () =>
-    purge(one.sequence, one.sequence + 1, `message ${one.sequence}`, `This message, to ${one.topic}, is`))}>
+    purge({ from: one.sequence, to: one.sequence + 1 }, `message ${one.sequence}`,
+      `This message, to ${one.topic}, is`))}>
         Purge<span class="unseen"> message ${one.sequence}</span></button></span>` },
   ];
   return html`<section aria-labelledby="queue"><h2 id="queue">Queue</h2>
@@ -88,7 +89,7 @@ function Queue({ id, path, isConnected }) {
           onInput=${(e) => setPrefix(e.target.value)} /><//>
         <div class="row"><button ...${unless(data.total === 0)}>Replay …</button>
           <button type="button" class="danger" ...${unless(isConnected || data.total === 0,
-    () => purge('', '', 'the whole queue', `${many(data.total, 'message')} ${
+    () => purge({}, 'the whole queue', `${many(data.total, 'message')} ${
       data.total === 1 ? 'is' : 'are'}`))}>Purge all …</button></div></form>
       ${isConnected && html`<p class="muted small">While its client is connected nothing can be purged.</p>`}
       <${Table} caption="Queue" columns=${columns} rows=${data.messages}

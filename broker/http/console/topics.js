@@ -3,9 +3,9 @@
 import { html, useEffect, useRef, useState } from './preact.js';
 import { ask, events, get, part, query } from './api.js';
 import {
-  Facts, Field, Notice, Pill, attempt, clock, confirm, count, many, unless,
+  Facts, Field, Missing, Notice, Pill, attempt, clock, confirm, count, many, missing, tell, unless,
 } from './parts.js';
-import { TOPICS_MAX, Values, differences } from './values.js';
+import { TOPICS_MAX, Values, differences, setOut } from './values.js';
 
 const LEVELS = 100;
 const FILTERS_MAX = 100; // of one stream
@@ -27,7 +27,7 @@ class Levels {
       const said = await get(`retained${query({ below: topic ?? undefined, after, limit: LEVELS })}${
         topic === '' ? '&below=' : ''}`);
       this.known.set(topic, { rows: more ? [...known.rows, ...said.levels] : said.levels,
-        next: said.next, missing: said.missing });
+        next: said.next, missing: said.missing ?? (more ? known.missing : undefined) });
     } catch (error) {
       this.known.set(topic, { rows: known?.rows ?? [], error: error.message });
     }
@@ -113,6 +113,7 @@ function Branch({ topic, tree }) {
     ${!known && html`<li class="muted">Asking the node …</li>`}
     ${known && rows.length === 0 && html`<li class="muted">Nothing here yet.</li>`}
     ${known?.error && html`<li><${Notice} kind="bad">${known.error}<//></li>`}
+    ${missing(known) && html`<li><${Missing} of=${known} /></li>`}
     ${known?.next && html`<li><button type="button" onClick=${() => tree.more(topic)}>
       More of ${topic ?? 'the first level'}</button></li>`}</ul>`;
 }
@@ -129,19 +130,11 @@ function Differences({ value }) {
     ${one.after !== undefined && html`<ins>${one.after}</ins>`}</li>`)}</ul>`;
 }
 
-const pretty = (text) => {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-};
-
 function Chosen({ topic, tree }) {
-  const [kept, set] = useState(undefined); // null: nothing is retained
+  const [{ kept, trouble }, set] = useState({}); // null: nothing is retained
   const value = tree.values.byTopic.get(topic);
-  const look = () => get(`retained/${part(topic)}`).then(set, (error) =>
-    set(error.status === 404 ? null : undefined));
+  const look = () => get(`retained/${part(topic)}`).then((one) => set({ kept: one }),
+    (error) => set(error.status === 404 ? { kept: null } : { trouble: error.message }));
   useEffect(() => {
     look();
   }, [topic, value?.changes]);
@@ -161,22 +154,26 @@ function Chosen({ topic, tree }) {
     if (!await confirm({ title: `Delete ${many(found.matched, 'retained message')}?`,
       yes: `Delete ${count(found.matched)}`,
       text: `${topic} and all that is retained below it goes, on all nodes. `
-        + 'Who subscribed isn’t told.' })) return;
-    await attempt(() => ask('DELETE', `retained${query({ below: topic })}`),
-      (said) => `${many(said.deleted, 'retained message')} deleted.`);
+        + `Who subscribed isn’t told.${missing(found)
+          && ` A node didn’t answer, and what it keeps isn’t counted: ${missing(found)}.`}` })) return;
+    const said = await attempt(() => ask('DELETE', `retained${query({ below: topic })}`),
+      (done) => `${many(done.deleted, 'retained message')} deleted.`);
+    if (missing(said)) tell(`A node didn’t answer: ${missing(said)}`, 'warn');
     tree.forget(topic, true);
     look();
   };
   return html`<aside class="card chosen" aria-label="Topic ${topic}">
     <h2 class="id">${topic}</h2>
     <${Facts} rows=${[
-    ['Retained', kept === undefined ? '…' : kept ? html`<${Pill} kind="good">yes<//>` : 'no'],
+    ['Retained', kept ? html`<${Pill} kind="good">yes<//>`
+      : kept === null ? 'no' : trouble ? '?' : '…'],
     value && ['Value of', clock(value.at)], value && ['QoS', value.qos],
     value && ['Changes seen', count(value.changes)],
   ]} />
+    ${trouble && html`<${Notice} kind="bad">What is retained isn’t known: ${trouble}<//>`}
     <h3>Value</h3>
     ${value || kept ? html`<pre class="payload" tabindex="0" aria-label="Value">${
-    pretty(value?.text ?? kept.payload ?? kept.payload_base64 ?? '') || '(empty)'}</pre>`
+    setOut(value?.text ?? kept.payload ?? kept.payload_base64 ?? '') || '(empty)'}</pre>`
     : html`<p class="muted">Nothing came for it yet.</p>`}
     <h3>Against the last value</h3>
     <div aria-live="polite">${value ? html`<${Differences} value=${value} />`

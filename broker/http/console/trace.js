@@ -13,17 +13,20 @@ function stamp(ms) {
   return `${date.toLocaleTimeString('en-GB')}.${String(ms % 1000).padStart(3, '0')}`;
 }
 
+const remove = (id) => ask('DELETE', `traces/${id}`, { keepalive: true })
+  .catch(() => {}); // It ends by itself.
+
 // Fetches while there is something to fetch; ends the trace with the page.
 function useTrace() {
   const [state, set] = useState({ lines: [], lost: 0, forgotten: 0 });
-  const running = useRef(null);
+  const running = useRef(null); // {id, timer}; no id: it is beginning
   const end = () => {
     const one = running.current;
     running.current = null;
     if (!one) return;
     clearTimeout(one.timer);
-    set((before) => ({ ...before, isOn: false }));
-    ask('DELETE', `traces/${one.id}`).catch(() => {}); // It ends by itself.
+    set((before) => ({ ...before, isOn: false, isBeginning: false }));
+    if (one.id) remove(one.id);
   };
   const fetchOnce = async (one) => {
     try {
@@ -36,21 +39,42 @@ function useTrace() {
         return { ...before, isOn: !said.over, lost: before.lost + said.lost, trouble: '',
           forgotten: before.forgotten + over, lines: all.slice(over) };
       });
-      if (said.over) running.current = null;
+      if (said.over) {
+        running.current = null;
+        remove(one.id);
+      }
     } catch (error) {
+      if (running.current !== one) return;
       set((before) => ({ ...before, trouble: error.message }));
     }
     if (running.current === one) one.timer = setTimeout(() => fetchOnce(one), EVERY_MS);
   };
   const begin = async (wish) => {
+    if (running.current && !running.current.id) return; // pressed twice
     end();
+    const one = {};
+    running.current = one;
+    set((before) => ({ ...before, isBeginning: true }));
     const said = await attempt(() => ask('POST', 'traces', { body: wish }));
-    if (!said) return;
-    running.current = { id: said.id };
+    if (running.current !== one) { // Nobody waits for it any more.
+      if (said) remove(said.id);
+      return;
+    }
+    if (!said) {
+      end();
+      return;
+    }
+    one.id = said.id;
     set({ lines: [], lost: 0, forgotten: 0, isOn: true });
-    fetchOnce(running.current);
+    fetchOnce(one);
   };
-  useEffect(() => end, []);
+  useEffect(() => {
+    addEventListener('pagehide', end);
+    return () => {
+      removeEventListener('pagehide', end);
+      end();
+    };
+  }, []);
   return { state, begin, end, clear: () => set((before) => ({ ...before, lines: [] })) };
 }
 
@@ -78,9 +102,9 @@ export function Trace({ at }) {
       ${text('topic', 'Topic filter', 'home/#')}${text('address', 'Address')}
       <${Field} label="For"><${Select} value=${wish.for_s} on=${(for_s) => set({ ...wish, for_s })}
         options=${[['60', 'a minute'], ['300', '5 minutes'], ['3600', 'an hour']]} /><//>
-      <div class="row"><button class="primary" ...${unless(isNothing)}>${
+      <div class="row"><button class="primary" ...${unless(isNothing || state.isBeginning)}>${
       state.isOn ? 'Begin anew' : 'Follow'}</button>
-        <button type="button" ...${unless(!state.isOn, end)}>Stop</button>
+        <button type="button" ...${unless(!state.isOn && !state.isBeginning, end)}>Stop</button>
         <button type="button" ...${unless(state.lines.length === 0, clear)}>Clear</button></div>
     </form>
     ${state.trouble && html`<${Notice} kind="bad">${state.trouble}; trying again.<//>`}

@@ -4,14 +4,39 @@
 export const TOPICS_MAX = 1000;
 const PAYLOAD_KEPT = 64 * 1024;
 const DIFFERENCES_MAX = 200;
+const DEPTH_MAX = 100;
+
+// Whether JSON is nested deeper than can be walked through and set out.
+function isDeep(text) {
+  let depth = 0;
+  let isString = false;
+  for (let i = 0; i < text.length; ++i) {
+    const one = text[i];
+    if (isString && one === '\\') ++i;
+    else if (one === '"') isString = !isString;
+    else if (isString) continue;
+    else if (one === '[' || one === '{') ++depth;
+    else if (one === ']' || one === '}') --depth;
+    if (depth > DEPTH_MAX) return true;
+  }
+  return false;
+}
 
 const parsed = (text) => {
+  if (isDeep(text)) return null;
   try {
     return { json: JSON.parse(text) };
   } catch {
     return null;
   }
 };
+
+// JSON over several lines; other text, and JSON that is too deep, as it is.
+export function setOut(text) {
+  const found = parsed(text);
+  return found ? JSON.stringify(found.json, null, 2) : text;
+}
+
 const isTree = (value) => value !== null && typeof value === 'object';
 const shown = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
@@ -30,7 +55,7 @@ function compare(before, after, path, found) {
 }
 
 // [{path, before, after}]: one of the two is missing where it was added or taken away. JSON by its
-// members, other text by its lines.
+// members, other text and what is too deep by its lines.
 export function differences(before, after) {
   const found = [];
   const old = parsed(before);

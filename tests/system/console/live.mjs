@@ -75,6 +75,62 @@ export const deletes_retained = () => browse(async ({ page }) => {
   assert.ok(await has('goner/x'), 'another subtree stays');
 });
 
+// What a node says about others, as if one of them were away.
+const silence = (page, url, method) => page.route(url, async (route) => {
+  if (route.request().method() !== method) return route.fallback();
+  const answer = await route.fetch();
+  const missing = [{ node: 'n9', error: 'it doesn’t answer' }];
+  return route.fulfill({ response: answer, json: { ...await answer.json(), missing } });
+});
+
+export const says_which_topics_are_missing = () => browse(async ({ page }) => {
+  await publish('part/a', 'kept', { retain: true });
+  await silence(page, '**/retained?**', 'GET');
+  await silence(page, '**/retained?**', 'DELETE');
+  await go(page, '#/topics', 'Topics');
+  await page.getByText('A part is missing: n9: it doesn’t answer').waitFor();
+  await page.locator('.name', { hasText: /^part$/ }).click();
+  await page.getByRole('button', { name: 'Delete the subtree …' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete 1 retained message?' });
+  await dialog.getByText('isn’t counted: n9: it doesn’t answer').waitFor();
+  await dialog.getByRole('button', { name: 'Delete 1' }).click();
+  await page.getByText('1 retained message deleted.').waitFor();
+  await page.getByText('A node didn’t answer: n9: it doesn’t answer').waitFor();
+  // Nothing retained is one thing, not to know it another.
+  await publish('part/b', 'kept', { retain: true });
+  await page.route('**/retained/part**', (route) => route.fulfill({ status: 503,
+    json: { error: 'n9: it doesn’t answer' } }));
+  await page.getByRole('button', { name: 'Open part', exact: true }).click();
+  await page.locator('.name', { hasText: /^b/ }).click();
+  await page.getByText('What is retained isn’t known: n9: it doesn’t answer').waitFor();
+});
+
+// Deeper than anything may be walked through by calls.
+export const deep_values_are_text = () => browse(async ({ page }) => {
+  const DEPTH = 10_000;
+  const deep = (inner) => '[{"a":'.repeat(DEPTH / 2) + inner + '}]'.repeat(DEPTH / 2);
+  const shallow = (inner) => '['.repeat(50) + inner + ']'.repeat(50);
+  await publish('deep', deep('1'), { retain: true });
+  await go(page, '#/topics?topic=deep', 'Topics');
+  const chosen = page.getByRole('complementary', { name: 'Topic deep' });
+  const same = (is) => until(async () => await chosen.getByLabel('Value').textContent() === is,
+    'the value as it is');
+  await same(deep('1'));
+  const changed = async (to) => {
+    await publish('deep', to, { retain: true });
+    const changes = chosen.locator('.differences li');
+    await until(async () => (await changes.allTextContents()).some((one) => one
+      .includes(to.slice(-99))), 'what changed');
+    return chosen.locator('.differences code').allTextContents();
+  };
+  await chosen.getByText('No value came before it yet.').waitFor();
+  assert.deepEqual(await changed(deep('2')), ['text']);
+  assert.deepEqual(await changed(shallow('1')), ['text']);
+  await publish('deep', shallow('2'), { retain: true });
+  await chosen.locator('code', { hasText: '[0]'.repeat(50) }).waitFor();
+  assert.match(await chosen.getByLabel('Value').textContent(), /^\[\n {2}\[\n/);
+});
+
 export const traces = () => browse(async ({ page }) => {
   await go(page, '#/trace', 'Trace');
   assert.ok(await page.getByRole('button', { name: 'Follow' }).isDisabled());

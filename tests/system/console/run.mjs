@@ -3,14 +3,15 @@
 import * as access from './access.mjs';
 import * as acts from './acts.mjs';
 import * as doors from './doors.mjs';
+import * as leaving from './leaving.mjs';
 import * as live from './live.mjs';
 import * as measure from './measure.mjs';
 import { close, endClients } from './page.mjs';
 import * as shows from './shows.mjs';
 import * as shots from './shots.mjs';
 
-const scenarios = { ...shows, ...acts, ...doors, ...live, ...access, ...shots,
-  ...measure };
+const scenarios = { ...shows, ...acts, ...doors, ...leaving, ...live, ...access,
+  ...shots, ...measure };
 let status = 0;
 for (const name of process.argv.slice(2)) {
   const line = { scenario: name };
