@@ -103,7 +103,11 @@ http::Response TraceApi::begin(const http::Request& request) {
                               {"address", wish.address},
                               {"for_s", wish.for_s}};
   const auto said = fleet_.ask_all("trace.begin", parameters);
-  if (!said.front().told) return refusal(said.front().told.error());
+  if (!said.front().told) {
+    // Nobody hears its name: the others needn't keep it.
+    fleet_.ask_all("trace.end", {{"name", parameters.at("name")}});
+    return refusal(said.front().told.error());
+  }
   json::object result = {{"id", parameters.at("name")}, {"for_s", wish.for_s}};
   if (auto silent = missing(said); !silent.empty()) result["missing"] = std::move(silent);
   return answer(result, 201);

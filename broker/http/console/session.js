@@ -51,16 +51,27 @@ function Queue({ id, path, isConnected }) {
       (said) => `${many(said.purged, 'message')} purged.`);
     poll.again();
   };
+  // Request by request, each some seconds long.
+  const replayAll = async () => {
+    const done = { replayed: 0, refused: 0 };
+    let said = {};
+    do {
+      said = await ask('POST', `${path}/queue/replay${query({ prefix, from: said.next, to: said.to })}`);
+      done.replayed += said.replayed;
+      done.refused += said.refused;
+    } while (said.next && !said.stopped);
+    return { ...done, stopped: said.stopped };
+  };
   const replay = async (event) => {
     event.preventDefault();
     const where = prefix ? `under topics that begin with ${prefix}` : 'to their own topics';
     const yes = await confirm({ title: 'Replay the queue?', yes: 'Replay', danger: false,
       text: `${many(data.total, 'message')} are published again ${where}, for all who subscribe. `
-        + 'The queue stays as it is.' });
+        + 'The queue stays, and gets its own copies where its filters match.' });
     if (!yes) return;
-    await attempt(() => ask('POST', `${path}/queue/replay${query({ prefix })}`),
-      (said) => `${many(said.replayed, 'message')} published again${said.refused
-        ? `, ${count(said.refused)} refused` : ''}.`);
+    const said = await attempt(replayAll, (done) => `${many(done.replayed, 'message')} published again${
+      done.refused ? `, ${count(done.refused)} refused` : ''}.`);
+    if (said?.stopped) tell(`Not all of them: ${said.stopped}`, 'warn');
     poll.again();
   };
   const columns = [

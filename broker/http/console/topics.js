@@ -156,8 +156,14 @@ function Chosen({ topic, tree }) {
       text: `${topic} and all that is retained below it goes, on all nodes. `
         + `Who subscribed isn’t told.${missing(found)
           && ` A node didn’t answer, and what it keeps isn’t counted: ${missing(found)}.`}` })) return;
-    const said = await attempt(() => ask('DELETE', `retained${query({ below: topic })}`),
-      (done) => `${many(done.deleted, 'retained message')} deleted.`);
+    const said = await attempt(async () => { // request by request, each some seconds long
+      let done = { deleted: 0 };
+      do {
+        const next = await ask('DELETE', `retained${query({ below: topic })}`);
+        done = { ...next, deleted: done.deleted + next.deleted };
+      } while (done.more && !missing(done));
+      return done;
+    }, (done) => `${many(done.deleted, 'retained message')} deleted.`);
     if (missing(said)) tell(`A node didn’t answer: ${missing(said)}`, 'warn');
     tree.forget(topic, true);
     look();
