@@ -139,6 +139,7 @@ http::Response merged_bans(const std::vector<Fleet::Said>& all) {
   const auto is_good = [&](const Fleet::Said& one) { return one.told && status_of(one) < 300; };
   const auto good = std::find_if(all.begin(), all.end(), is_good);
   const Fleet::Said& said = good == all.end() || is_good(all.front()) ? all.front() : *good;
+  if (!said.told) return refusal(said.told.error());
   json::value body = json::parse(said.told->at("body").as_string());
   json::array silent = missing(all);
   for (const Fleet::Said& one : all) {
