@@ -21,6 +21,15 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The ports of etcd.endpoints, as JSON. */}}
+{{- define "roost.etcdPorts" -}}
+{{- $ports := list -}}
+{{- range splitList "," (include "roost.etcdEndpoints" .) -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" (trim .) | int) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end -}}
+
 {{/* Whether clients of etcd speak TLS to it. */}}
 {{- define "roost.etcdTls" -}}
 {{- if not (include "roost.isCluster" .) -}}
@@ -83,7 +92,10 @@
 {{- if and .Values.tls.existingSecret .Values.tls.certManager.enabled -}}
 {{- fail "tls.existingSecret and tls.certManager.enabled exclude each other" -}}
 {{- end -}}
-{{- if and (include "roost.isCluster" .) (not .Values.persistence.enabled) (lt (int (include "roost.firstNodes" .)) 3) -}}
+{{- if and .Values.hostNetwork .Values.networkPolicy.enabled -}}
+{{- fail "hostNetwork: true needs networkPolicy.enabled: false: policies don't hold for pods in the machine's network, and that of etcd would shut them out" -}}
+{{- end -}}
+{{- if and (not .Values.persistence.enabled) (lt (int (include "roost.firstNodes" .)) 3) -}}
 {{- fail "persistence.enabled: false needs three nodes: with fewer a restart loses what was acknowledged" -}}
 {{- end -}}
 {{- if and (eq .Values.cluster.tls.mode "existingSecret") (not .Values.cluster.tls.existingSecret) -}}
@@ -101,6 +113,11 @@
 {{- end -}}
 {{- if not (has (int .Values.etcd.replicaCount) (list 1 3 5)) -}}
 {{- fail "etcd.replicaCount is 1, 3 or 5" -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.etcd.endpoints -}}
+{{- if not (regexMatch ":[0-9]+ *$" .) -}}
+{{- fail (printf "etcd.endpoints has %s, which is no host:port" .) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.minReplicas) 3) -}}
