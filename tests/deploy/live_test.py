@@ -10,6 +10,8 @@ from tools import helm
 from tools.api_server import ApiServer
 
 MADE = ("roost-node-tls", "roost-etcd-tls", "roost-etcd-client-tls")
+ALONE = {"replicaCount": 1}
+SCALED = {"autoscaling": {"enabled": True}}
 
 
 class Live(helm.HelmCase):
@@ -104,3 +106,52 @@ class Secrets(Live):
             self.assertNotEqual(members["ca.crt"], before["roost-etcd-tls"]["ca.crt"])
             self.assertEqual(members["ca.crt"], clients["ca.crt"])
             self.assertIn(b"BEGIN", base64.b64decode(clients["tls.key"]))
+
+
+class Replicas(Live):
+    def replicas(self, version, values):
+        return helm.find(self.rendered(version, values), "StatefulSet", "roost")["spec"]["replicas"]
+
+    def test_are_never_left_out(self):
+        for version in helm.VERSIONS:
+            for count, least, wanted in ((3, 3, 3), (5, 3, 5), (3, 4, 4)):
+                values = {"replicaCount": count,
+                          "autoscaling": {"enabled": True, "minReplicas": least}}
+                one = helm.find(helm.render(values, version), "StatefulSet", "roost")
+                self.assertEqual(one["spec"]["replicas"], wanted)
+
+    def test_stay_what_autoscaling_has_made_of_them(self):
+        for version in self.versions():
+            self.release(version, "install", SCALED)
+            self.server.object("StatefulSet", "roost")["spec"]["replicas"] = 7
+            self.assertEqual(self.replicas(version, SCALED), 7)
+            self.assertEqual(self.replicas(version, {"replicaCount": 4}), 4)
+
+
+class OneOfACluster(Live):
+    def refuses(self, version, values):
+        with self.assertRaises(helm.Refused) as refused:
+            self.rendered(version, values)
+        self.assertRegex(str(refused.exception), "take the cluster .* apart.*cluster.enabled: true")
+
+    def test_is_no_node_alone_by_accident(self):
+        for version in self.versions():
+            self.release(version, "install")
+            self.refuses(version, ALONE)
+            self.rendered(version, {**ALONE, "cluster": {"enabled": True}})
+            del self.server.objects["/apis/apps/v1/namespaces/ns/statefulsets/roost"]
+            self.refuses(version, ALONE)  # by its etcd
+
+    def test_is_seen_by_its_port_where_the_etcd_is_of_others(self):
+        for version in self.versions():
+            etcd = {"etcd": {"endpoints": ["e1.example:2379"]}}
+            self.release(version, "install", etcd)
+            self.refuses(version, {**ALONE, **etcd})
+
+    def test_alone_from_the_start_goes_on_alone_beside_an_etcd_of_others(self):
+        for version in self.versions():
+            self.release(version, "install", ALONE)
+            self.server.objects["/apis/apps/v1/namespaces/ns/statefulsets/roost-etcd"] = {
+                "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "roost-etcd"},
+                "spec": {"selector": {"matchLabels": {"app": "etcd"}}}}
+            self.release(version, "upgrade", ALONE)

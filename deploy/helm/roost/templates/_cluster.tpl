@@ -45,6 +45,34 @@
 {{- min 3 $count -}}
 {{- end -}}
 
+{{/* The StatefulSet as it is in the cluster, as JSON; {} where none is, or none can be seen (helm template). */}}
+{{- define "roost.live" -}}
+{{- lookup "apps/v1" "StatefulSet" .Release.Namespace (include "roost.fullname" .) | toJson -}}
+{{- end -}}
+
+{{/* With autoscaling as many as it has come to: without a number Kubernetes would take 1. */}}
+{{- define "roost.replicas" -}}
+{{- $count := int .Values.replicaCount -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- $first := max $count (int .Values.autoscaling.minReplicas) -}}
+{{- $count = dig "spec" "replicas" $first (include "roost.live" . | fromJson) | int -}}
+{{- end -}}
+{{- $count -}}
+{{- end -}}
+
+{{/* "true" or "": whether nodes that are there are a cluster. */}}
+{{- define "roost.wasCluster" -}}
+{{- $etcd := lookup "apps/v1" "StatefulSet" .Release.Namespace (include "roost.etcdName" .) -}}
+{{- $ours := include "roost.etcdSelector" . | fromYaml | toJson -}}
+{{- if eq $ours (dig "spec" "selector" "matchLabels" dict $etcd | toJson) -}}
+true
+{{- else -}}
+{{- range dig "spec" "template" "spec" "containers" list (include "roost.live" . | fromJson) -}}
+{{- if eq .name "roost" -}}{{- range .ports -}}{{- if eq .name "peer" }}true{{ end -}}{{- end -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What is left of preStop's patience for clients, when leaders have moved (10 s) and all is written (8 s). */}}
 {{- define "roost.sendOffSeconds" -}}
 {{- max 1 (sub (int .Values.drain.waitSeconds) 20) -}}
@@ -91,6 +119,9 @@
 {{- end -}}
 {{- if and .Values.tls.existingSecret .Values.tls.certManager.enabled -}}
 {{- fail "tls.existingSecret and tls.certManager.enabled exclude each other" -}}
+{{- end -}}
+{{- if and (not (include "roost.isCluster" .)) (include "roost.wasCluster" .) -}}
+{{- fail "replicaCount: 1 would take the cluster that runs here apart, with its etcd and every node but the first: set cluster.enabled: true, and see the README, Scaling in" -}}
 {{- end -}}
 {{- if and .Values.hostNetwork .Values.networkPolicy.enabled -}}
 {{- fail "hostNetwork: true needs networkPolicy.enabled: false: policies don't hold for pods in the machine's network, and that of etcd would shut them out" -}}
