@@ -59,8 +59,9 @@ SWITCHES = {
     "probes": {"startupProbe": {"enabled": False}, "livenessProbe": {"initialDelaySeconds": 5},
                "readinessProbe": {"successThreshold": 1}},
     "pods": {**POD, "podAntiAffinity": "hard", "runtimeClassName": "r", "schedulerName": "s", "hostNetwork": True,
-             "dnsPolicy": "ClusterFirstWithHostNet", "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]},
-             "topologySpread": {"enabled": False}, "podDisruptionBudget": {"minAvailable": 2, "maxUnavailable": None}},
+             "networkPolicy": {"enabled": False}, "dnsPolicy": "Default",
+             "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]},
+             "topologySpread": {"enabled": False}, "podDisruptionBudget": {"minAvailable": 2}},
     "own affinity": {"affinity": {"nodeAffinity": {}}, "podDisruptionBudget": {"enabled": False},
                      "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone",
                                                     "whenUnsatisfiable": "DoNotSchedule"}]},
@@ -104,6 +105,12 @@ REFUSED = {
     "no issuer": ({"cluster": {"tls": {"mode": "certManager"}}}, "needs cluster.tls.issuerRef.name"),
     "no secret": ({"etcd": {"tls": {"mode": "existingSecret"}}}, "needs etcd.tls.serverSecret"),
     "two without volumes": ({"replicaCount": 2, "persistence": {"enabled": False}}, "needs three nodes"),
+    "one without a volume": ({"replicaCount": 1, "persistence": {"enabled": False}},
+                             "needs three nodes"),
+    "policies in the machine's network": ({"hostNetwork": True},
+                                          "needs networkPolicy.enabled: false"),
+    "an etcd without a port": ({"etcd": {"endpoints": ["e1.example"]}},
+                               "e1.example, which is no host:port"),
     "four members": ({"etcd": {"replicaCount": 4}}, "1, 3 or 5"),
     "scaled to two": ({"autoscaling": {"enabled": True, "minReplicas": 2}}, "minReplicas must be 3"),
     "no host": ({"ingress": {"enabled": True}}, "ingress.hosts is empty"),
@@ -149,6 +156,8 @@ class Chart(helm.HelmCase):
         for wanted in ("starts as a cluster", "NO CLIENT GETS IN YET", "roost passwd", "auth.existingSecret=roost-users",
                        "mqtt: port 1883", "The HTTP API is closed", "Scaling in"):
             self.assertIn(wanted, text)
+        self.assertNotIn("for trials only", text)
+        self.assertIn("for trials only", notes({"etcd": {"persistence": {"enabled": False}}}))
         text = notes({**SECRETS, "replicaCount": 2, "listeners": {"wss": {"enabled": True}}})
         for wanted in ("fewer than three nodes", "wss: port 8084, TLS, WebSocket", "Clients reach it at"):
             self.assertIn(wanted, text)
@@ -187,6 +196,31 @@ class Chart(helm.HelmCase):
                 with self.subTest(name, helm=version), self.assertRaises(helm.Refused) as refused:
                     helm.render(values, version)
                 self.assertRegex(str(refused.exception).replace("\n", " "), words)
+
+
+class Policies(helm.HelmCase):
+    """Whom pods may call, with networkPolicy.egress.enabled."""
+
+    @staticmethod
+    def anybody(values):
+        """Ports that are open to all."""
+        objects = helm.render({**values, "networkPolicy": {"egress": {"enabled": True}}})
+        rules = helm.find(objects, "NetworkPolicy", "roost")["spec"]["egress"]
+        return [port["port"] for rule in rules if "to" not in rule for port in rule["ports"]]
+
+    def test_let_nobody_out_but_to_names(self):
+        self.assertEqual(self.anybody({}), [53, 53])
+        self.assertEqual(self.anybody({"replicaCount": 1}), [53, 53])
+
+    def test_let_nodes_reach_an_etcd_of_others(self):
+        members = ["e1.example:2379", "e2.example:2379", "[2001:db8::1]:12379"]
+        self.assertEqual(self.anybody({"etcd": {"endpoints": members}}), [53, 53, 2379, 12379])
+        self.assertEqual(self.anybody({"etcd": {"endpoints": [",".join(members)]}}),
+                         [53, 53, 2379, 12379])
+
+    def test_let_the_zone_be_read_off_the_node(self):
+        zone = {"cluster": {"zone": {"source": "node"}}}
+        self.assertEqual(self.anybody(zone), [53, 53, 443, 6443])
 
 
 class Config(helm.HelmCase):

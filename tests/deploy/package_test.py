@@ -17,7 +17,7 @@ SYSTEMD = ("--systemd=always", "--cap-add", "SYS_ADMIN", "--security-opt", "secc
            "--security-opt", "apparmor=unconfined", "--network", "none")
 # What dpkg, systemd and the journal write about themselves.
 NOT_OURS = re.compile(r"^/(proc|sys|dev|run|tmp|var/log|var/cache|var/lib/(dpkg|systemd|apt)|etc/[a-z]*-$)")
-CONFIG, DATA = "/etc/roost/roost.yaml", "/var/lib/roost"
+CONFIG, DATA, BACKUPS = "/etc/roost/roost.yaml", "/var/lib/roost", "/var/backups/roost"
 
 
 class PackageCase(unittest.TestCase):
@@ -140,6 +140,9 @@ class Machine(PackageCase):
         self.assertTrue(self.said(f"ls {DATA}"), "the data stays")
         self.install()
         self.assertEqual(self.said("roost --version"), self.said("/usr/bin/roost --version"))
+        self.sh(f"touch {BACKUPS}/one; dpkg -P roost")
+        self.sh(f"rm {BACKUPS}/one")  # which outlived it
+        self.install()
         self.sh("dpkg -P roost")
         self.assertEqual(sorted(self.every_path() - before), [])
         self.assertEqual(self.said("getent passwd roost; getent group roost"), "")
@@ -150,7 +153,8 @@ class Machine(PackageCase):
         self.install()
         self.assertEqual(self.said("roost --version"), command(self.binary, "--version").stdout.strip())
         self.assertIn("fine", self.said(f"roost serve --check --config {CONFIG}"))
-        self.assertEqual(self.said(f"stat -c '%U %G %a' {DATA}"), "roost roost 700")
+        self.assertEqual(self.said(f"stat -c '%U %G %a' {DATA} {BACKUPS}"),
+                         "roost roost 700\nroost roost 750")
         self.sh(f"setpriv --reuid roost --regid roost --clear-groups --no-new-privs "
                 f"roost serve --config {CONFIG} >/tmp/log 2>&1 & echo $! >/tmp/pid")
         until(lambda: "loopback only" in self.said("cat /tmp/log"), "serves this machine")
@@ -169,6 +173,7 @@ class Machine(PackageCase):
         self.assertEqual(self.said("systemctl is-active roost"), "active", self.journal())
         self.assertEqual(self.said("systemctl is-enabled roost"), "enabled")
         self.closed_and_serving()
+        self.backs_up()
         self.reloads_and_is_watched()
         self.stops_and_keeps_its_data()
         self.sh("dpkg -i /packages/*.deb")
@@ -187,6 +192,14 @@ class Machine(PackageCase):
         self.sh("roost pub -t home/kept -m 21.5 -q 1 -r")
         self.assertEqual(self.said("roost sub -t home/kept -C 1 -W 10"), "21.5")
         self.assertIn("serving", self.said(f"roost status --config {CONFIG}"))
+
+    def backs_up(self):
+        """Out of its sandbox, to the one folder that is open."""
+        self.sh(f"roost backup {BACKUPS}/one --config {CONFIG}")
+        self.assertIn("is whole", self.said(f"roost restore {BACKUPS}/one --check"))
+        elsewhere = self.sh(f"roost backup /srv/one --config {CONFIG}", check=False)
+        self.assertNotEqual(elsewhere.returncode, 0, "it writes anywhere")
+        self.sh(f"rm -r {BACKUPS}/one")
 
     def reloads_and_is_watched(self):
         pid = self.main_pid()

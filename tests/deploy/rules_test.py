@@ -77,6 +77,7 @@ class Rules(ToolsCase):
             with self.subTest(name):
                 self.assertIn(rule["labels"]["severity"], ("critical", "warning", "info"))
                 self.assertRegex(rule["for"], r"^\d+[smh]$")
+                self.assertNotRegex(rule["expr"], r"\|\s", "a fold's blank is part of the regex")
                 notes = rule["annotations"]
                 self.assertEqual(set(notes), {"summary", "description", "runbook_url"})
                 self.assertRegex(notes["summary"], r"\$labels\.(instance|job)")

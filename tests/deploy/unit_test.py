@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "roost.service"
+BACKUPS = "/var/backups/roost"
 EXPOSURE = 1.5  # of 10; what is left is the network, sockets and the file tree that a broker needs
 
 
@@ -44,6 +45,16 @@ class Unit(unittest.TestCase):
         level = float(re.search(r"exposure level for roost\.service: ([0-9.]+)", done.stdout)[1])
         print(f"  exposure of the unit: {level} of 10", flush=True)
         self.assertLess(level, EXPOSURE)
+
+    def test_the_data_and_backups_are_all_it_can_write(self):
+        """The folder that the package makes, and that config, manual and runbook name."""
+        unit = UNIT.read_text()
+        self.assertIn("ProtectSystem=strict\n", unit)
+        self.assertEqual(re.findall(r"^ReadWritePaths=(.*)", unit, re.MULTILINE), [f"-{BACKUPS}"])
+        deploy = UNIT.parents[1]
+        for name in ("debian/postinst", "debian/postrm", "debian/roost.yaml", "debian/roost.1",
+                     "README.md", "runbooks/RoostBackupFailed.md"):
+            self.assertIn(BACKUPS, (deploy / name).read_text(), name)
 
     def test_an_open_one_would_be_seen(self):
         path = self.written(lambda text: re.sub(r"^(Protect|Private|Restrict|System).*\n", "", text,

@@ -3,6 +3,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 from tools import helm
@@ -127,6 +128,21 @@ class Pods(helm.HelmCase):
             service = helm.find(self.objects, "Service", one["serviceName"])["spec"]
             self.assertEqual((service["clusterIP"], service["publishNotReadyAddresses"]), ("None", True))
 
+    def test_a_budget_says_one_of_the_two(self):
+        objects = helm.render({"podDisruptionBudget": {"minAvailable": "50%"},
+                               "etcd": {"podDisruptionBudget": {"minAvailable": 0}}})
+        for name, wanted in (("roost", "50%"), ("roost-etcd", 0)):
+            budget = helm.find(objects, "PodDisruptionBudget", name)["spec"]
+            self.assertEqual(sorted(budget), ["minAvailable", "selector"])
+            self.assertEqual(budget["minAvailable"], wanted)
+
+    def test_in_the_machines_network_find_the_clusters_names(self):
+        values = {"hostNetwork": True, "networkPolicy": {"enabled": False}}
+        for more, wanted in (({}, None), (values, "ClusterFirstWithHostNet"),
+                             ({**values, "dnsPolicy": "Default"}, "Default")):
+            pod = helm.find(helm.render(more), "StatefulSet", "roost")["spec"]["template"]["spec"]
+            self.assertEqual(pod.get("dnsPolicy"), wanted)
+
     def test_one_alone_needs_nothing_else(self):
         objects = helm.render({"replicaCount": 1})
         self.assertEqual([one["metadata"]["name"] for one in helm.of_kind(objects, "StatefulSet")], ["roost"])
@@ -148,3 +164,12 @@ class Pods(helm.HelmCase):
             self.assertIn(wanted, arguments)
         self.assertEqual(len(etcd["spec"]["volumeClaimTemplates"]), 1)
         self.assertEqual(len(next(one for one in arguments if "--initial-cluster=" in one).split(",")), 3)
+
+    def test_etcds_certificate_is_told_all_the_names_that_the_charts_own_has(self):
+        tls = {"mode": "certManager", "issuerRef": {"name": "house"}}
+        objects = helm.render({"etcd": {"tls": tls}})
+        spec = helm.find(objects, "Certificate", "roost-etcd-tls")["spec"]
+        readme = (helm.CHART / "README.md").read_text(encoding="utf-8")
+        told = re.search(r"(?m)^\| `etcd.tls.serverSecret`.*$", readme)[0]
+        words = re.split(r"[ ,]+|\. ", told.replace("FULLNAME", "roost").replace("NAMESPACE", "ns"))
+        self.assertEqual(set(spec["dnsNames"] + spec["ipAddresses"]) - set(words), set())

@@ -21,6 +21,15 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The ports of etcd.endpoints, as JSON. */}}
+{{- define "roost.etcdPorts" -}}
+{{- $ports := list -}}
+{{- range splitList "," (include "roost.etcdEndpoints" .) -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" (trim .) | int) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end -}}
+
 {{/* Whether clients of etcd speak TLS to it. */}}
 {{- define "roost.etcdTls" -}}
 {{- if not (include "roost.isCluster" .) -}}
@@ -34,6 +43,34 @@
 {{- $count := int .Values.replicaCount -}}
 {{- if .Values.autoscaling.enabled -}}{{- $count = int .Values.autoscaling.minReplicas -}}{{- end -}}
 {{- min 3 $count -}}
+{{- end -}}
+
+{{/* The StatefulSet as it is in the cluster, as JSON; {} where none is, or none can be seen (helm template). */}}
+{{- define "roost.live" -}}
+{{- lookup "apps/v1" "StatefulSet" .Release.Namespace (include "roost.fullname" .) | toJson -}}
+{{- end -}}
+
+{{/* With autoscaling as many as it has come to: without a number Kubernetes would take 1. */}}
+{{- define "roost.replicas" -}}
+{{- $count := int .Values.replicaCount -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- $first := max $count (int .Values.autoscaling.minReplicas) -}}
+{{- $count = dig "spec" "replicas" $first (include "roost.live" . | fromJson) | int -}}
+{{- end -}}
+{{- $count -}}
+{{- end -}}
+
+{{/* "true" or "": whether nodes that are there are a cluster. */}}
+{{- define "roost.wasCluster" -}}
+{{- $etcd := lookup "apps/v1" "StatefulSet" .Release.Namespace (include "roost.etcdName" .) -}}
+{{- $ours := include "roost.etcdSelector" . | fromYaml | toJson -}}
+{{- if eq $ours (dig "spec" "selector" "matchLabels" dict $etcd | toJson) -}}
+true
+{{- else -}}
+{{- range dig "spec" "template" "spec" "containers" list (include "roost.live" . | fromJson) -}}
+{{- if eq .name "roost" -}}{{- range .ports -}}{{- if eq .name "peer" }}true{{ end -}}{{- end -}}{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* What is left of preStop's patience for clients, when leaders have moved (10 s) and all is written (8 s). */}}
@@ -83,7 +120,13 @@
 {{- if and .Values.tls.existingSecret .Values.tls.certManager.enabled -}}
 {{- fail "tls.existingSecret and tls.certManager.enabled exclude each other" -}}
 {{- end -}}
-{{- if and (include "roost.isCluster" .) (not .Values.persistence.enabled) (lt (int (include "roost.firstNodes" .)) 3) -}}
+{{- if and (not (include "roost.isCluster" .)) (include "roost.wasCluster" .) -}}
+{{- fail "replicaCount: 1 would take the cluster that runs here apart, with its etcd and every node but the first: set cluster.enabled: true, and see the README, Scaling in" -}}
+{{- end -}}
+{{- if and .Values.hostNetwork .Values.networkPolicy.enabled -}}
+{{- fail "hostNetwork: true needs networkPolicy.enabled: false: policies don't hold for pods in the machine's network, and that of etcd would shut them out" -}}
+{{- end -}}
+{{- if and (not .Values.persistence.enabled) (lt (int (include "roost.firstNodes" .)) 3) -}}
 {{- fail "persistence.enabled: false needs three nodes: with fewer a restart loses what was acknowledged" -}}
 {{- end -}}
 {{- if and (eq .Values.cluster.tls.mode "existingSecret") (not .Values.cluster.tls.existingSecret) -}}
@@ -101,6 +144,11 @@
 {{- end -}}
 {{- if not (has (int .Values.etcd.replicaCount) (list 1 3 5)) -}}
 {{- fail "etcd.replicaCount is 1, 3 or 5" -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.etcd.endpoints -}}
+{{- if not (regexMatch ":[0-9]+ *$" .) -}}
+{{- fail (printf "etcd.endpoints has %s, which is no host:port" .) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.minReplicas) 3) -}}

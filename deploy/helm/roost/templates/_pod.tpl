@@ -20,6 +20,13 @@ podAntiAffinity:
 {{- end -}}
 {{- end -}}
 
+{{/* Of a podDisruptionBudget; Kubernetes takes one of the two, and maxUnavailable has a default. */}}
+{{- define "roost.budget" -}}
+{{- $budget := omit . "enabled" -}}
+{{- if not (kindIs "invalid" $budget.minAvailable) -}}{{- $budget = omit $budget "maxUnavailable" -}}{{- end -}}
+{{- toYaml $budget -}}
+{{- end -}}
+
 {{- define "roost.env" -}}
 - name: POD_NAME
   valueFrom:

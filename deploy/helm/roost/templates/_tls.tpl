@@ -1,6 +1,7 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
-{{/* A secret of a certificate: name, labels, root; authority and certificate by sprig. One that is there stays. */}}
-{{- define "roost.madeSecret" -}}
+{{/* A secret of a certificate: name, labels, root, and its data, which lookup has encoded. */}}
+{{- define "roost.certificateSecret" -}}
+---
 apiVersion: v1
 kind: Secret
 metadata:
@@ -10,10 +11,24 @@ metadata:
   annotations:
     helm.sh/resource-policy: keep
 type: kubernetes.io/tls
-data:
-  ca.crt: {{ .authority | b64enc }}
-  tls.crt: {{ .certificate | b64enc }}
-  tls.key: {{ .key | b64enc }}
+data: {{- toYaml .data | nindent 2 }}
+{{- end -}}
+
+{{/* The same by authority, certificate and key of sprig. */}}
+{{- define "roost.madeSecret" -}}
+{{- $data := dict "ca.crt" (b64enc .authority) "tls.crt" (b64enc .certificate) "tls.key" (b64enc .key) -}}
+{{- include "roost.certificateSecret" (merge (dict "data" $data) .) -}}
+{{- end -}}
+
+{{/* One that is there, as it is: a revision without it couldn't be rolled back to one with it. Not one of others:
+     owned as Helm sees it. */}}
+{{- define "roost.foundSecret" -}}
+{{- $meta := .found.metadata -}}
+{{- $release := printf "%s/%s" .root.Release.Namespace .root.Release.Name -}}
+{{- $owner := printf "%s/%s" (dig "annotations" "meta.helm.sh/release-namespace" "" $meta) (dig "annotations" "meta.helm.sh/release-name" "" $meta) -}}
+{{- if and (eq $owner $release) (eq (dig "labels" "app.kubernetes.io/managed-by" "" $meta) .root.Release.Service) -}}
+{{- include "roost.certificateSecret" (merge (dict "data" .found.data) .) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* cert-manager's: name, secret, labels, root, issuer, names, usages. */}}
