@@ -64,10 +64,11 @@ class Message final : public SharedBlock {
   bool retain() const { return retain_; }
   std::uint64_t origin() const { return origin_; }
   std::uint64_t sequence() const { return sequence_; }
-  // Of one client and for one topic, and `other` is the later of the two.
+  // Of one client and for one topic, and `other` is the later of the two. A will has no number: it
+  // is the later one of any.
   bool is_superseded_by(const Message& other) const {
-    return origin_ != 0 && origin_ == other.origin_ && sequence_ < other.sequence_ &&
-           topic() == other.topic();
+    return origin_ != 0 && origin_ == other.origin_ && sequence_ != 0 &&
+           sequence_ < other.sequence_ && topic() == other.topic();
   }
   SteadyMs received_ms() const { return received_ms_; }
   bool is_measured() const { return measured_; }

@@ -199,7 +199,7 @@ void Router::note_newest(const Message& message) {
   if (newest_.empty()) newest_.resize(kSeenMax);
   const std::uint64_t topic = hash64(message.topic());
   Newest& newest = newest_[topic % kSeenMax];
-  if (newest.topic == topic && newest.origin == message.origin() &&
+  if (newest.topic == topic && newest.origin == message.origin() && message.sequence() != 0 &&
       newest.sequence > message.sequence()) {
     return;
   }
@@ -207,7 +207,7 @@ void Router::note_newest(const Message& message) {
 }
 
 bool Router::is_stale(const Message& message) const {
-  if (newest_.empty() || message.origin() == 0) return false;
+  if (newest_.empty() || message.origin() == 0 || message.sequence() == 0) return false;
   const std::uint64_t topic = hash64(message.topic());
   const Newest& newest = newest_[topic % kSeenMax];
   return newest.topic == topic && newest.origin == message.origin() &&

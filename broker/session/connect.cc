@@ -153,6 +153,7 @@ void Session::opened(StoredSession* stored, bool session_present) {
     sent_end_ = stored_->sent_before;
     load_next_ = stored_->oldest;
     caught_up_ = load_next_ == stored_->next_sequence;
+    if (stored_->rare != nullptr) resumed_ = stored_->rare->awaiting_release;
     if (stored_->rare != nullptr) {  // in the order of their PUBRECs [MQTT-4.6.0-4]
       for (const std::uint64_t sequence : stored_->rare->received) {
         send_ack(mqtt::PacketType::pubrel, Outgoing::id_of(sequence), ReasonCode::success);

@@ -80,7 +80,13 @@ void ShardState::note_forwarded() {
   table_.append(id_, ForwardedRecord{forwarded_through_}, nullptr);
 }
 
+void ShardState::say_time(ShardMs now_ms) {
+  table_.append(id_, TickRecord{now_ms, table_.core().wall_ms()}, nullptr);
+}
+
 ShardMs ShardState::run_due(ShardMs now_ms) {
+  // What they publish is dated by the time that the shard knows. [MQTT5-3.1.3.2.4]
+  if (due_.next_ms() <= now_ms) say_time(now_ms);
   while (due_.next_ms() <= now_ms) {
     StoredSession& session = due_.next();
     due_.set(session, kNever);  // until that record is applied

@@ -85,11 +85,15 @@ ReasonCode Session::judge(const mqtt::Publish& publish) {
 bool Session::is_repeat(mqtt::PacketId id) const {
   if (awaiting_release_.contains(id)) return true;
   if (!is_durable()) return false;
-  if (stored_->awaits_release(id)) return true;
+  if (stored_->awaits_release(id) || is_receiving(id)) return true;
   for (std::size_t i = 0; i < acks_.size(); ++i) {
     if (acks_[i].waits_for_log && acks_[i].packet_id == id) return true;
   }
   return false;
+}
+
+bool Session::is_receiving(mqtt::PacketId id) const {
+  return std::find(receiving_.begin(), receiving_.end(), id) != receiving_.end();
 }
 
 bool Session::resolve_alias(mqtt::Publish& publish) {
@@ -120,6 +124,8 @@ bool Session::admit(const mqtt::Publish&) {
   for (std::size_t i = 0; i < acks_.size(); ++i) {
     open += acks_[i].type == PacketType::puback || acks_[i].waits_for_log;
   }
+  open += receiving_.size();
+  open -= std::min(open, resumed_.size());
   if (open < table_.limits().receive_maximum) return true;
   refuse(ReasonCode::receive_maximum_exceeded, "receive maximum exceeded");
   return false;
@@ -208,6 +214,7 @@ void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::Message
   record.packet_id = publish.packet_id;
   record.message = std::move(message);
   table_.append(client_id_, std::move(record));
+  if (ack_mode_ == AckMode::memory) receiving_.push_back(publish.packet_id);
   const PendingAck ack{publish.packet_id, PacketType::pubrec, ReasonCode::success,
                        ack_mode_ != AckMode::memory};
   is_followed ? acknowledge_followed(ack) : acknowledge(ack);
@@ -215,6 +222,7 @@ void Session::accept_durable_qos2(const mqtt::Publish& publish, routing::Message
 
 // In the order of the records.
 void Session::received_committed() {
+  if (!receiving_.empty()) receiving_.erase(receiving_.begin());
   for (std::size_t i = 0; i < acks_.size(); ++i) {
     if (!std::exchange(acks_[i].waits_for_log, false)) continue;
     if (table_.spans() != nullptr) table_.spans()->on_commit(this, first_ack_tag_ + i);
@@ -262,7 +270,7 @@ void Session::send_confirmed_acks() {
 
 // 3.x has no word for "unknown": the flow is over either way. [MQTT-4.3.3-11]
 void Session::on_pubrel(const mqtt::Ack& ack) {
-  if (!is_durable() || !stored_->awaits_release(ack.packet_id)) {
+  if (!is_durable() || !(stored_->awaits_release(ack.packet_id) || is_receiving(ack.packet_id))) {
     const bool known = awaiting_release_.release(ack.packet_id);
     send_ack(PacketType::pubcomp, ack.packet_id,
              known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
@@ -278,6 +286,7 @@ void Session::on_pubrel(const mqtt::Ack& ack) {
 void Session::release_committed(const ReleasedRecord& record) {
   for (const mqtt::PacketId id : record.packet_ids) {
     std::erase(releasing_, id);
+    std::erase(resumed_, id);
     send_ack(PacketType::pubcomp, id, ReasonCode::success);
   }
 }

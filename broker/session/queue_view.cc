@@ -145,6 +145,8 @@ void remove_session(SessionTable& table, std::string_view client_id,
   if (session == nullptr) return done({});
   Door* const door = table.open_door([done = std::move(done)] { done({}); });
   ++door->left;
+  ShardState& shard = table.shard(table.shard_of(client_id));
+  shard.say_time(shard.now_ms(table.core().now_ms()));  // of its will
   table.append(table.shard_of(client_id),
                EndedRecord{std::string(client_id), EndedRecord::Why::removed}, door);
   table.close_door(door);

@@ -178,6 +178,7 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   bool resolve_alias(mqtt::Publish& publish);
   mqtt::ReasonCode judge(const mqtt::Publish& publish);
   bool is_repeat(mqtt::PacketId id) const;
+  bool is_receiving(mqtt::PacketId id) const;
   bool admit(const mqtt::Publish& publish);
   bool has_room(const mqtt::Publish& publish);
   routing::MessagePtr message_of(const mqtt::Publish& publish) const;
@@ -289,6 +290,9 @@ class Session final : private core::Timer, public routing::PublicationWaiter {
   std::uint64_t first_ack_tag_ = 0;                   // of acks_[0]
   AwaitingRelease awaiting_release_;                  // volatile
   std::vector<mqtt::PacketId> released_, releasing_;  // durable: of this turn; on their way
+  std::vector<mqtt::PacketId> receiving_;  // durable, PUBREC'd at once: on their way to the log
+  // Of earlier connections, awaiting release when this one began, and still. [MQTT5-4.9]
+  std::vector<mqtt::PacketId> resumed_;
   Ring<std::unique_ptr<Answer>> answers_;
 
   // Out.

@@ -19,9 +19,6 @@ void ShardState::deliver(StoredSession& session, const routing::MessagePtr& mess
     if (leading_) table_.deliver_once(session, std::move(entry));
     return;
   }
-  if (session.rare != nullptr && session.rare->gathers_open > 0) {
-    session.rare->live_topics.insert(hash64(message->topic()));
-  }
   if (!session.attached && keep_last_ != nullptr && keep_last_->matches_any(message->topic())) {
     drop_older(session, *message);
   }
@@ -30,6 +27,10 @@ void ShardState::deliver(StoredSession& session, const routing::MessagePtr& mess
     session.note_drop(DropCause::queue_full);
     if (leading_) table_.stale_queues().note(session);
     return;
+  }
+  // The newer value of what is being gathered; another message on its topic is none.
+  if (message->retain() && session.rare != nullptr && session.rare->gathers_open > 0) {
+    session.rare->live_topics.insert(hash64(message->topic()));
   }
   enqueue(session, std::move(entry));
 }

@@ -82,6 +82,8 @@ class ShardState final : private routing::PublicationWaiter {
   WallMs wall_ms() const { return wall_ms_; }   // ... and the wall clock then
   // The leader: what is due at `now_ms` is ended or fired by records. Returns the next due time.
   ShardMs run_due(ShardMs now_ms);
+  // A record, for those that are appended next and have no time of their own.
+  void say_time(ShardMs now_ms);
 
   // --- leader ---
   bool is_leading() const { return leading_; }

@@ -215,11 +215,13 @@ void Session::unsubscribed(const std::vector<bool>& existed) {
 
 namespace {
 
-// One client's messages have numbers; those of nobody (wills) are told apart by what they carry.
+// One client's messages have numbers; those of nobody, and wills, are told apart by what they
+// carry.
 bool is_same(const routing::Message& a, const routing::Message& b) {
+  const bool has_number = a.origin() != 0 && a.sequence() != 0;
   return &a == &b || (a.origin() == b.origin() && a.sequence() == b.sequence() &&
-                      (a.origin() != 0 || std::equal(a.payload().begin(), a.payload().end(),
-                                                     b.payload().begin(), b.payload().end())));
+                      (has_number || std::equal(a.payload().begin(), a.payload().end(),
+                                                b.payload().begin(), b.payload().end())));
 }
 
 }  // namespace

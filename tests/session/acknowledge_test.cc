@@ -171,6 +171,26 @@ TEST_P(Acknowledgement, InMemoryModeIsAtOnceAndTheMessageIsStoredAllTheSame) {
   EXPECT_EQ(appended_of<RetainedRecord>(), 1U);
 }
 
+// [MQTT-4.3.3-12]: behind PUBCOMP the id is another message's.
+TEST_P(Acknowledgement, InMemoryModeAPubrelInFrontOfTheLogReleasesItsId) {
+  absent("lamp", "t");
+  Client source(broker, "source");
+  source.ack_mode = AckMode::memory;
+  source.connect(Hello().resume().expiry(1000));
+  source.take();
+  hold();
+  source.publish(Pub("t", "1", kQos2).id(1));
+  source.publish(Pub("t", "1", kQos2).id(1).again());
+  source.pubrel(1);
+  EXPECT_THAT(source.got(), ElementsAre("PUBREC 1", "PUBREC 1"));
+  let_go();
+  EXPECT_THAT(source.got(), ElementsAre("PUBCOMP 1"));
+  source.publish(Pub("t", "2", kQos2).id(1));
+  source.pubrel(1);
+  EXPECT_THAT(source.got(), ElementsAre("PUBREC 1", "PUBCOMP 1"));
+  EXPECT_EQ(broker.queued("lamp"), 2U);
+}
+
 // [MQTT-4.6.0-2]: those that needn't wait don't overtake one that does.
 TEST_P(Acknowledgement, KeepsTheOrderOfThePublishes) {
   absent("lamp", "t", kQos1);

@@ -147,6 +147,21 @@ TEST_P(PublishIn, TheReceiveMaximumCountsWhatIsOpenOnly) {
   EXPECT_TRUE(client.is_connected());
 }
 
+// [MQTT5-4.9]: it isn't kept across connections.
+TEST_P(PublishIn, TheReceiveMaximumBeginsAnewWithAConnection) {
+  broker.limits().receive_maximum = 2;
+  const Hello hello = Hello().resume().expiry(1000);
+  Client client(broker, "a", hello);
+  for (mqtt::PacketId id = 1; id <= 2; ++id) client.publish(Pub("t", "x", kQos2).id(id));
+  client.vanish();
+  client.connect(hello);
+  for (mqtt::PacketId id = 3; id <= 4; ++id) client.publish(Pub("t", "x", kQos2).id(id));
+  client.pubrel(1);  // of the earlier one: makes no room
+  EXPECT_TRUE(client.is_connected());
+  client.publish(Pub("t", "x", kQos2).id(5));
+  EXPECT_FALSE(client.is_connected());
+}
+
 TEST_P(PublishIn, AV3ClientKnowsNoReceiveMaximum) {
   broker.limits().receive_maximum = 2;
   Client client(broker, "a", Hello().v3());

@@ -233,6 +233,20 @@ TEST_F(Gathering, HoldsLiveMessagesOfOtherTopicsInOrderToo) {
               ElementsAre("SUBACK 2 01", topic_ + "=old q1 #1 retain", "u=1 q1 #2", "u=2"));
 }
 
+// A message that isn't retained is no newer value of what is kept. [MQTT-3.3.1-8]
+TEST_F(Gathering, AnEventOnTheTopicDoesNotStandForItsRetainedMessage) {
+  Client durable(broker, broker.id_on(0, "durable"), Hello().resume().expiry(1000));
+  durable.manual = source_.manual = true;
+  durable.subscribe(Sub(topic_, kQos1));
+  for (int i = 0; i < 2; ++i) broker.step(CoreId{0});  // it is committed, core 1 is asked
+  source_.publish(Pub(topic_, "event", kQos1));
+  broker.step(CoreId{2});
+  broker.step(CoreId{0});
+  broker.settle();
+  EXPECT_THAT(durable.got(), UnorderedElementsAre("SUBACK 1 01", topic_ + "=event q1 #1",
+                                                  topic_ + "=old q1 #2 retain"));
+}
+
 // Everything is somewhere: delivered, or counted as dropped.
 TEST_F(Gathering, CountsTheQos0ThatItHeldWhenTheConnectionGoes) {
   client_.subscribe(Sub("u"));

@@ -187,6 +187,15 @@ TEST_P(Will, ExpiresCountedFromItsPublication) {
   EXPECT_THAT(sleeper.got(), ElementsAre("CONNACK 00 present", "will/a=gone q1 #1 expiry=30"));
 }
 
+// [MQTT5-3.1.3.2.4]: it is as old as its publication, though its shard has been quiet since.
+TEST_P(Will, ThatWaitedStepByStepIsNotBornExpired) {
+  Hello hello = Hello().resume().expiry(1000).last_words("will/a", "gone").will_qos(kQos1);
+  Client client(broker, "a", hello.will_delay(8).will_expiry(2));
+  client.vanish();
+  for (int i = 0; i < 9; ++i) broker.advance_s(1);
+  EXPECT_THAT(witness.got(), ElementsAre("will/a=gone q1 #1 expiry=2"));
+}
+
 TEST_P(Will, CarriesItsProperties) {
   Hello hello = Hello().last_words("will/a", "gone");
   hello.will->properties.content_type = "text/plain";
