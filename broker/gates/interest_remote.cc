@@ -27,6 +27,12 @@ void InterestSync::on_peer_up(const cluster::PeerInfo& peer) {
   permissions_.forbid(peer.id);
   permissions_.know(peer.id);
   barrier_.know(peer.id, peer.incarnation);
+  remote.met_serving = is_serving_;
+  // Who is met for the first time behind the first clients may have been cut off since before this
+  // process began: what was published here didn't go there, and nobody else need know.
+  if (std::exchange(remote.met, peer.incarnation) != peer.incarnation && is_serving_) {
+    remote.given_up = peer.incarnation;
+  }
   if (remote.given_up == peer.incarnation) {
     send_number(peer.id, PeerFrameKind::missed, peer.incarnation);
   } else {
@@ -68,7 +74,7 @@ void InterestSync::on_frame(PeerId from, const PeerFrame& frame) {
     case PeerFrameKind::grant:
       return on_grant(from, frame.bytes);
     case PeerFrameKind::missed:
-      return on_missed();
+      return on_missed(from);
     default:
       return;
   }
@@ -176,7 +182,9 @@ void InterestSync::on_ack(PeerId from, ByteView bytes) {
   run_due();
 }
 
-void InterestSync::on_missed() {
+// Of who had no clients when the two met nobody has missed anything.
+void InterestSync::on_missed(PeerId from) {
+  if (!remotes_[from.value].met_serving) return;
   counters_.missed.add();
   for (std::uint16_t core = 0; core < cores_.size(); ++core) {
     cores_.at(CoreId{core}).post([gate = gates_.gates[core]] { gate->missed(); });

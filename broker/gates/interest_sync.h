@@ -47,6 +47,8 @@ class InterestSync final : public session::SubscribedGate,
 
   // In a turn of core 0, once.
   void start();
+  // This node has joined: it takes clients from now on. In a turn of core 0.
+  void serve() { is_serving_ = true; }
   void when_seen(core::Core& core, core::Task task) override;
   const InterestCounters& counters() const { return counters_; }
 
@@ -63,6 +65,8 @@ class InterestSync final : public session::SubscribedGate,
     bool needs_whole = false;      // changes were left out: its way was full
     bool is_sending_whole = true;  // it has not said everything in this session yet
     std::uint64_t given_up = 0;    // was gone, and hasn't confirmed that it knows; 0: none
+    std::uint64_t met = 0;         // incarnation of the latest process that was up, gone or not
+    bool met_serving = false;      // this node took clients before that session began
     std::array<SteadyMs, kRoundsKept> asked{};
   };
   struct Lead {
@@ -98,7 +102,7 @@ class InterestSync final : public session::SubscribedGate,
   void set_leader(ShardId shard, PeerId leader);
   void lose_leader(ShardId shard);
   void clear_node(PeerId peer);
-  void on_missed();
+  void on_missed(PeerId from);
 
   // What this one says.
   void flush();
@@ -141,6 +145,7 @@ class InterestSync final : public session::SubscribedGate,
   SteadyMs wanted_until_ms_ = 0;                              // permissions, here
   SteadyMs others_until_ms_ = 0;                              // ... by other nodes
   std::vector<std::pair<PeerId, std::uint64_t>> unanswered_;  // asked while nothing was looked at
+  bool is_serving_ = false;
   InterestCounters counters_;
 };
 

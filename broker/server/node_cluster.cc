@@ -107,7 +107,10 @@ NodeCluster::NodeCluster(const Config& config, Log& log, const Clock& clock, cor
       inbox_(cores),
       permissions_(clock, config.shards) {
   routing.feed = std::make_unique<routing::InterestFeed>(routing.shards, routing.volatiles);
-  inbox_.when_joined([this] { joined_.store(true, std::memory_order_release); });
+  inbox_.when_joined([this] {
+    cores_.at(CoreId{0}).post([this] { interest_->serve(); });
+    joined_.store(true, std::memory_order_release);
+  });
   cluster_ = std::make_unique<cluster::ClusterNode>(
       cluster_settings(config, store), *coordinator_, store, posts_of(cores),
       [this](const cluster::PeerIdentity& self,

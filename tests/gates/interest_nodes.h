@@ -116,6 +116,8 @@ struct InterestNodes : testing::Test {
     }
     cluster.link_all();
     settle();
+    for (const auto& node : nodes) node->cores.at(CoreId{0}).post([&] { node->sync->serve(); });
+    settle();
   }
   void turn_all() {
     for (const auto& node : nodes) {

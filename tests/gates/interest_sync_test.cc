@@ -232,6 +232,34 @@ TEST_F(InterestSyncTest, ANodeThatIsGoneIsForgotten) {
   EXPECT_EQ(asks_nodes(0, "garden"), 0u);
 }
 
+// It didn't hear of node 2, which nobody has given up: what it published meanwhile is missing
+// there.
+TEST_F(InterestSyncTest, ANodeThatANewProcessMeetsLateIsToldThatItMissedMessages) {
+  cluster.cut(0, 2);
+  cluster.restart(0);
+  nodes[0] = std::make_unique<InterestNode>(cluster, 0, clock);
+  cluster.link(0, 1);
+  settle();
+  nodes[0]->cores.at(CoreId{0}).post([&] { nodes[0]->sync->serve(); });
+  settle();
+  EXPECT_EQ(nodes[1]->shards.times_missed, 0) << "it was there before the first client";
+  EXPECT_EQ(nodes[2]->shards.times_missed, 0);
+  cluster.link(0, 2);
+  settle();
+  EXPECT_EQ(nodes[2]->shards.times_missed, kCores);
+  EXPECT_EQ(nodes[0]->shards.times_missed, kCores) << "and what was published at 2 is missing here";
+  EXPECT_EQ(nodes[1]->shards.times_missed, 0);
+}
+
+TEST_F(InterestSyncTest, ANodeThatJoinsHasMissedNothing) {
+  cluster.restart(2);
+  nodes[2] = std::make_unique<InterestNode>(cluster, 2, clock);
+  cluster.link_all();
+  settle();
+  EXPECT_EQ(nodes[2]->shards.times_missed, 0);
+  EXPECT_EQ(nodes[0]->shards.times_missed, 0);
+}
+
 TEST_F(InterestSyncTest, ANodeThatWasGivenUpIsToldThatItMissedMessages) {
   nodes[2]->memory[0].add("garden");
   settle();
