@@ -144,7 +144,7 @@ class OneOfACluster(Live):
 
     def test_is_seen_by_its_port_where_the_etcd_is_of_others(self):
         for version in self.versions():
-            etcd = {"etcd": {"endpoints": ["e1.example:2379"]}}
+            etcd = {"etcd": {"endpoints": ["e1.example:12379"]}}
             self.release(version, "install", etcd)
             self.refuses(version, {**ALONE, **etcd})
 
