@@ -107,9 +107,9 @@ void Bridge::say_state(bool is_connected) {
   there_.line->send(message);
 }
 
-// A resumed session has them already and gets retained messages for new ones only; none, but all
-// the first time after, where they were made before the remote was there. No Local: what came from
-// there doesn't go back.
+// A resumed session has them already and gets retained messages for new ones only. What is
+// subscribed here before the remote is there brings none; the first time that it is brings all. No
+// Local: what came from there doesn't go back.
 void Bridge::subscribe(End end) {
   const auto& wanted = end == End::here ? rules_.wanted_here() : rules_.wanted_there();
   if (wanted.empty()) return;

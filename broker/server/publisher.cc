@@ -19,7 +19,7 @@ using mqtt::ReasonCode;
 namespace {
 
 // Acknowledgements leave in order: a message that can't be stored holds up those behind it on its
-// line, and no others.
+// line, which has a share of the topics, and no others.
 constexpr std::size_t kLinesACore = 8;
 // The publisher subscribes to nothing.
 constexpr std::uint16_t kReceiveMaximum = 1;
